@@ -1,0 +1,110 @@
+"""The data contract: named splits of examples, read at random and a whole batch at a time."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from threefold.datasets.facts import Facts, NumericTarget
+
+SPLITS = ("train", "validation", "test")
+
+
+class Source(Protocol):
+    """Random access to examples: ``source[int_array] -> dict of arrays``."""
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the examples at `indices`, each array with the batch first."""
+
+
+class ArraySource:
+    """Examples that lie in memory.
+
+    Args:
+        arrays: mapping of str to array. Columns of equal first dimension.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]):
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"columns must be of one length, got {lengths}")
+        self.arrays = dict(arrays)
+        self._length = next(iter(lengths.values()))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: array[indices] for name, array in self.arrays.items()}
+
+
+class Subset:
+    """Some rows of another source, in a given order.
+
+    Args:
+        source: Source. The whole.
+        rows: int array. Positions in `source`.
+    """
+
+    def __init__(self, source: Source, rows: np.ndarray):
+        self.source = source
+        self.rows = np.asarray(rows, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        return self.source[self.rows[indices]]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Named splits of examples plus the facts a task needs.
+
+    Args:
+        reference: str. What the user typed: `digits`, `./photos`, `tfds:mnist`, ...
+        task: str. The task that the data suggest or the user named.
+        facts: Facts. Shapes, class names, columns: all that the blueprint and task need.
+        splits: dict of str to Source. Some of `train`, `validation`, `test`.
+        fingerprint: str. Hexadecimal digest that changes with the examples.
+        notes: list of str. What was guessed or decided: said aloud by whoever loads.
+    """
+
+    reference: str
+    task: str
+    facts: Facts
+    splits: dict[str, Source]
+    fingerprint: str
+    notes: list[str] = field(default_factory=list)
+
+
+def numeric_targets(names: list[str], values: np.ndarray) -> tuple[NumericTarget, ...]:
+    """Describe the numbers to predict by their mean and scale in the training split.
+
+    Args:
+        names: list of str. One name a target.
+        values: float array of shape (examples, targets).
+
+    Returns:
+        tuple of NumericTarget. The scale of a constant target is 1.
+    """
+    means, scales = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
+    return tuple(
+        NumericTarget(name=name, mean=float(mean), scale=float(scale) if scale > 0 else 1.0)
+        for name, mean, scale in zip(names, means, scales, strict=True)
+    )
+
+
+def fingerprint_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return the sha256 of names, types, shapes and contents."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,47 @@
+"""Handwritten digits, 8 × 8 grey pixels, 1,797 of them (scikit-learn; UCI, Alpaydin 1998)."""
+
+import numpy as np
+
+from threefold.datasets.dataset import ArraySource, Dataset, Subset, fingerprint_arrays
+from threefold.datasets.facts import ImageFacts
+from threefold.datasets.splitting import split_rows
+
+TASK = "image_classification"
+
+
+def load(
+    *, validation_fraction: float = 0.15, test_fraction: float = 0.15, split_seed: int = 0
+) -> Dataset:
+    """Load the digits.
+
+    Args:
+        validation_fraction: float. Share of the examples kept for validation.
+        test_fraction: float. Share of the examples kept for the test.
+        split_seed: int. Which seeded, stratified division into splits.
+
+    Returns:
+        Dataset. Pictures `image` uint8 (8, 8, 1), values 0 to 255, and `label`.
+    """
+    images, labels = read_digits()
+    arrays = {"image": images, "label": labels}
+    source = ArraySource(arrays)
+    rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
+    return Dataset(
+        reference="digits",
+        task=TASK,
+        facts=ImageFacts(image_shape=(8, 8, 1), class_names=tuple("0123456789")),
+        splits={name: Subset(source, found) for name, found in rows.items()},
+        fingerprint=fingerprint_arrays(arrays),
+    )
+
+
+def read_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Return the pictures, uint8 of shape (1797, 8, 8, 1), and their labels.
+
+    The scans count 0 to 16 of 16 ink pixels in each cell; they are scaled to 0 to 255.
+    """
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    return images, bunch.target.astype(np.int64)

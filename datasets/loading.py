@@ -1,0 +1,121 @@
+"""From a reference that a user types to a dataset: dispatch by name, nothing registered.
+
+A reference is a bundled NAME, a folder or file of the user's own, `tfds:NAME[/CONFIG]` or
+`hf:NAME[:CONFIG]`.
+"""
+
+import ast
+import importlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from threefold.datasets.dataset import Dataset
+from threefold.datasets.errors import UserError, suggest
+from threefold.datasets.facts import Facts
+from threefold.datasets.options import Option, check_options, options_of
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+# What the loading gives to a loader, as opposed to what a user sets.
+CONTEXT = ("task", "facts")
+
+
+def load(
+    reference: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    task: str | None = None,
+    facts: Facts | None = None,
+) -> Dataset:
+    """Load a dataset.
+
+    Args:
+        reference: str. What the user typed.
+        options: mapping of str to value. The loader's options (`-d KEY=VALUE`), unchecked.
+        task: str. The task that the user named, where the data allow several.
+        facts: Facts. Those of a run: the dataset is then read in the run's shapes, columns and
+            class order, and refused where it cannot be.
+
+    Returns:
+        Dataset. Its `reference` is the one given here.
+
+    Raises:
+        UserError: for an unknown reference or option, and for data that cannot be used.
+    """
+    loader, context = find_loader(reference)
+    known = loader_options(loader)
+    checked = check_options(known, options or {}, flag="-d", owner=f"dataset '{reference}'")
+    given = {"task": task, "facts": facts}
+    dataset = loader(**checked, **{name: given[name] for name in context})
+    if task is not None and dataset.task != task:
+        raise UserError(f"dataset '{reference}' serves the task {dataset.task}, not {task}")
+    if facts is not None:
+        _require_same_shape(dataset, facts)
+    return dataset
+
+
+def loader_options(loader: Callable) -> dict[str, Option]:
+    """Return what a user may set for a loader."""
+    return options_of(loader, reserved=CONTEXT)
+
+
+def find_loader(reference: str) -> tuple[Callable[..., Dataset], tuple[str, ...]]:
+    """Return the loader for a reference, and which of `CONTEXT` it takes."""
+    prefix, _, name = reference.partition(":")
+    path = Path(reference).expanduser()
+    if prefix in ("tfds", "hf") and name:
+        module = importlib.import_module(
+            f"threefold.datasets.{ {'tfds': 'tfds', 'hf': 'hugging_face'}[prefix] }"
+        )
+        return partial(module.load, name), CONTEXT
+    if reference in bundled():
+        return importlib.import_module(f"threefold.datasets.{reference}").load, ()
+    if path.is_dir():
+        if (path / "dataset_dict.json").exists() or (path / "dataset_info.json").exists():
+            module = importlib.import_module("threefold.datasets.hugging_face")
+        else:
+            module = importlib.import_module("threefold.datasets.folder")
+        return partial(module.load, str(path)), CONTEXT
+    if path.is_file() and path.suffix.lower() in TABLE_SUFFIXES:
+        module = importlib.import_module("threefold.datasets.tables")
+        return partial(module.load, str(path)), CONTEXT
+    if path.exists():
+        raise UserError(f"cannot read '{reference}': expected one of {', '.join(TABLE_SUFFIXES)}")
+    raise UserError(
+        f"no dataset '{reference}': no such file or folder, and not bundled"
+        f"{suggest(reference, bundled())}"
+    )
+
+
+def bundled() -> dict[str, tuple[str, str]]:
+    """Return the bundled sets: name -> (task, one line of description).
+
+    The files are parsed, not imported: listing must answer at once.
+    """
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "TASK":
+                docstring = (ast.get_docstring(tree) or "").partition("\n\n")[0]
+                found[path.stem] = (ast.literal_eval(node.value), docstring)
+    return found
+
+
+def _require_same_shape(dataset: Dataset, facts: Facts) -> None:
+    """Refuse data that a run cannot take: other shapes, other columns, other classes."""
+    found = dataset.facts
+    same = found.kind == facts.kind and found.class_names == facts.class_names
+    if same and found.kind == "image":
+        same = found.image_shape == facts.image_shape
+    elif same:
+        for kind in ("numeric", "dates", "categorical"):
+            theirs, ours = getattr(found, kind), getattr(facts, kind)
+            same = same and [c.name for c in theirs] == [c.name for c in ours]
+    if same and [t.name for t in found.targets] == [t.name for t in facts.targets]:
+        return
+    raise UserError(
+        f"dataset '{dataset.reference}' holds {found.describe()}; "
+        f"the run was fitted on {facts.describe()}"
+    )

@@ -1,0 +1,96 @@
+"""A function's signature is its configuration: its options, their types, defaults and help.
+
+Blueprints and dataset loaders are plain functions. What a user may set (`-o filters=64,128`,
+`-d image_size=96`) is read from their signatures and docstrings; nothing is written twice.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import docstring_parser
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from threefold.datasets.errors import UserError, suggest
+
+
+@dataclass(frozen=True)
+class Option:
+    """One parameter that has a default: something a user may set."""
+
+    name: str
+    annotation: Any
+    default: Any
+    help: str
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that the option takes, empty if it takes more than words."""
+        return get_args(self.annotation) if get_origin(self.annotation) is Literal else ()
+
+
+def options_of(function: Callable, *, reserved: tuple[str, ...] = ()) -> dict[str, Option]:
+    """Read a function's options: the parameters with a default, less those in `reserved`."""
+    written = function.func if isinstance(function, partial) else function
+    hints = get_type_hints(written, include_extras=True)
+    helps = {
+        parameter.arg_name: (parameter.description or "").replace("\n", " ")
+        for parameter in docstring_parser.parse(written.__doc__ or "").params
+    }
+    return {
+        name: Option(name, hints[name], parameter.default, helps.get(name, ""))
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not inspect.Parameter.empty and name not in reserved
+    }
+
+
+def check_options(
+    options: Mapping[str, Option], given: Mapping[str, Any], *, flag: str, owner: str
+) -> dict[str, Any]:
+    """Check and convert what a user gave.
+
+    Args:
+        options: mapping of str to Option. What there is, from `options_of`.
+        given: mapping of str to value. Text from the command line, or plain data from a file.
+        flag: str. How the user gives one, for messages: `-o` or `-d`.
+        owner: str. Whose options they are, for messages.
+
+    Returns:
+        dict of str to value. Only the options that were given, converted to their types.
+
+    Raises:
+        UserError: for an unknown option or a value that does not fit, with what was expected.
+    """
+    checked = {}
+    for name, value in given.items():
+        if name not in options:
+            hint = suggest(name, options) if options else "; it takes none"
+            raise UserError(f"{owner} has no option '{name}'{hint}")
+        checked[name] = _convert(options[name], value, flag)
+    return checked
+
+
+def _convert(option: Option, value: Any, flag: str) -> Any:
+    adapter = TypeAdapter(option.annotation, config=ConfigDict(arbitrary_types_allowed=True))
+    if isinstance(value, str):
+        value = _parse(option, value)
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+        # A union reports one failure for each of its members; the first is the main type's.
+        reason = error.errors()[0]["msg"]
+        hint = suggest(shown, option.choices) if option.choices else f": {reason}"
+        raise UserError(f"{flag} {option.name}={shown} does not fit{hint}") from None
+
+
+def _parse(option: Option, text: str) -> Any:
+    """Turn command-line text into what pydantic can take: a list where one is meant, or None."""
+    members = [option.annotation, *get_args(option.annotation)]
+    if type(None) in members and text.lower() == "none":
+        return None
+    if any(get_origin(member) in (tuple, list) for member in members):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
