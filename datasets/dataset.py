@@ -1,7 +1,7 @@
 """The data contract: named splits of examples, read at random and a whole batch at a time."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -60,6 +60,34 @@ class Subset:
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         return self.source[self.rows[indices]]
+
+
+class Joined:
+    """Several sources, one after the other.
+
+    Args:
+        sources: sequence of Source. At least one; all of the same columns.
+    """
+
+    def __init__(self, sources: Sequence[Source]):
+        self.sources = list(sources)
+        self.starts = np.cumsum([0, *(len(source) for source in self.sources)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        owner = np.searchsorted(self.starts, indices, side="right") - 1
+        parts = [
+            (np.flatnonzero(owner == i), source[indices[owner == i] - self.starts[i]])
+            for i, source in enumerate(self.sources)
+            if (owner == i).any()
+        ]
+        back = np.argsort(np.concatenate([places for places, _ in parts]))
+        return {
+            name: np.concatenate([examples[name] for _, examples in parts])[back]
+            for name in parts[0][1]
+        }
 
 
 @dataclass(frozen=True)

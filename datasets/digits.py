@@ -29,7 +29,11 @@ def load(
     return Dataset(
         reference="digits",
         task=TASK,
-        facts=ImageFacts(image_shape=(8, 8, 1), class_names=tuple("0123456789")),
+        facts=ImageFacts(
+            image_shape=(8, 8, 1),
+            class_names=tuple("0123456789"),
+            class_counts=tuple(np.bincount(labels[rows["train"]], minlength=10).tolist()),
+        ),
         splits={name: Subset(source, found) for name, found in rows.items()},
         fingerprint=fingerprint_arrays(arrays),
     )

@@ -1,14 +1,19 @@
-"""The one exception for mistakes that the person at the keyboard can mend."""
+"""Errors that are said in one line. They live on the ground floor: every room raises them."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """A wrong option, reference or file: said in one line, exit code 2.
+    """A mistake that the person at the keyboard can mend: a wrong option, reference or file."""
 
-    It lives on the ground floor because every room raises it.
-    """
+    exit_code = 2
+
+
+class Failure(RuntimeError):
+    """Something that went wrong though the command was right: a full disk, a damaged file."""
+
+    exit_code = 1
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -21,11 +21,15 @@ class NumericTarget(_Frozen):
 
 
 class ImageFacts(_Frozen):
-    """Pictures of one shape, values 0 to 255; exactly one of `class_names`, `targets` is filled."""
+    """Pictures of one shape, values 0 to 255; exactly one of `class_names`, `targets` is filled.
+
+    `class_counts` says how many examples of each class the training split holds.
+    """
 
     kind: Literal["image"] = "image"
     image_shape: tuple[int, int, int]  # height, width, channels (1 grey, 3 colour)
     class_names: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
     targets: tuple[NumericTarget, ...] = ()
 
     def describe(self) -> str:
@@ -67,6 +71,7 @@ class TableFacts(_Frozen):
     categorical: tuple[CategoricalColumn, ...] = ()
     target_name: str
     class_names: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
     targets: tuple[NumericTarget, ...] = ()
 
     def describe(self) -> str:

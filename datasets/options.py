@@ -5,10 +5,12 @@ Blueprints and dataset loaders are plain functions. What a user may set (`-o fil
 """
 
 import inspect
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import docstring_parser
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -28,7 +30,11 @@ class Option:
     @property
     def choices(self) -> tuple[str, ...]:
         """The words that the option takes, empty if it takes more than words."""
-        return get_args(self.annotation) if get_origin(self.annotation) is Literal else ()
+        members = _members(self.annotation)
+        if not all(get_origin(member) is Literal or member is NoneType for member in members):
+            return ()
+        words = [str(word) for member in members for word in get_args(member)]
+        return (*words, "none") if NoneType in members else tuple(words)
 
 
 def options_of(function: Callable, *, reserved: tuple[str, ...] = ()) -> dict[str, Option]:
@@ -67,30 +73,49 @@ def check_options(
     for name, value in given.items():
         if name not in options:
             hint = suggest(name, options) if options else "; it takes none"
-            raise UserError(f"{owner} has no option '{name}'{hint}")
+            raise UserError(f"{owner} has no option '{_in_one_line(name)}'{hint}")
         checked[name] = _convert(options[name], value, flag)
     return checked
 
 
 def _convert(option: Option, value: Any, flag: str) -> Any:
-    adapter = TypeAdapter(option.annotation, config=ConfigDict(arbitrary_types_allowed=True))
-    if isinstance(value, str):
-        value = _parse(option, value)
+    adapter = TypeAdapter(
+        option.annotation, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+    )
     try:
-        return adapter.validate_python(value)
+        return adapter.validate_python(_parse(option, value) if isinstance(value, str) else value)
     except ValidationError as error:
-        shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+        shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         # A union reports one failure for each of its members; the first is the main type's.
         reason = error.errors()[0]["msg"]
         hint = suggest(shown, option.choices) if option.choices else f": {reason}"
-        raise UserError(f"{flag} {option.name}={shown} does not fit{hint}") from None
+        raise UserError(f"{flag} {option.name}={_in_one_line(shown)} does not fit{hint}") from None
 
 
 def _parse(option: Option, text: str) -> Any:
     """Turn command-line text into what pydantic can take: a list where one is meant, or None."""
-    members = [option.annotation, *get_args(option.annotation)]
-    if type(None) in members and text.lower() == "none":
+    members = _members(option.annotation)
+    if NoneType in members and text.lower() == "none":
         return None
-    if any(get_origin(member) in (tuple, list) for member in members):
+    for member in members:
+        for word in get_args(member) if get_origin(member) is Literal else ():
+            if str(word) == text:
+                return word
+    lists = [member for member in members if (get_origin(member) or member) in (tuple, list)]
+    # `3` for an `int | tuple[int, int]` is the number, `3,` a list of one.
+    if lists and ("," in text or set(members) <= {*lists, NoneType}):
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
+
+
+def _members(annotation: Any) -> list[Any]:
+    """Return the types that an annotation allows, without what is said about them."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [member for part in get_args(annotation) for member in _members(part)]
+    return [annotation]
+
+
+def _in_one_line(text: str) -> str:
+    return textwrap.shorten(text, 100, placeholder=" ...")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from threefold.datasets.dataset import SPLITS
 from threefold.datasets.errors import UserError
 
 
@@ -25,7 +26,9 @@ def split_rows(
     Raises:
         UserError: where the fractions leave nothing to train on.
     """
-    if min(validation_fraction, test_fraction) < 0 or validation_fraction + test_fraction >= 1:
+    shares = np.array([1 - validation_fraction - test_fraction, validation_fraction, test_fraction])
+    # 0.58 + 0.42 is a hair below 1 in floats: that leaves nothing to train on either.
+    if shares[1:].min() < 0 or shares[0] < 1e-6:
         raise UserError(
             "validation_fraction and test_fraction must be 0 or more and below 1 together, "
             f"got {validation_fraction} and {test_fraction}"
@@ -34,23 +37,35 @@ def split_rows(
         labels = np.zeros(labels, np.int64)
     generator = np.random.default_rng(np.random.SeedSequence([seed, len(labels)]))
     order = generator.permutation(len(labels))
-    # Walk the rows class by class and deal each to the split that is furthest behind its share:
-    # classes of any size, one row included, then need no rule of their own.
     order = order[np.argsort(labels[order], kind="stable")]
-    names = ("train", "validation", "test")
-    shares = np.array([1 - validation_fraction - test_fraction, validation_fraction, test_fraction])
-    rows: dict[str, list[int]] = {name: [] for name in names}
-    taken = np.zeros(3)
-    in_class = np.zeros(3)
-    previous = None
-    for position, row in enumerate(order):
-        if labels[row] != previous:
-            previous, in_class = labels[row], np.zeros(3)
-        # The class's own balance comes first, the balance over all rows breaks its ties.
-        lag = (in_class.sum() + 1) * shares - in_class
-        overall = (position + 1) * shares - taken
-        choice = 0 if in_class[0] == 0 else int(np.argmax(lag + 1e-3 * overall))
-        rows[names[choice]].append(int(row))
-        taken[choice] += 1
-        in_class[choice] += 1
-    return {name: np.sort(np.array(found, np.int64)) for name, found in rows.items() if found}
+    class_sizes = np.unique(labels, return_counts=True)[1]
+    counts = _deal(class_sizes, shares)
+    # Row `order[i]` belongs to split `owner[i]`: each class's rows in a block, train first.
+    owner = np.repeat(np.tile(np.arange(3), len(counts)), counts.ravel())
+    rows = {name: np.sort(order[owner == i]) for i, name in enumerate(SPLITS)}
+    return {name: found for name, found in rows.items() if len(found)}
+
+
+def _deal(class_sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return how many rows of each class go to train, validation and test, shape (classes, 3).
+
+    Every split gets its share of a class rounded down; the one or two rows left over go to the
+    splits that are furthest behind their share of all classes so far, so that many small classes
+    add up to splits of the right size.
+    """
+    counts = np.zeros((len(class_sizes), 3), np.int64)
+    behind = np.zeros(3)
+    for count, size in zip(counts, class_sizes, strict=True):
+        quota = shares * size
+        # The tolerance takes 20 * 0.15 for 3, however floats write it.
+        count[:] = np.floor(quota + 1e-9)
+        count[0] = max(count[0], 1)
+        behind += quota - count
+        # A split whose share is a whole number of rows has none to round up.
+        may_round_up = quota > count + 1e-9
+        for _ in range(size - count.sum()):
+            choice = int(np.argmax(np.where(may_round_up, behind, -np.inf)))
+            may_round_up[choice] = False
+            count[choice] += 1
+            behind[choice] -= 1
+    return counts

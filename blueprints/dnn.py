@@ -1,0 +1,110 @@
+"""A dense network for the rows of a table: numbers, dates and words, any of them missing.
+
+The choice for tables where a smooth answer, several targets or a file for a neural runtime is
+wanted. Preprocessing is part of the network: it takes raw columns.
+
+Sources: He et al. 2015 for the initialisation; Ioffe and Szegedy 2015 for batch normalisation; Ba
+et al. 2016 for layer normalisation; Gorishniy et al. 2021, "Revisiting deep learning models for
+tabular data", for plain dense networks as a strong choice.
+"""
+
+import math
+from typing import Literal
+
+import keras
+from keras import layers, ops
+
+from threefold.blueprints.layers import draw_dropout
+from threefold.blueprints.options import Activation, Count, Rate
+
+DATASETS = {"tabular_classification": "wine", "tabular_regression": "diabetes"}
+TRAINING = {"epochs": 60, "batch_size": 32, "optimizer": "adamw", "learning_rate": 1e-3}
+
+# In days: a year, a week and a day are the cycles that dates follow in most tables.
+DATE_CYCLES = {"year": 365.2425, "week": 7.0, "day": 1.0}
+
+
+def build(
+    numeric: tuple[tuple[float, float], ...],
+    dates: tuple[tuple[float, float], ...],
+    category_counts: tuple[int, ...],
+    num_outputs: int,
+    widths: tuple[Count, ...] = (128, 64),
+    activation: Activation = "relu",
+    normalization: Literal["batch", "layer", "none"] = "none",
+    dropout: Rate = 0.1,
+) -> keras.Model:
+    """Draw the network.
+
+    Args:
+        numeric: tuple of (mean, scale). One pair for each numeric column.
+        dates: tuple of (mean, scale). One pair for each date column, in days since 1970-01-01.
+        category_counts: tuple of int. Known words of each categorical column, plus one for the
+            id 0: unknown or missing.
+        num_outputs: int. Classes, or numbers to predict.
+        widths: tuple of int. Units of each hidden layer.
+        activation: str. After every hidden layer.
+        normalization: str. `batch` or `layer` before the activations, or `none`.
+        dropout: float. Share of the units dropped after each hidden layer.
+
+    Returns:
+        keras.Model. From `numeric` and `dates` (batch, columns) float32 with NaN where missing and
+        `categorical` (batch, columns) int32, those that the table has, to (batch, num_outputs): one
+        logit a class, or one standardised number a target.
+    """
+    inputs, features = {}, []
+    if numeric:
+        inputs["numeric"] = keras.Input((len(numeric),), name="numeric")
+        features += _standardise(inputs["numeric"], numeric, "numeric")
+    if dates:
+        inputs["dates"] = keras.Input((len(dates),), name="dates")
+        features += _standardise(inputs["dates"], dates, "dates")
+        features.append(_cycles(inputs["dates"]))
+    if category_counts:
+        inputs["categorical"] = keras.Input(
+            (len(category_counts),), dtype="int32", name="categorical"
+        )
+        features.append(_one_hot(inputs["categorical"], category_counts))
+    x = layers.Concatenate(name="features")(features)  # (batch, features)
+    for step, units in enumerate(widths, 1):
+        x = layers.Dense(units, kernel_initializer="he_normal", name=f"dense_{step}")(x)
+        if normalization == "batch":
+            x = layers.BatchNormalization(name=f"dense_{step}_norm")(x)
+        elif normalization == "layer":
+            x = layers.LayerNormalization(name=f"dense_{step}_norm")(x)
+        x = layers.Activation(activation, name=f"dense_{step}_activation")(x)
+        x = draw_dropout(dropout, f"dense_{step}_dropout")(x)
+    # The head stays in float32 under mixed precision: losses of half-precision logits are coarse.
+    outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)  # (batch, num_outputs)
+    return keras.Model(inputs, outputs, name="dnn")
+
+
+TASKS = {"tabular_classification": build, "tabular_regression": build}
+
+
+def _standardise(columns, statistics: tuple[tuple[float, float], ...], name: str) -> list:
+    """Return the standardised columns, 0 where missing, and which of them are missing."""
+    means, scales = zip(*statistics, strict=True)
+    missing = ops.isnan(columns)  # (batch, columns)
+    known = ops.where(missing, ops.zeros_like(columns) + ops.array(means, "float32"), columns)
+    standardise = layers.Normalization(
+        mean=list(means), variance=[scale**2 for scale in scales], name=f"{name}_standardise"
+    )
+    return [standardise(known), ops.cast(missing, "float32")]
+
+
+def _cycles(days):
+    """Return where a date stands in each cycle, as a point of the unit circle."""
+    days = ops.where(ops.isnan(days), ops.zeros_like(days), days)
+    angles = [days * (2 * math.pi / length) for length in DATE_CYCLES.values()]
+    waves = [wave(angle) for angle in angles for wave in (ops.sin, ops.cos)]
+    return ops.concatenate(waves, axis=-1)  # (batch, columns × cycles × 2)
+
+
+def _one_hot(ids, counts: tuple[int, ...]):
+    """Return one 0 or 1 for every word of every column."""
+    # One table for all columns: each column's ids are moved behind those of the columns before it.
+    offsets = [sum(counts[:column]) for column in range(len(counts))]
+    shifted = ids + ops.array(offsets, "int32")
+    encode = layers.CategoryEncoding(sum(counts), output_mode="multi_hot", name="one_hot")
+    return encode(shifted)  # (batch, sum of counts)

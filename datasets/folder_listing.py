@@ -1,0 +1,235 @@
+"""What a folder of pictures holds: names of files and what is to be learned of each.
+
+Nothing is opened here but a table of targets.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from threefold.datasets.columns import read_cells
+from threefold.datasets.dataset import SPLITS
+from threefold.datasets.errors import UserError, suggest
+from threefold.datasets.facts import ImageFacts
+from threefold.datasets.images import SUFFIXES
+from threefold.datasets.table_files import Table, read_table
+from threefold.datasets.table_roles import SPLIT_WORDS
+
+TARGET_FILES = ("targets.csv", "labels.csv")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The pictures of a folder, sorted by name.
+
+    Args:
+        names: list of str. Paths relative to the folder.
+        goals: int64 array of shape (pictures,), the class of each, or float32 array of shape
+            (pictures, targets), its numbers.
+        goal_names: tuple of str. Names of the classes, or of the numbers.
+        splits: int array of shape (pictures,). Which of `SPLITS` each belongs to; all to the
+            first where the folder does not say.
+        notes: list of str. What was decided.
+    """
+
+    names: list[str]
+    goals: np.ndarray
+    goal_names: tuple[str, ...]
+    splits: np.ndarray
+    notes: list[str] = field(default_factory=list)
+
+    def keep(self, rows: np.ndarray) -> "Listing":
+        """Return the listing of some of the pictures only."""
+        names = [self.names[row] for row in rows]
+        return Listing(names, self.goals[rows], self.goal_names, self.splits[rows], self.notes)
+
+
+def find_target_file(root: Path) -> Path | None:
+    """Return the table of targets in a folder, if there is one."""
+    return next((root / name for name in TARGET_FILES if (root / name).is_file()), None)
+
+
+def sub_folders(folder: Path) -> list[str]:
+    """Return the names of the folders in a folder, sorted, without the hidden."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"cannot read folder '{folder}': {error.strerror}") from None
+
+
+def list_classes(root: Path, facts: ImageFacts | None) -> Listing:
+    """List pictures that lie in one sub-folder per class.
+
+    Args:
+        root: Path. The folder; it may hold `train` and other splits that hold the classes.
+        facts: ImageFacts. Those of a run, whose classes then rule.
+
+    Returns:
+        Listing. Classes are in the order of the run, else of their names.
+
+    Raises:
+        UserError: where there are no classes, or one that is empty or not known.
+    """
+    folders = _split_folders(root) or {"train": root}
+    found = []
+    others = 0
+    class_names = facts.class_names if facts else tuple(sub_folders(folders["train"]))
+    for split, folder in folders.items():
+        for name in sub_folders(folder):
+            if name not in class_names:
+                whose = "of the run's" if facts else f"of those in '{folders['train']}'"
+                raise UserError(
+                    f"class folder '{folder / name}' is none {whose}{suggest(name, class_names)}"
+                )
+            pictures, skipped = _walk(folder / name)
+            others += skipped
+            if split == "train" and not pictures:
+                raise UserError(
+                    f"class folder '{folder / name}' holds no pictures ({', '.join(SUFFIXES)}); "
+                    "fill or remove it"
+                )
+            prefix = os.path.relpath(folder / name, root)
+            row = class_names.index(name), SPLITS.index(split)
+            found += [(os.path.join(prefix, picture), *row) for picture in pictures]
+    if not facts and len(class_names) < 2:
+        raise _no_classes(root, folders["train"], class_names)
+    found.sort()
+    return Listing(
+        [name for name, _, _ in found],
+        np.array([label for _, label, _ in found], np.int64),
+        class_names,
+        np.array([split for _, _, split in found], np.int64),
+        [f"{others} hidden or other files than pictures are ignored"] if others else [],
+    )
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    """Return the folders of splits that hold folders of classes; none where there is no such."""
+    found: dict[str, Path] = {}
+    names = sub_folders(root)
+    for name in names:
+        split = SPLIT_WORDS.get(name.lower())
+        # A class may be called `train` too: it then holds pictures.
+        if split is None or not sub_folders(root / name):
+            continue
+        if split in found:
+            raise UserError(
+                f"'{found[split]}' and '{root / name}' are both for {split}; keep one of them"
+            )
+        found[split] = root / name
+    if found and "train" not in found:
+        if len(found) < len(names):
+            return {}
+        raise UserError(
+            f"folder '{root}' holds {' and '.join(found)} but no train; add it, or name the "
+            "folder of the classes itself"
+        )
+    return found
+
+
+def _walk(folder: Path) -> tuple[list[str], int]:
+    """Return the pictures in and below a folder, and how many other files there are."""
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"cannot read folder '{error.filename}': {error.strerror}")
+
+    pictures, others = [], 0
+    for parent, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        kept = [name for name in files if name.lower().endswith(SUFFIXES) and name[0] != "."]
+        others += len(files) - len(kept)
+        inside = os.path.relpath(parent, folder)
+        pictures += kept if inside == "." else [os.path.join(inside, name) for name in kept]
+    return pictures, others
+
+
+def _no_classes(root: Path, folder: Path, class_names: tuple[str, ...]) -> UserError:
+    """Return what to say of a folder without classes to tell apart."""
+    expected = "expected one sub-folder of pictures for each class"
+    if class_names:
+        reason = f"folder '{folder}' holds a single class, '{class_names[0]}'; expected two or more"
+    else:
+        pictures, others = _walk(folder)
+        if pictures:
+            reason = f"folder '{folder}' holds {len(pictures)} pictures and no sub-folders"
+        else:
+            reason = f"folder '{folder}' " + ("holds no pictures" if others else "is empty")
+        reason += f"; {expected}"
+    table = find_target_file(root)
+    if table:
+        return UserError(f"{reason} (for the numbers in '{table}': --task image_regression)")
+    return UserError(f"{reason}, or a {TARGET_FILES[0]} with a number for each picture")
+
+
+def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
+    """List pictures that a table gives numbers for.
+
+    Args:
+        root: Path. The folder.
+        facts: ImageFacts. Those of a run, whose targets are then read.
+
+    Returns:
+        Listing. Its pictures are those that the table names, in its first column.
+
+    Raises:
+        UserError: where there is no table, or a row of it cannot be used.
+    """
+    path = find_target_file(root)
+    if path is None:
+        raise UserError(
+            f"folder '{root}' has no {' or '.join(TARGET_FILES)}; expected a table whose first "
+            "column names the pictures and whose others hold the numbers to predict"
+        )
+    table = read_table(path)
+    first, *others = table.frame.columns
+    if (root / first).is_file() and first.lower().endswith(SUFFIXES):
+        raise UserError(
+            f"{path} line 1: expected column names, found the picture '{first}'; "
+            "write a header line such as file,target"
+        )
+    if not others:
+        raise UserError(f"{path} has one column; expected a file name, then one or more numbers")
+    wanted = [target.name for target in facts.targets] if facts else others
+    for name in wanted:
+        if name not in others:
+            raise UserError(f"{path} has no column '{name}'{suggest(name, others)}")
+    goals = np.stack([_read_numbers(table, name) for name in wanted], axis=1)
+    names = _read_names(root, table, first)
+    order = np.array(sorted(range(len(names)), key=names.__getitem__))
+    pictures, _ = _walk(root)
+    unnamed = len(set(pictures) - set(names))
+    notes = [f"targets are read from {path.name}: {', '.join(wanted)}"]
+    if unnamed:
+        notes.append(f"{unnamed} pictures that {path.name} does not name are ignored")
+    whole = Listing(names, goals, tuple(wanted), np.zeros(len(names), np.int64), notes)
+    return whole.keep(order)
+
+
+def _read_names(root: Path, table: Table, column: str) -> list[str]:
+    seen: dict[str, int] = {}
+    for row, cell in enumerate(table.frame[column]):
+        name = os.path.normpath(cell.strip()) if cell.strip() else ""
+        if not name or not (root / name).is_file():
+            raise UserError(f"{table.where(row)}: no picture '{name}' in '{root}'")
+        if name in seen:
+            earlier = table.numbers[seen[name]]
+            raise UserError(
+                f"{table.where(row)}: '{name}' was named in {table.unit} {earlier} already"
+            )
+        seen[name] = row
+    return list(seen)
+
+
+def _read_numbers(table: Table, name: str) -> np.ndarray:
+    numbers, bad = read_cells(table.frame[name], "numeric")
+    unusable: Iterable[int] = np.flatnonzero(bad | np.isnan(numbers))
+    for row in unusable:
+        raise UserError(
+            f"{table.where(row)}: expected a number in column '{name}', "
+            f"found '{table.frame[name][row]}'"
+        )
+    return numbers.astype(np.float32)

@@ -1,0 +1,134 @@
+"""What is asked: one of several classes. The other half of a task."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from threefold.tasks.task import Arrays, Task
+
+CALIBRATION_BINS = 15
+
+
+class Classification(Task):
+    """One label an example; the model's outputs are one unscaled score (logit) a class."""
+
+    losses = ("cross_entropy", "binary_cross_entropy", "focal")
+    pictures = ("confusion_matrix", "reliability", "worst_mistakes")
+    headline = ("accuracy", "f1", "loss")
+
+    def arguments(self) -> dict[str, Any]:
+        return super().arguments() | {"num_outputs": len(self.facts.class_names)}
+
+    def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        # One-hot rather than indices: label smoothing and mixup need fractions of a class.
+        return np.eye(len(self.facts.class_names), dtype=np.float32)[examples["label"]]
+
+    def sample_weights(self, targets: np.ndarray) -> np.ndarray | None:
+        if self.class_weights == "none":
+            return None
+        counts = np.array(self.facts.class_counts, np.float64)
+        weights = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        return (targets @ weights).astype(np.float32)
+
+    def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {"label": examples["label"]}
+
+    def compile_arguments(self) -> dict[str, Any]:
+        import keras
+
+        smoothing = self.label_smoothing
+        losses = {
+            "cross_entropy": keras.losses.CategoricalCrossentropy,
+            "binary_cross_entropy": keras.losses.BinaryCrossentropy,
+            "focal": keras.losses.CategoricalFocalCrossentropy,
+        }
+        return {
+            "loss": losses[self.loss](from_logits=True, label_smoothing=smoothing),
+            "metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
+        }
+
+    def answer(self, outputs: np.ndarray) -> Arrays:
+        """Return `probabilities` (batch, classes) and `label_index` (batch,)."""
+        scores = np.asarray(outputs, np.float32)
+        if self.loss == "binary_cross_entropy":  # one against the rest: a sigmoid for each class
+            positive = 1 / (1 + np.exp(-scores))
+        else:
+            positive = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        probabilities = positive / positive.sum(axis=-1, keepdims=True)
+        return {"probabilities": probabilities, "label_index": probabilities.argmax(axis=-1)}
+
+    def describe(self, answers: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        names = self.facts.class_names
+        return [
+            {
+                "label": names[index],
+                "probability": float(row[index]),
+                "probabilities": dict(zip(names, map(float, row), strict=True)),
+            }
+            for row, index in zip(answers["probabilities"], answers["label_index"], strict=True)
+        ]
+
+    def judge(
+        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return accuracy, precision, recall and f1 (mean over classes and by class), log-loss
+        under the name `loss`, and the expected calibration error (Guo et al. 2017).
+        """
+        from sklearn.metrics import precision_recall_fscore_support
+
+        labels, predicted = truth["label"], answers["label_index"]
+        names, probabilities = self.facts.class_names, answers["probabilities"]
+        by_class = precision_recall_fscore_support(
+            labels, predicted, labels=range(len(names)), zero_division=0
+        )
+        # A class that a split does not hold says nothing of the model: it is left out of the mean.
+        seen = by_class[3] > 0
+        chosen = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)
+        return {
+            "accuracy": float(np.mean(labels == predicted)),
+            "precision": float(by_class[0][seen].mean()),
+            "recall": float(by_class[1][seen].mean()),
+            "f1": float(by_class[2][seen].mean()),
+            "loss": float(-np.log(chosen).mean(dtype=np.float64)),
+            "calibration_error": calibration_error(probabilities, labels),
+            "by_class": {
+                name: {
+                    "precision": float(by_class[0][i]),
+                    "recall": float(by_class[1][i]),
+                    "f1": float(by_class[2][i]),
+                    "count": int(by_class[3][i]),
+                }
+                for i, name in enumerate(names)
+            },
+        }
+
+
+def calibration_bins(
+    probabilities: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sort predictions into equal bins of confidence.
+
+    Args:
+        probabilities: float array of shape (examples, classes).
+        labels: int array of shape (examples,).
+
+    Returns:
+        Three arrays, one entry for each bin that is not empty: mean confidence, accuracy, count.
+    """
+    confidence = probabilities.max(axis=-1)
+    correct = probabilities.argmax(axis=-1) == labels
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    full = counts > 0
+    mean = [
+        np.bincount(bins, weights=values, minlength=CALIBRATION_BINS)[full] / counts[full]
+        for values in (confidence, correct)
+    ]
+    return mean[0], mean[1], counts[full]
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the mean distance of confidence from accuracy, weighted by the size of the bins."""
+    confidence, accuracy, counts = calibration_bins(probabilities, labels)
+    return float(np.average(np.abs(confidence - accuracy), weights=counts))

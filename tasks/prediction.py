@@ -1,0 +1,53 @@
+"""Answers for raw inputs, in the order in which they were given."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from threefold.datasets.errors import UserError
+from threefold.datasets.inputs import Inputs
+from threefold.tasks.evaluation import fill_batch
+from threefold.tasks.task import Arrays, Task
+
+
+@dataclass
+class Predictions:
+    """What a model answered.
+
+    Args:
+        records: list of dict. For each readable input its name under `input`, and its answer.
+        errors: list of UserError. One for each input that was skipped.
+    """
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[UserError] = field(default_factory=list)
+
+
+def predict(
+    respond: Callable[[Arrays], np.ndarray], task: Task, inputs: Iterable[Inputs], batch_size: int
+) -> Predictions:
+    """Answer for inputs, `batch_size` at a time.
+
+    Args:
+        respond: function from named inputs to raw outputs.
+        task: Task. Makes inputs, turns outputs into answers.
+        inputs: iterable of Inputs. From `read_inputs`.
+        batch_size: int. Examples in a batch; the last is filled up.
+
+    Returns:
+        Predictions.
+    """
+    found = Predictions()
+    for names, examples, errors in inputs:
+        for start in range(0, len(names), batch_size):
+            chosen = names[start : start + batch_size]
+            batch = {name: array[start : start + batch_size] for name, array in examples.items()}
+            outputs = respond(fill_batch(task.inputs(batch), batch_size))[: len(chosen)]
+            records = task.describe(task.answer(outputs))
+            found.records += [
+                {"input": name} | record for name, record in zip(chosen, records, strict=True)
+            ]
+        found.errors += errors
+    return found

@@ -1,0 +1,83 @@
+"""What is asked: one number or several. The other half of a task."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from threefold.tasks.task import Arrays, Task
+
+
+class Regression(Task):
+    """Numbers in their own units; the model learns and puts out standardised ones."""
+
+    losses = ("mse", "mae", "huber")
+    pictures = ("residuals", "worst_mistakes")
+    headline = ("mae", "rmse", "r2")
+
+    def __init__(self, facts, **settings):
+        super().__init__(facts, **settings)
+        self.mean = np.array([target.mean for target in facts.targets], np.float32)
+        self.scale = np.array([target.scale for target in facts.targets], np.float32)
+
+    def arguments(self) -> dict[str, Any]:
+        return super().arguments() | {"num_outputs": len(self.facts.targets)}
+
+    def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        return (examples["target"] - self.mean) / self.scale
+
+    def sample_weights(self, targets: np.ndarray) -> np.ndarray | None:
+        return None
+
+    def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {"target": examples["target"]}
+
+    def compile_arguments(self) -> dict[str, Any]:
+        import keras
+        from keras import ops
+
+        losses = {
+            "mse": keras.losses.MeanSquaredError,
+            "mae": keras.losses.MeanAbsoluteError,
+            "huber": keras.losses.Huber,
+        }
+        scale = self.scale
+
+        def absolute_error(targets, outputs):
+            return ops.mean(ops.abs(targets - outputs) * scale, axis=-1)
+
+        return {
+            "loss": losses[self.loss](),
+            "metrics": [keras.metrics.MeanMetricWrapper(absolute_error, name="mae")],
+        }
+
+    def answer(self, outputs: np.ndarray) -> Arrays:
+        """Return `predictions` (batch, targets) in the targets' own units."""
+        return {"predictions": np.asarray(outputs, np.float32) * self.scale + self.mean}
+
+    def describe(self, answers: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        names = [target.name for target in self.facts.targets]
+        return [
+            dict(zip(names, map(float, row), strict=True)) for row in answers["predictions"]
+        ]
+
+    def judge(
+        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return mae, rmse and r2: the mean over targets, and by target where there are several."""
+        from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+        targets, predictions = truth["target"], answers["predictions"]
+        scores = {
+            "mae": mean_absolute_error(targets, predictions, multioutput="raw_values"),
+            "rmse": root_mean_squared_error(targets, predictions, multioutput="raw_values"),
+        }
+        if len(targets) > 1:  # R² of one example is not defined
+            scores["r2"] = r2_score(targets, predictions, multioutput="raw_values")
+        metrics = {name: float(np.mean(values)) for name, values in scores.items()}
+        if len(self.facts.targets) > 1:
+            metrics["by_target"] = {
+                target.name: {name: float(values[i]) for name, values in scores.items()}
+                for i, target in enumerate(self.facts.targets)
+            }
+        return metrics

@@ -1,0 +1,13 @@
+"""Which class is it? Asked of the rows of a table."""
+
+from threefold.tasks.classification import Classification
+from threefold.tasks.features import TableFeatures
+
+
+class TabularClassification(Classification, TableFeatures):
+    """Table rows in, the probability of every class out."""
+
+    name = "tabular_classification"
+
+
+TASK = TabularClassification

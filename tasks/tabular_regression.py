@@ -1,0 +1,13 @@
+"""How much is it? Asked of the rows of a table."""
+
+from threefold.tasks.features import TableFeatures
+from threefold.tasks.regression import Regression
+
+
+class TabularRegression(Regression, TableFeatures):
+    """Table rows in, one number or several out."""
+
+    name = "tabular_regression"
+
+
+TASK = TabularRegression

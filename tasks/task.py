@@ -1,0 +1,104 @@
+"""What every task answers: how data enter a model, what it learns, and how it is judged.
+
+A task joins two halves: what comes in (`features.py`: pictures, tables) and what is asked
+(`classification.py`, `regression.py`). One file per task names the pair.
+
+Only `compile_arguments` touches Keras, and imports it there: an exported model is judged by the
+same task in a process that has no Keras.
+"""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from threefold.datasets.errors import UserError, suggest
+from threefold.datasets.facts import Facts
+
+Arrays = dict[str, np.ndarray]
+
+
+class Task(ABC):
+    """What is learned and how it is judged, bound to the facts of one dataset.
+
+    Args:
+        facts: Facts. Shapes, class names, columns.
+        loss: str. One of `losses`; `None` for the first.
+        label_smoothing: float. Share of a label's weight that is spread over all classes.
+        class_weights: str. `none`, or `balanced`: every class weighs the same in the loss.
+    """
+
+    name: ClassVar[str]
+    losses: ClassVar[tuple[str, ...]]
+    augmentation: ClassVar[tuple[str, ...]] = ()
+    pictures: ClassVar[tuple[str, ...]]
+    headline: ClassVar[tuple[str, ...]]
+
+    def __init__(
+        self,
+        facts: Facts,
+        *,
+        loss: str | None = None,
+        label_smoothing: float = 0.0,
+        class_weights: str = "none",
+    ):
+        if loss is not None and loss not in self.losses:
+            raise UserError(f"{self.name} has no loss '{loss}'{suggest(loss, self.losses)}")
+        self.facts = facts
+        self.loss = loss or self.losses[0]
+        self.label_smoothing = label_smoothing
+        self.class_weights = class_weights
+
+    @abstractmethod
+    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        """Pick what enters the model out of a batch of examples, under the model's input names."""
+
+    @abstractmethod
+    def arguments(self) -> dict[str, Any]:
+        """Return what a blueprint must know of the data: its parameters without a default."""
+
+    @abstractmethod
+    def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return what the loss compares the model's outputs with, float32 with the batch first."""
+
+    @abstractmethod
+    def sample_weights(self, targets: np.ndarray) -> np.ndarray | None:
+        """Return the weight of every example in the loss, or None where all weigh 1."""
+
+    @abstractmethod
+    def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        """Pick what an evaluation compares answers with."""
+
+    @abstractmethod
+    def compile_arguments(self) -> dict[str, Any]:
+        """Return `loss` and `metrics` for `keras.Model.compile`."""
+
+    @abstractmethod
+    def answer(self, outputs: np.ndarray) -> Arrays:
+        """Turn a model's raw outputs into named answers, in units that a person reads."""
+
+    @abstractmethod
+    def describe(self, answers: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        """Turn answers into one plain record an example, for tables, CSV and JSON."""
+
+    @abstractmethod
+    def judge(
+        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return all metrics of answers against the truth, as plain numbers."""
+
+
+def find_task(name: str) -> type[Task]:
+    """Return the class of a task by its name; its file is imported when it is asked for."""
+    if name not in task_names():
+        raise UserError(f"no task '{name}'{suggest(name, task_names())}")
+    return importlib.import_module(f"threefold.tasks.{name}").TASK
+
+
+def task_names() -> tuple[str, ...]:
+    """Return the names of all tasks: the files of this room that define `TASK`."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return tuple(f.stem for f in files if "\nTASK = " in f.read_text(encoding="utf-8"))

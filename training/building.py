@@ -1,0 +1,152 @@
+"""From names and options to a model, and from a run back to one."""
+
+import ast
+import importlib
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from threefold.datasets.errors import UserError, suggest
+from threefold.datasets.options import check_options, options_of
+from threefold.tasks.task import Task, find_task
+
+ROOM = Path(__file__).parent.parent / "blueprints"
+
+
+def blueprint_names() -> dict[str, tuple[tuple[str, ...], str]]:
+    """Return the blueprints: name -> (tasks, one line of description).
+
+    The files are parsed, not imported: listing must answer at once, without Keras.
+    """
+    found = {}
+    for path in sorted(ROOM.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "TASKS":
+                tasks = tuple(key.value for key in node.value.keys)
+                summary = (ast.get_docstring(tree) or "").partition("\n\n")[0]
+                found[path.stem] = (tasks, summary)
+    return found
+
+
+def check_blueprint(name: str) -> None:
+    """Refuse an unknown blueprint, without importing Keras."""
+    known = blueprint_names()
+    if name not in known:
+        raise UserError(f"no blueprint '{name}'{suggest(name, known)}")
+
+
+def find_blueprint(name: str) -> ModuleType:
+    """Import a blueprint by its name; Keras comes with it."""
+    check_blueprint(name)
+    return importlib.import_module(f"threefold.blueprints.{name}")
+
+
+def builder_for(blueprint: ModuleType, task: str):
+    """Return the function that draws the model for a task.
+
+    Raises:
+        UserError: where the blueprint does not serve the task, with those that do.
+    """
+    name = blueprint.__name__.rpartition(".")[2]
+    if task in blueprint.TASKS:
+        return blueprint.TASKS[task]
+    serving = [other for other, (tasks, _) in blueprint_names().items() if task in tasks]
+    hint = f"; {' and '.join(serving)} would" if serving else ""
+    raise UserError(
+        f"blueprint '{name}' does not serve {task}, but {', '.join(blueprint.TASKS)}{hint}"
+    )
+
+
+def build_model(blueprint: str, task: Task, given: dict[str, Any], precision: str):
+    """Draw a model.
+
+    Args:
+        blueprint: str. Its name.
+        task: Task. Knows the facts of the data.
+        given: dict. The user's options, as text or plain data.
+        precision: str. Keras's dtype policy.
+
+    Returns:
+        (keras.Model, dict): the uncompiled model, and the options in full.
+
+    Raises:
+        UserError: for an unknown option, a value that does not fit, or a model that cannot be.
+    """
+    import keras
+
+    builder = builder_for(find_blueprint(blueprint), task.name)
+    known = options_of(builder)
+    options = check_options(known, given, flag="-o", owner=f"blueprint '{blueprint}'")
+    options = {name: option.default for name, option in known.items()} | options
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = builder(**task.arguments(), **options)
+    except ValueError as error:
+        raise UserError(f"blueprint '{blueprint}': {error}") from error
+    return model, options
+
+
+def rebuild_model(run):
+    """Return a run's model with its best weights, and its task.
+
+    Args:
+        run: Run. Its checkpoints hold the weights.
+
+    Returns:
+        (keras.Model, Task).
+    """
+    from threefold.training import state
+    from threefold.training.checkpoints import load_checkpoint
+
+    record = run.record
+    task = bind_task(record)
+    arrays, _ = load_checkpoint(run.checkpoints, "best")
+    model, _ = build_model(record.blueprint, task, record.options, record.settings.precision)
+    state.restore_weights(model, arrays)
+    return model, task
+
+
+def bind_task(record) -> Task:
+    """Return the task of a run, bound to its facts and settings."""
+    settings = record.settings
+    return find_task(record.task)(
+        record.facts,
+        loss=settings.loss,
+        label_smoothing=settings.label_smoothing,
+        class_weights=settings.class_weights,
+    )
+
+
+def borrow_weights(model, run) -> tuple[int, int]:
+    """Start a model from another run's best weights, wherever name and shape agree.
+
+    Args:
+        model: keras.Model. Changed in place.
+        run: Run. Where the weights come from.
+
+    Returns:
+        (int, int): how many weights were taken, of how many.
+
+    Raises:
+        UserError: where none fits.
+    """
+    from threefold.training.checkpoints import load_checkpoint
+
+    arrays, _ = load_checkpoint(run.checkpoints, "best")
+    taken = 0
+    for variable in model.weights:
+        array = arrays.get(f"weights/{variable.path}")
+        if array is not None and array.shape == tuple(variable.shape):
+            variable.assign(array)
+            taken += 1
+    if taken == 0:
+        raise UserError(f"--init {run.folder}: no weight of it fits this model")
+    if taken < len(model.weights):
+        warnings.warn(
+            f"--init {run.folder}: {taken} of {len(model.weights)} weights fit; the others start "
+            "at random",
+            stacklevel=2,
+        )
+    return taken, len(model.weights)

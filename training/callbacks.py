@@ -1,0 +1,218 @@
+"""What happens while Keras fits: saving, stopping, and telling the person."""
+
+import math
+import signal
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import keras
+
+from threefold.datasets.errors import Failure
+from threefold.training import state
+from threefold.training.batches import Batches
+from threefold.training.checkpoints import CheckpointError, save_checkpoint
+from threefold.training.run import Run
+
+# What early stopping and the plateau schedule count; Keras resets them whenever a fit begins.
+COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
+
+
+class Interrupted(Failure):
+    """A signal stopped the run after its state was saved; the exit code is the shell's own."""
+
+    def __init__(self, signal_number: int, run: Run, progress: "Progress"):
+        name = signal.Signals(signal_number).name
+        super().__init__(
+            f"{name} in epoch {progress.epoch + 1}, after step {progress.step}: the state is "
+            f"saved; go on with: threefold fit --resume {run.folder}"
+        )
+        self.exit_code = 128 + signal_number
+
+
+class Diverged(Failure):
+    """The loss is not a number any more."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands: the next step to take, and all that is no array.
+
+    `epoch` and `step` count finished ones: the run goes on with step `step` of epoch `epoch`.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best: float | None = None
+    best_epoch: int | None = None
+    counters: dict[str, dict[str, float]] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    stopped_early: bool = False
+    seconds: float = 0.0
+
+    def done(self, epochs: int) -> bool:
+        """Return whether nothing is left to train."""
+        return self.stopped_early or self.epoch >= epochs
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data; Python's JSON keeps every bit of a float."""
+        return asdict(self)
+
+
+class Display(Protocol):
+    """Where a fit says how far it is; a context for the time of the training."""
+
+    def __enter__(self) -> "Display":
+        """Begin."""
+
+    def __exit__(self, *error) -> None:
+        """End, whatever happened."""
+
+    def batch(self, epoch: int, step: int, logs: dict[str, float]) -> None:
+        """Take the running metrics after a step, counted from 1."""
+
+    def epoch(self, row: dict[str, float], improved: bool) -> None:
+        """Take the metrics of a finished epoch."""
+
+
+class Keeper(keras.callbacks.Callback):
+    """Saves the state, follows the best epoch, and stops on signals and on a loss of NaN.
+
+    It must be the last of the callbacks: it takes their counters when an epoch ends, and puts them
+    back when a fit begins, after Keras has reset them.
+
+    Args:
+        run: Run. Where to save.
+        progress: Progress. Where the run stands; kept up to date.
+        batches: Batches. Told the epoch before Keras asks for its first batch.
+        counting: dict of str to callback. Those whose counters belong to the state.
+        display: Display. Told of every step and epoch.
+        every: int. Steps between saves within an epoch; `None` for none.
+        metrics: dict of str to array. The metrics of a cut epoch, to go on with; else empty.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        progress: Progress,
+        batches: Batches,
+        counting: dict[str, keras.callbacks.Callback],
+        display: Display,
+        *,
+        every: int | None,
+        metrics: dict[str, Any],
+    ):
+        super().__init__()
+        self.run, self.progress, self.batches = run, progress, batches
+        self.counting, self.display, self.every = counting, display, every
+        self.metrics = metrics
+        self.arrays: dict[str, Any] = {}
+        self.caught: int | None = None
+        self.started = time.monotonic() - progress.seconds
+
+    def on_train_begin(self, logs=None):
+        """Put the counters of other callbacks back."""
+        for name, values in self.progress.counters.items():
+            vars(self.counting[name]).update(values)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Set the epoch of the batches; go on with the metrics of a cut epoch."""
+        self.batches.epoch = epoch
+        if self.metrics:
+            state.restore_metrics(self.model, self.metrics)
+            self.metrics = {}
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Stop on NaN; save when it is time, or when a signal came."""
+        step = self.progress.step = self.batches.first_step + batch + 1
+        if not math.isfinite(logs["loss"]):
+            raise Diverged(
+                f"the loss became {logs['loss']} in epoch {self.progress.epoch + 1}, step {step}; "
+                f"the last good state is kept in {self.run.checkpoints}; try a lower "
+                "--learning-rate, or --clip-norm 1"
+            )
+        self.display.batch(self.progress.epoch, step, logs)
+        if step < self.batches.steps:  # after the last step the epoch's end saves
+            if self.caught is not None:
+                self._save()
+                raise Interrupted(self.caught, self.run, self.progress)
+            if self.every and step % self.every == 0:
+                self._save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Save the state, and the weights where the validation loss fell."""
+        row = {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
+        score = row.get("val_loss", row["loss"])
+        improved = self.progress.best is None or score < self.progress.best
+        self.progress.epoch, self.progress.step = epoch + 1, 0
+        self.progress.history.append(row)
+        if improved:
+            self.progress.best, self.progress.best_epoch = score, epoch + 1
+        self.progress.stopped_early = bool(self.model.stop_training)
+        self._count()
+        if improved:
+            weights = state.collect_weights(self.model)
+            save_checkpoint(self.run.checkpoints, "best", weights, {"epoch": epoch + 1})
+        self._save()
+        self.run.write_history(self.progress.history)
+        self.display.epoch(row, improved)
+        if self.caught is not None:
+            raise Interrupted(self.caught, self.run, self.progress)
+
+    def _count(self) -> None:
+        self.progress.counters = {
+            name: {key: float(value) for key, value in vars(callback).items() if key in COUNTERS}
+            for name, callback in self.counting.items()
+        }
+
+    def _save(self) -> None:
+        self.progress.seconds = time.monotonic() - self.started
+        self.arrays = state.collect_state(self.model)
+        if not state.all_finite(self.arrays):
+            raise Diverged(
+                f"a weight is not a number any more after epoch {self.progress.epoch}; the last "
+                f"good state is kept in {self.run.checkpoints}; try a lower --learning-rate, or "
+                "--clip-norm 1"
+            )
+        content = self.progress.to_json() | {"backend": keras.config.backend()}
+        save_checkpoint(self.run.checkpoints, "state", self.arrays, content)
+
+
+class Signals:
+    """Catches SIGINT and SIGTERM for a while; the second of a kind acts as it always did.
+
+    Args:
+        keeper: Keeper. Told which signal came; it saves and stops at the end of the step.
+    """
+
+    NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self, keeper: Keeper):
+        self.keeper = keeper
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            self.before = {n: signal.signal(n, self._catch) for n in self.NUMBERS}
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _catch(self, number, frame):
+        self.keeper.caught = number
+        signal.signal(number, self.before[number])
+
+
+def read_progress(content: dict[str, Any]) -> Progress:
+    """Return the progress that a checkpoint holds.
+
+    Raises:
+        CheckpointError: where it does not fit this version.
+    """
+    try:
+        return Progress(**{k: v for k, v in content.items() if k != "backend"})
+    except TypeError as error:
+        raise CheckpointError(f"the checkpoint is of another version: {error}") from None

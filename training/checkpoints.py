@@ -1,0 +1,175 @@
+"""One writer for every kind of state: whatever happens, the old or the new one can be read.
+
+A checkpoint is a folder of two files and a manifest with their sha256 sums. It is staged beside its
+place, written through to the disk, and renamed; the older ones go only after that. So a process
+that is killed at any instant, or a disk that fills, leaves the last complete checkpoint, and a file
+that was damaged later is told from a good one.
+
+    checkpoints/
+        state-000007/   arrays.npz  state.json  manifest.json
+        state-000008/
+        best-000003/
+
+The numbers count the checkpoints of a kind. None is ever written over another.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from threefold.datasets.errors import Failure
+
+ARRAYS, STATE, MANIFEST = "arrays.npz", "state.json", "manifest.json"
+KEPT = 2  # the newest, and the one before it should the newest be damaged
+
+
+class CheckpointError(Failure):
+    """A file of a run that cannot be written or read."""
+
+
+def save_checkpoint(
+    folder: Path, kind: str, arrays: dict[str, np.ndarray], state: dict[str, Any]
+) -> Path:
+    """Write a checkpoint and let the older ones of its kind go.
+
+    Args:
+        folder: Path. The run's folder of checkpoints.
+        kind: str. `state` or `best`: each kind keeps its newest.
+        arrays: dict of str to array. Weights and other numbers.
+        state: dict. Anything that JSON holds.
+
+    Returns:
+        Path. The new checkpoint.
+
+    Raises:
+        CheckpointError: when the disk is full or cannot be written; nothing older is lost.
+    """
+    older = _newest_first(folder, kind)
+    number = int(older[0].name.rpartition("-")[2]) + 1 if older else 1
+    place = folder / f"{kind}-{number:06d}"
+    staged = folder / f".staged-{uuid.uuid4().hex}"
+    try:
+        staged.mkdir(parents=True)
+        with open(staged / ARRAYS, "wb") as file:
+            np.savez(file, **arrays)
+            _write_through(file)
+        _write_text(staged / STATE, json.dumps(state))
+        sums = {name: _sha256(staged / name) for name in (ARRAYS, STATE)}
+        _write_text(staged / MANIFEST, json.dumps(sums))
+        _sync_folder(staged)
+        os.rename(staged, place)
+        _sync_folder(folder)
+    except OSError as error:
+        shutil.rmtree(staged, ignore_errors=True)
+        reason = error.strerror or str(error)
+        raise CheckpointError(
+            f"cannot write a checkpoint to {folder}: {reason}; the ones before it are kept"
+        ) from error
+    for old in older[KEPT - 1 :]:
+        _discard(old)
+    return place
+
+
+def load_checkpoint(folder: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read the newest checkpoint that is whole, with a warning for each that is not.
+
+    Args:
+        folder: Path. The run's folder of checkpoints.
+        kind: str. `state` or `best`.
+
+    Returns:
+        (arrays, state), as they were given to `save_checkpoint`.
+
+    Raises:
+        CheckpointError: where none can be read.
+    """
+    found = _newest_first(folder, kind)
+    for place in found:
+        try:
+            return _read(place)
+        except (OSError, ValueError, KeyError) as error:
+            warnings.warn(
+                f"the checkpoint {place} is damaged ({error}); trying the one before it",
+                stacklevel=2,
+            )
+    if found:
+        raise CheckpointError(f"every {kind} checkpoint in {folder} is damaged")
+    raise CheckpointError(f"no {kind} checkpoint in {folder}: the run never finished an epoch")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace a JSON file so that a reader finds the old or the new content, never a part."""
+    replace_file(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Replace a text file so that a reader finds the old or the new content, never a part."""
+    staged = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        _write_text(staged, text)
+        os.replace(staged, path)
+    except OSError as error:
+        staged.unlink(missing_ok=True)
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _read(place: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    sums = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+    for name in (ARRAYS, STATE):
+        if _sha256(place / name) != sums[name]:
+            raise ValueError(f"{name} is not what was written")
+    with np.load(place / ARRAYS, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    return arrays, json.loads((place / STATE).read_text(encoding="utf-8"))
+
+
+def _newest_first(folder: Path, kind: str) -> list[Path]:
+    return sorted(folder.glob(f"{kind}-??????"), reverse=True)
+
+
+def _discard(place: Path) -> None:
+    """Remove a checkpoint; a half-removed one must not look like a damaged one."""
+    aside = place.with_name(f".discarded-{uuid.uuid4().hex}")
+    try:
+        os.rename(place, aside)
+    except OSError:
+        return  # it costs space, nothing else; the next save tries again
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def clean(folder: Path) -> None:
+    """Remove what a killed process left half written."""
+    for pattern in (".staged-*", ".discarded-*"):
+        for left in folder.glob(pattern):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with open(path, "wb") as file:
+        file.write(text.encode())
+        _write_through(file)
+
+
+def _write_through(file) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

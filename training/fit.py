@@ -1,0 +1,227 @@
+"""One fit, from names to a judged run: start, resume, repeat."""
+
+import contextlib
+import fcntl
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from threefold.datasets import loading
+from threefold.datasets.dataset import Dataset
+from threefold.datasets.errors import UserError
+from threefold.tasks.evaluation import Evaluation
+from threefold.tasks.task import find_task
+from threefold.training.backend import device_name, seed_everything
+from threefold.training.building import (
+    bind_task,
+    borrow_weights,
+    build_model,
+    builder_for,
+    find_blueprint,
+)
+from threefold.training.callbacks import Display, Progress
+from threefold.training.evaluate import evaluate_model
+from threefold.training.loop import train
+from threefold.training.run import DatasetRecord, Run, RunRecord, create_run, open_run
+from threefold.training.settings import TrainingSettings
+
+PACKAGES = ("threefold", "keras", "tensorflow", "jax", "torch", "numpy")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the user asked for."""
+
+    blueprint: str | None
+    task: str | None
+    dataset: str | None
+    data_options: dict[str, Any]
+    options: dict[str, Any]
+    settings: TrainingSettings
+    run: str | None = None
+    init: str | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A finished run, judged with its best weights."""
+
+    run: Run
+    progress: Progress
+    evaluations: list[Evaluation]
+
+
+# Told what will be trained, once it is known; answers with the display to train under.
+Announce = Callable[[Run, Dataset, Any], Display]
+
+
+def start(command: Command, announce: Announce) -> Fitted:
+    """Fit a new model in a new run folder.
+
+    Args:
+        command: Command. What the user asked for.
+        announce: function of run, dataset and model. Shows them; returns the display.
+
+    Returns:
+        Fitted.
+
+    Raises:
+        UserError: for anything in the command that cannot be.
+    """
+    import keras
+
+    blueprint = find_blueprint(command.blueprint)
+    if command.task is not None:
+        find_task(command.task)
+        builder_for(blueprint, command.task)
+    reference = command.dataset or _default_dataset(blueprint, command.task)
+    init = open_run(command.init) if command.init else None
+    dataset = loading.load(reference, command.data_options, task=command.task)
+    task_class = find_task(dataset.task)
+    builder_for(blueprint, dataset.task)
+    settings = command.settings.resolve(blueprint, task_class.augmentation)
+    if settings.augment and dataset.facts.kind != "image":
+        raise UserError(f"--augment is for pictures; {reference} is {dataset.facts.describe()}")
+    record = RunRecord(
+        blueprint=command.blueprint,
+        task=dataset.task,
+        options=command.options,
+        settings=settings,
+        dataset=_describe(dataset, command.data_options),
+        facts=dataset.facts,
+        backend=keras.config.backend(),
+        device=device_name(),
+        versions=_versions(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        init=command.init,
+    )
+    task = bind_task(record)
+    record = record.model_copy(update={"settings": settings.model_copy(update={"loss": task.loss})})
+    seed_everything(settings.seed)
+    model, options = build_model(command.blueprint, task, command.options, settings.precision)
+    record = record.model_copy(update={"options": options})
+    if init is not None:
+        borrow_weights(model, init)
+    run = create_run(record, command.run)
+    return _train(model, task, dataset, run, announce, resume=False)
+
+
+def resume(folder: str, epochs: int | None, announce: Announce) -> Fitted:
+    """Go on with a run that was cut, on this process's backend.
+
+    Args:
+        folder: str. The run.
+        epochs: int. A new number of epochs in all, or `None` for the run's own.
+        announce: function of run, dataset and model. Shows them; returns the display.
+
+    Returns:
+        Fitted. Ended with the same bits as if it had never been cut, on the same backend.
+
+    Raises:
+        UserError: where the data are not those of the run.
+    """
+    run = open_run(folder)
+    if epochs is not None:
+        settings = run.record.settings.model_copy(update={"epochs": epochs})
+        run = Run(run.folder, run.record.model_copy(update={"settings": settings}))
+    record = run.record
+    dataset = load_run_dataset(record)
+    if dataset.fingerprint != record.dataset.fingerprint:
+        raise UserError(
+            f"{record.dataset.reference} has changed since {folder} was fitted on it; "
+            "put it back, or start a new fit with --init"
+        )
+    task = bind_task(record)
+    seed_everything(record.settings.seed)
+    model, _ = build_model(record.blueprint, task, record.options, record.settings.precision)
+    return _train(model, task, dataset, run, announce, resume=True)
+
+
+def repeat(folder: str, changes: Command) -> Command:
+    """Return the command that made a run, with some things changed.
+
+    Args:
+        folder: str. The run.
+        changes: Command. What it holds rules; the rest is the run's.
+
+    Returns:
+        Command.
+    """
+    record = open_run(folder).record
+    changed = {
+        name: getattr(changes.settings, name) for name in changes.settings.model_fields_set
+    }
+    return Command(
+        blueprint=record.blueprint,
+        task=changes.task or record.task,
+        dataset=changes.dataset or record.dataset.reference,
+        data_options=(record.dataset.options if changes.dataset is None else {})
+        | changes.data_options,
+        options=record.options | changes.options,
+        settings=record.settings.model_copy(update=changed),
+        run=changes.run,
+        init=changes.init or record.init,
+    )
+
+
+def load_run_dataset(record: RunRecord) -> Dataset:
+    """Load the data that a run was fitted on, in the run's own shapes and classes."""
+    return loading.load(
+        record.dataset.reference, record.dataset.options, task=record.task, facts=record.facts
+    )
+
+
+def _train(model, task, dataset, run, announce, *, resume: bool) -> Fitted:
+    from threefold.training import state
+    from threefold.training.checkpoints import load_checkpoint
+
+    with _locked(run):
+        if resume:
+            run.write_record()
+        with announce(run, dataset, model) as display:
+            progress = train(model, task, dataset, run, display, resume=resume)
+        arrays, _ = load_checkpoint(run.checkpoints, "best")
+        state.restore_weights(model, arrays)
+        splits = [name for name in ("validation", "test") if name in dataset.splits]
+        evaluations = evaluate_model(
+            model, task, dataset, splits, run.record.settings.batch_size
+        )
+        run.write_metrics({found.split: found.metrics for found in evaluations})
+    return Fitted(run, progress, evaluations)
+
+
+@contextlib.contextmanager
+def _locked(run: Run) -> Iterator[None]:
+    """Keep a second process from writing to the same run; the lock goes with the process."""
+    with open(run.folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"{run.folder} is being fitted by another process") from None
+        yield
+
+
+def _default_dataset(blueprint, task: str | None) -> str:
+    name = task or next(iter(blueprint.TASKS))
+    return blueprint.DATASETS[name]
+
+
+def _describe(dataset: Dataset, options: dict[str, Any]) -> DatasetRecord:
+    return DatasetRecord(
+        reference=dataset.reference,
+        options=options,
+        fingerprint=dataset.fingerprint,
+        sizes={name: len(source) for name, source in dataset.splits.items()},
+        notes=dataset.notes,
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

@@ -1,0 +1,132 @@
+"""The training loop: Keras's own `fit`, cut and continued at any step."""
+
+import keras
+
+from threefold.datasets.dataset import Dataset
+from threefold.tasks.task import Task
+from threefold.training import state
+from threefold.training.batches import Batches
+from threefold.training.callbacks import Display, Keeper, Progress, Signals, read_progress
+from threefold.training.checkpoints import CheckpointError, clean, load_checkpoint
+from threefold.training.optimizers import make_optimizer
+from threefold.training.run import Run
+from threefold.training.settings import TrainingSettings
+
+# A plateau is half of the usual patience for stopping; the rate then falls to a third.
+PLATEAU_EPOCHS = 5
+PLATEAU_FACTOR = 0.3
+
+
+def train(
+    model: keras.Model,
+    task: Task,
+    dataset: Dataset,
+    run: Run,
+    display: Display,
+    *,
+    resume: bool = False,
+) -> Progress:
+    """Train a model and keep its state in the run folder.
+
+    Args:
+        model: keras.Model. Uncompiled.
+        task: Task. Gives loss, metrics, inputs and targets.
+        dataset: Dataset. Needs a `train` split; without `validation` the training loss decides
+            which epoch is the best.
+        run: Run. Its record holds the settings.
+        display: Display. Told of every step and epoch.
+        resume: bool. Whether to go on from the run's last checkpoint.
+
+    Returns:
+        Progress. Where the run stands at the end.
+
+    Raises:
+        Interrupted: after a signal; the state is saved.
+        Diverged: when the loss is NaN or infinite; the last good state is kept.
+        CheckpointError: when the state cannot be read or written.
+    """
+    settings = run.record.settings
+    batches = Batches(
+        dataset.splits["train"],
+        task,
+        settings.batch_size,
+        seed=settings.seed,
+        augment=settings.augment,
+    )
+    compile_model(model, task, settings, settings.epochs * batches.steps)
+    clean(run.checkpoints)
+    progress, arrays = _restore(model, run) if resume else (Progress(), {})
+    validation = None
+    if "validation" in dataset.splits:
+        validation = Batches(dataset.splits["validation"], task, settings.batch_size)
+    while not progress.done(settings.epochs):
+        # A cut epoch has fewer steps than the others: it is a fit of its own.
+        cut = progress.step > 0
+        batches.first_step = progress.step
+        counting = _counting(settings, validation)
+        keeper = Keeper(
+            run, progress, batches, counting, display,
+            every=settings.checkpoint_steps, metrics=arrays if cut else {},
+        )  # fmt: skip
+        if cut:
+            model.test_on_batch(*batches[0])  # metrics exist from their first batch on
+        with Signals(keeper):
+            model.fit(
+                batches,
+                validation_data=validation,
+                initial_epoch=progress.epoch,
+                epochs=progress.epoch + 1 if cut else settings.epochs,
+                shuffle=False,
+                verbose=0,
+                callbacks=[*_averaging(settings), *counting.values(), keeper],
+            )
+        if cut:
+            # Every fit ends by putting averaged weights in place of the trained ones.
+            state.restore_state(model, keeper.arrays, same_backend=True)
+    return progress
+
+
+def compile_model(
+    model: keras.Model, task: Task, settings: TrainingSettings, total_steps: int
+) -> None:
+    """Give a model its loss, metrics and optimizer."""
+    model.compile(
+        optimizer=make_optimizer(settings, total_steps),
+        **task.compile_arguments(),
+        # Eager is torch's fast way for models of this size; its compiler takes most of a minute.
+        jit_compile=False if keras.config.backend() == "torch" else "auto",
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+def _restore(model: keras.Model, run: Run) -> tuple[Progress, dict]:
+    arrays, content = load_checkpoint(run.checkpoints, "state")
+    try:
+        state.restore_state(
+            model, arrays, same_backend=content.get("backend") == keras.config.backend()
+        )
+    except ValueError as error:
+        raise CheckpointError(f"{run.folder} cannot go on: {error}") from error
+    return read_progress(content), arrays
+
+
+def _counting(
+    settings: TrainingSettings, validation: Batches | None
+) -> dict[str, keras.callbacks.Callback]:
+    """Return the callbacks that count epochs."""
+    monitor = "loss" if validation is None else "val_loss"
+    found = {}
+    if settings.schedule == "plateau":
+        found["plateau"] = keras.callbacks.ReduceLROnPlateau(
+            monitor, factor=PLATEAU_FACTOR, patience=PLATEAU_EPOCHS, mode="min"
+        )
+    if settings.patience is not None:
+        found["early_stopping"] = keras.callbacks.EarlyStopping(
+            monitor, patience=settings.patience, mode="min"
+        )
+    return found
+
+
+def _averaging(settings: TrainingSettings) -> list[keras.callbacks.Callback]:
+    """Validate with averaged weights where there are such."""
+    return [] if settings.ema is None else [keras.callbacks.SwapEMAWeights()]

@@ -1,0 +1,193 @@
+"""The run folder: what one fit writes, everything needed to repeat, resume or evaluate it.
+
+runs/cnn-digits-001/
+run.json       the resolved command, the facts of the data, versions and device
+history.csv    one row an epoch
+checkpoints/   state to resume from, best weights
+metrics.json   the full metrics by split
+report/        figures and a page that holds them all
+"""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from threefold.datasets.errors import UserError, suggest
+from threefold.datasets.facts import Facts
+from threefold.training.checkpoints import CheckpointError, replace_file, write_json
+from threefold.training.settings import TrainingSettings
+
+FORMAT = 1
+
+
+class DatasetRecord(BaseModel):
+    """Which data a run was fitted on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reference: str
+    options: dict[str, Any]
+    fingerprint: str
+    sizes: dict[str, int]
+    notes: list[str]
+
+
+class RunRecord(BaseModel):
+    """What `run.json` holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[1] = FORMAT
+    blueprint: str
+    task: str
+    options: dict[str, Any]
+    settings: TrainingSettings
+    dataset: DatasetRecord
+    facts: Facts
+    backend: str
+    device: str
+    versions: dict[str, str]
+    created: str
+    init: str | None = None
+
+
+class Run:
+    """A run folder that exists.
+
+    Args:
+        folder: Path. The folder.
+        record: RunRecord. What its `run.json` says.
+    """
+
+    def __init__(self, folder: Path, record: RunRecord):
+        self.folder, self.record = folder, record
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def report(self) -> Path:
+        """The folder of figures and the page that holds them."""
+        return self.folder / "report"
+
+    def write_record(self) -> None:
+        """Write `run.json`."""
+        write_json(self.folder / "run.json", self.record.model_dump(mode="json"))
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Write `metrics.json`: metrics by split."""
+        write_json(self.folder / "metrics.json", metrics)
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Return the metrics by split, empty where none were written."""
+        path = self.folder / "metrics.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def write_history(self, rows: list[dict[str, float]]) -> None:
+        """Write `history.csv`, one row an epoch."""
+        text = io.StringIO()
+        if rows:
+            writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        replace_file(self.folder / "history.csv", text.getvalue())
+
+    def read_history(self) -> list[dict[str, float]]:
+        """Return the rows of `history.csv`."""
+        path = self.folder / "history.csv"
+        if not path.exists():
+            return []
+        with open(path, newline="", encoding="utf-8") as file:
+            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def create_run(record: RunRecord, folder: str | None = None) -> Run:
+    """Make a new run folder.
+
+    Args:
+        record: RunRecord. What the run is.
+        folder: str. Where; `None` for the next free `runs/BLUEPRINT-DATASET-NNN`, which no other
+            process gets even if it asks at the same instant.
+
+    Returns:
+        Run. Its `run.json` is written.
+
+    Raises:
+        UserError: where `folder` exists and is not empty.
+    """
+    try:
+        place = _claim(Path(folder)) if folder else _next_free(record)
+    except OSError as error:
+        raise CheckpointError(f"cannot make a run folder: {error}") from error
+    run = Run(place, record)
+    run.checkpoints.mkdir(exist_ok=True)
+    run.write_record()
+    return run
+
+
+def open_run(folder: str) -> Run:
+    """Open the folder of an earlier fit.
+
+    Raises:
+        UserError: where there is no such folder, or it is no run.
+        CheckpointError: where `run.json` is damaged or of a newer version.
+    """
+    place = Path(folder)
+    path = place / "run.json"
+    if not path.is_file():
+        if place.is_dir():
+            raise UserError(f"{folder} is not a run: it holds no run.json")
+        beside = place.parent if place.parent.is_dir() else Path("runs")
+        known = [str(p.parent) for p in beside.glob("*/run.json")]
+        raise UserError(f"no run '{folder}'{suggest(str(place), known)}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        newest = content.get("format")
+        if isinstance(newest, int) and newest > FORMAT:
+            raise CheckpointError(
+                f"{path} is of format {newest}, this version reads up to {FORMAT}: "
+                "upgrade with pip install -U threefold"
+            )
+        return Run(place, RunRecord.model_validate(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise CheckpointError(f"{path} is damaged: {where}: {first['msg']}") from None
+    except (ValueError, AttributeError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from None
+
+
+def _claim(place: Path) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.mkdir()
+    except FileExistsError:
+        if not place.is_dir() or any(place.iterdir()):
+            raise UserError(
+                f"{place} exists and is not empty: give another --run, or --resume {place}"
+            ) from None
+    return place
+
+
+def _next_free(record: RunRecord) -> Path:
+    stem = Path(record.dataset.reference.rstrip("/")).stem or "data"
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", f"{record.blueprint}-{stem}").strip("-").lower()
+    base = Path("runs")
+    base.mkdir(exist_ok=True)
+    taken = [int(p.name.rpartition("-")[2]) for p in base.glob(f"{name}-[0-9][0-9][0-9]*")
+             if p.name.rpartition("-")[2].isdigit()]  # fmt: skip
+    number = max(taken, default=0) + 1
+    while True:
+        place = base / f"{name}-{number:03d}"
+        try:
+            place.mkdir()  # the file system lets one process make it
+            return place
+        except FileExistsError:
+            number += 1

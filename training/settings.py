@@ -1,0 +1,104 @@
+"""What a fit can be told, once: the command line, `run.json` and the help are read from here."""
+
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from threefold.datasets.options import Option, check_options
+
+Augmentation = Literal["flip", "shift", "crop", "rotate", "cutout", "mixup"]
+Optimizer = Literal[
+    "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "lamb", "lars", "ftrl",
+    "lion", "muon",
+]  # fmt: skip
+Schedule = Literal["constant", "cosine", "exponential", "step", "plateau"]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+# A learning rate that suits each optimizer where neither user nor blueprint names one.
+LEARNING_RATES = {
+    "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "adagrad": 0.05, "rmsprop": 1e-3, "adam": 1e-3,
+    "adamw": 1e-3, "lamb": 1e-2, "lars": 1.0, "ftrl": 0.1, "lion": 2e-4, "muon": 2e-3,
+}  # fmt: skip
+
+
+class TrainingSettings(BaseModel):
+    """How a model is trained. A field left `None` is filled by the blueprint, then the default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Count | None = Field(None, description="passes over the training split")
+    batch_size: Count | None = Field(None, description="examples in a step")
+    optimizer: Optimizer | None = Field(None, description="rule that updates the weights")
+    learning_rate: Positive | None = Field(None, description="largest learning rate")
+    schedule: Schedule = Field("cosine", description="course of the learning rate")
+    warmup: Share = Field(0.05, description="share of the steps in which the rate rises from 0")
+    weight_decay: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="decoupled decay of the weights in each step, times the learning rate"
+    )
+    clip_norm: Positive | None = Field(None, description="largest norm of all gradients together")
+    loss: str | None = Field(None, description="loss to minimise; the task's first by default")
+    label_smoothing: Share = Field(0.0, description="share of a label spread over all classes")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: rare classes weigh as much as common ones"
+    )
+    ema: Share | None = Field(None, description="momentum of averaged weights, such as 0.99")
+    augment: tuple[Augmentation, ...] | None = Field(
+        None, description="flip,shift,crop,rotate,cutout,mixup; empty for none"
+    )
+    patience: Count | None = Field(
+        None, description="stop after so many epochs without a better validation loss"
+    )
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32", description="arithmetic of the layers"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="of weights, order, augmentation")
+    checkpoint_steps: Count | None = Field(
+        None, description="also save every so many steps; always at the end of an epoch"
+    )
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """Return the fields as options, for the command line."""
+        return {
+            name: Option(name, _annotation(field), field.default, field.description or "")
+            for name, field in cls.model_fields.items()
+        }
+
+    @classmethod
+    def parse(cls, given: dict[str, Any]) -> "TrainingSettings":
+        """Check what the command line gave.
+
+        Raises:
+            UserError: naming the option and what it takes.
+        """
+        return cls(**check_options(cls.options(), given, flag="--", owner="fit"))
+
+    def resolve(self, blueprint: ModuleType, augmentation: tuple[str, ...]) -> "TrainingSettings":
+        """Fill what was left open.
+
+        Args:
+            blueprint: module. Its `TRAINING` holds the defaults that suit the family.
+            augmentation: tuple of str. What suits the task.
+
+        Returns:
+            TrainingSettings. Without open fields, but for those where `None` means "off".
+        """
+        recipe = dict(blueprint.TRAINING)
+        optimizer = self.optimizer or recipe["optimizer"]
+        if optimizer != recipe["optimizer"]:
+            recipe.pop("learning_rate", None)  # it was meant for another rule
+        defaults = {"learning_rate": LEARNING_RATES[optimizer], "augment": augmentation} | recipe
+        opened = {
+            name: value
+            for name, value in defaults.items()
+            if name not in self.model_fields_set or getattr(self, name) is None
+        }
+        return self.model_copy(update=opened | {"optimizer": optimizer})
+
+
+def _annotation(field) -> Any:
+    """Return a field's type with the constraints that pydantic moved into its metadata."""
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
