@@ -190,7 +190,7 @@ def read_dates(text: "pd.Series") -> np.ndarray:
 def _days(moments: "pd.Series") -> np.ndarray:
     import pandas as pd
 
-    since = moments - pd.Timestamp(0, tz="UTC")
+    since = moments - pd.Timestamp("1970-01-01", tz="UTC")
     return (since / pd.Timedelta(days=1)).to_numpy(np.float64)
 
 

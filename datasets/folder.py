@@ -21,7 +21,14 @@ from threefold.datasets.folder_listing import (
     list_targets,
     sub_folders,
 )
-from threefold.datasets.images import Header, guess_shape, read_batch, read_headers
+from threefold.datasets.images import (
+    SUFFIXES,
+    Header,
+    ImageShape,
+    guess_shape,
+    read_batch,
+    read_headers,
+)
 from threefold.datasets.splitting import split_rows
 
 TASKS = ("image_classification", "image_regression")
@@ -66,28 +73,34 @@ def load(
     root = Path(path).expanduser()
     task = task or _guess_task(root, facts)
     if task not in TASKS:
-        raise UserError(f"'{path}' is a folder of pictures; it serves {', '.join(TASKS)}, not {task}")
+        raise UserError(
+            f"'{path}' is a folder of pictures; it serves {', '.join(TASKS)}, not {task}"
+        )
     classes = task == "image_classification"
     # Facts of another kind cannot rule; whoever gave them compares and refuses.
     if facts is not None and (facts.kind != "image" or bool(facts.class_names) != classes):
         facts = None
     listing = list_classes(root, facts) if classes else list_targets(root, facts)
-    listing, headers = _check_headers(root, listing, skip_bad)
+    listing, headers, notes = _check_headers(root, listing, skip_bad)
+    if facts is None and classes:
+        _require_every_class(root, listing)
     if facts is not None:
         image_size = image_size or facts.image_shape[:2]
         channels = channels or facts.image_shape[2]
-    shape, notes = guess_shape(headers, image_size=image_size, channels=channels)
-    rows, split_notes = _split(path, listing, validation_fraction, test_fraction, split_seed)
+    shape, remarks = guess_shape(headers, image_size=image_size, channels=channels)
+    fractions = {"validation": validation_fraction, "test": test_fraction}
+    rows, decisions = _split(path, listing, fractions, split_seed)
     if facts is None:
-        facts = _describe(shape, listing, rows["train"], classes)
-    source = PictureFiles(root, listing.names, "label" if classes else "target", listing.goals, shape)
+        facts = _describe(shape, listing, rows["train"])
+    goal = "label" if classes else "target"
+    source = PictureFiles(root, listing.names, goal, listing.goals, shape)
     return Dataset(
         reference=path,
         task=task,
         facts=facts.model_copy(update={"image_shape": shape}),
         splits={name: Subset(source, found) for name, found in rows.items()},
         fingerprint=_fingerprint(root, listing),
-        notes=[*listing.notes, *notes, *split_notes],
+        notes=[*listing.notes, *notes, *remarks, *decisions],
     )
 
 
@@ -108,7 +121,7 @@ class PictureFiles:
         names: list[str],
         goal: str,
         goals: np.ndarray,
-        image_shape: tuple[int, int, int],
+        image_shape: ImageShape,
     ):
         self.root = root
         self.names = names
@@ -133,22 +146,78 @@ def _guess_task(root: Path, facts: Facts | None) -> str:
 
 def _check_headers(
     root: Path, listing: Listing, skip_bad: bool
-) -> tuple[Listing, list[Header]]:
+) -> tuple[Listing, list[Header], list[str]]:
     """Look at every file, so that a bad one is found now and not in the middle of a training."""
     headers = read_headers([os.path.join(root, name) for name in listing.names])
     bad = [row for row, header in enumerate(headers) if isinstance(header, UserError)]
     if not bad:
-        return listing, headers
+        return listing, headers, []
     if not skip_bad:
-        more = f" (and {len(bad) - 1} more such files)" if len(bad) > 1 else ""
+        more = f" (and {len(bad) - 1} more such)" if len(bad) > 1 else ""
         raise UserError(
             f"{headers[bad[0]]}{more}; mend or remove it, or leave such files out with "
             "-d skip_bad=true"
         )
-    kept = np.setdiff1d(np.arange(len(headers)), bad)
-    listing = listing.keep(kept)
-    listing.notes.append(
-        f"{len(bad)} files that cannot be read are left out, such as "
-        f"'{os.path.join(root, listing.names[0])}'"
-    )
-    return listing, [headers[row] for row in kept]
+    if len(bad) == len(headers):
+        raise UserError(f"{headers[0]}, nor any other picture of '{root}'")
+    good = np.setdiff1d(np.arange(len(headers)), bad)
+    shown = os.path.join(root, listing.names[bad[0]])
+    notes = [f"left out as unreadable: {len(bad)} of {len(headers)} files, such as '{shown}'"]
+    return listing.keep(good), [headers[row] for row in good], notes
+
+
+def _require_every_class(root: Path, listing: Listing) -> None:
+    labels = listing.goals[listing.splits == SPLITS.index("train")]
+    counts = np.bincount(labels, minlength=len(listing.goal_names))
+    for name, count in zip(listing.goal_names, counts, strict=True):
+        if count == 0:
+            raise UserError(
+                f"class folder '{name}' of '{root}' holds no pictures to train on "
+                f"({', '.join(SUFFIXES)}); fill or remove it"
+            )
+
+
+def _split(
+    path: str, listing: Listing, fractions: dict[str, float], seed: int
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the rows of each split, what the folder lacks taken out of train, and what to say."""
+    rows = {name: np.flatnonzero(listing.splits == i) for i, name in enumerate(SPLITS)}
+    train = rows["train"]
+    labels = listing.goals[train] if listing.goals.ndim == 1 else None
+    wanted = {name: 0.0 if len(rows[name]) else share for name, share in fractions.items()}
+    parts = split_rows(len(train) if labels is None else labels, *wanted.values(), seed)
+    rows = {name: train[parts[name]] if name in parts else rows[name] for name in SPLITS}
+    notes = []
+    if carved := [name for name, share in wanted.items() if share > 0]:
+        shares = " and ".join(f"{100 * wanted[name]:g} %" for name in carved)
+        stratified = "" if labels is None else " stratified,"
+        notes.append(
+            f"no {' or '.join(carved)} split in {path}: {shares} of the training pictures kept "
+            f"for {'it' if len(carved) == 1 else 'them'},{stratified} seed {seed}"
+        )
+    if labels is not None:
+        counts = np.bincount(labels, minlength=len(listing.goal_names))
+        if alone := [listing.goal_names[i] for i in np.flatnonzero(counts == 1)]:
+            shown = ", ".join(alone[:5]) + (", ..." if len(alone) > 5 else "")
+            notes.append(f"a single picture, which train keeps, of {len(alone)} classes: {shown}")
+    return {name: found for name, found in rows.items() if len(found)}, notes
+
+
+def _describe(shape: ImageShape, listing: Listing, train: np.ndarray) -> ImageFacts:
+    goals = listing.goals[train]
+    if goals.ndim == 2:
+        targets = numeric_targets(list(listing.goal_names), goals)
+        return ImageFacts(image_shape=shape, targets=targets)
+    counts = np.bincount(goals, minlength=len(listing.goal_names)).tolist()
+    names = listing.goal_names
+    return ImageFacts(image_shape=shape, class_names=names, class_counts=tuple(counts))
+
+
+def _fingerprint(root: Path, listing: Listing) -> str:
+    digest = hashlib.sha256()
+    for name in listing.names:
+        size = os.path.getsize(os.path.join(root, name))
+        digest.update(os.fsencode(name) + f"\0{size}\0".encode())
+    if listing.goals.ndim == 2:  # classes are in the names already
+        digest.update(listing.goals.tobytes())
+    return digest.hexdigest()

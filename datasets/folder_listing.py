@@ -4,7 +4,6 @@ Nothing is opened here but a table of targets.
 """
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,7 +76,10 @@ def list_classes(root: Path, facts: ImageFacts | None) -> Listing:
     folders = _split_folders(root) or {"train": root}
     found = []
     others = 0
-    class_names = facts.class_names if facts else tuple(sub_folders(folders["train"]))
+    present = sub_folders(folders["train"])
+    if len(present) < (1 if facts else 2):
+        raise _no_classes(root, folders["train"], present)
+    class_names = facts.class_names if facts else tuple(present)
     for split, folder in folders.items():
         for name in sub_folders(folder):
             if name not in class_names:
@@ -87,16 +89,11 @@ def list_classes(root: Path, facts: ImageFacts | None) -> Listing:
                 )
             pictures, skipped = _walk(folder / name)
             others += skipped
-            if split == "train" and not pictures:
-                raise UserError(
-                    f"class folder '{folder / name}' holds no pictures ({', '.join(SUFFIXES)}); "
-                    "fill or remove it"
-                )
             prefix = os.path.relpath(folder / name, root)
             row = class_names.index(name), SPLITS.index(split)
             found += [(os.path.join(prefix, picture), *row) for picture in pictures]
-    if not facts and len(class_names) < 2:
-        raise _no_classes(root, folders["train"], class_names)
+    if not found:
+        raise UserError(f"the class folders of '{root}' hold no pictures ({', '.join(SUFFIXES)})")
     found.sort()
     return Listing(
         [name for name, _, _ in found],
@@ -147,11 +144,11 @@ def _walk(folder: Path) -> tuple[list[str], int]:
     return pictures, others
 
 
-def _no_classes(root: Path, folder: Path, class_names: tuple[str, ...]) -> UserError:
+def _no_classes(root: Path, folder: Path, class_names: list[str]) -> UserError:
     """Return what to say of a folder without classes to tell apart."""
     expected = "expected one sub-folder of pictures for each class"
     if class_names:
-        reason = f"folder '{folder}' holds a single class, '{class_names[0]}'; expected two or more"
+        reason = f"folder '{folder}' holds a single class, '{class_names[0]}'"
     else:
         pictures, others = _walk(folder)
         if pictures:
@@ -226,8 +223,8 @@ def _read_names(root: Path, table: Table, column: str) -> list[str]:
 
 def _read_numbers(table: Table, name: str) -> np.ndarray:
     numbers, bad = read_cells(table.frame[name], "numeric")
-    unusable: Iterable[int] = np.flatnonzero(bad | np.isnan(numbers))
-    for row in unusable:
+    if (bad := bad | np.isnan(numbers)).any():
+        row = int(np.argmax(bad))
         raise UserError(
             f"{table.where(row)}: expected a number in column '{name}', "
             f"found '{table.frame[name][row]}'"

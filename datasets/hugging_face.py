@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -39,8 +39,8 @@ def load(
     image: str | None = None,
     label: str | None = None,
     target: tuple[str, ...] = (),
-    image_size: tuple[int, ...] | None = None,
-    channels: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    channels: Literal[1, 3] | None = None,
     validation_fraction: float = 0.15,
     test_fraction: float = 0.15,
     split_seed: int = 0,
@@ -55,8 +55,8 @@ def load(
         image: str. The column of pictures, where there are several.
         label: str. The column of classes, where there are several.
         target: tuple of str. The columns of numbers to predict.
-        image_size: tuple of int. HEIGHT,WIDTH of the pictures, or one number for both.
-        channels: int. 1 for grey, 3 for colour.
+        image_size: int, or height and width. The size to bring pictures to; guessed if None.
+        channels: int. 1 reads the pictures as grey, 3 as colour; guessed if None.
         validation_fraction: float. Share of train kept for validation where there is none.
         test_fraction: float. Share of train kept for the test where there is none.
         split_seed: int. Which seeded, stratified division.
@@ -70,15 +70,24 @@ def load(
     """
     division = Division(validation_fraction, test_fraction, split_seed)
     choices = Choices(image, label, target, image_size, channels, division)
-    if find_spec("datasets") is None:
-        raise UserError(f"'hf:{name}' needs Hugging Face's datasets: pip install 'threefold[hf]'")
+    _require_library(name)
     folder = Path(name).expanduser()
-    # A folder of another kind may have the name of a public set.
-    if is_saved_folder(folder) or name.startswith((".", "/", "~")):
+    # As everywhere in Hugging Face's own library, a folder comes before a public set of its name.
+    if folder.is_dir() or name.startswith((".", "/", "~")):
         splits, reference = _open_folder(folder), name
     else:
         splits, reference = _open_public(name, download), f"hf:{name}"
     return to_dataset(_describe(splits, reference), choices, task, facts)
+
+
+def _require_library(name: str) -> None:
+    try:
+        # Not a mere import: with a checkout's root on the path our own folder answers to the name.
+        from datasets import load_dataset  # noqa: F401
+    except ImportError:
+        raise UserError(
+            f"'{name}' needs Hugging Face's datasets: pip install 'threefold[hf]'"
+        ) from None
 
 
 def is_saved_folder(folder: Path) -> bool:
@@ -111,6 +120,9 @@ def _open_public(name: str, download: bool) -> "dict[str, datasets.Dataset]":
             f"'hf:{name}' names no dataset; expected hf:NAME, hf:OWNER/NAME, "
             "either with :CONFIG, or hf:./FOLDER"
         )
+    # `csv`, `parquet` and others would read whatever lies in the working folder.
+    if name.isidentifier() and find_spec(f"datasets.packaged_modules.{name}") is not None:
+        raise UserError(f"'hf:{name}' names a form of files; expected a set or hf:./FOLDER")
     try:
         if download:
             _require_public(parts["name"])

@@ -7,8 +7,11 @@ A reference is a bundled NAME, a folder or file of the user's own, `tfds:NAME[/C
 import ast
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from threefold.datasets.dataset import Dataset
@@ -16,6 +19,7 @@ from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts
 from threefold.datasets.options import Option, check_options, options_of
 
+PREFIXES = {"tfds": "tfds", "hf": "hugging_face"}
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 # What the loading gives to a loader, as opposed to what a user sets.
 CONTEXT = ("task", "facts")
@@ -52,7 +56,7 @@ def load(
         raise UserError(f"dataset '{reference}' serves the task {dataset.task}, not {task}")
     if facts is not None:
         _require_same_shape(dataset, facts)
-    return dataset
+    return replace(dataset, reference=reference)
 
 
 def loader_options(loader: Callable) -> dict[str, Option]:
@@ -64,28 +68,37 @@ def find_loader(reference: str) -> tuple[Callable[..., Dataset], tuple[str, ...]
     """Return the loader for a reference, and which of `CONTEXT` it takes."""
     prefix, _, name = reference.partition(":")
     path = Path(reference).expanduser()
-    if prefix in ("tfds", "hf") and name:
-        module = importlib.import_module(
-            f"threefold.datasets.{ {'tfds': 'tfds', 'hf': 'hugging_face'}[prefix] }"
-        )
-        return partial(module.load, name), CONTEXT
+    if prefix in PREFIXES and name:
+        return partial(_module(PREFIXES[prefix]).load, name), CONTEXT
     if reference in bundled():
-        return importlib.import_module(f"threefold.datasets.{reference}").load, ()
+        return _module(reference).load, ()
     if path.is_dir():
-        if (path / "dataset_dict.json").exists() or (path / "dataset_info.json").exists():
-            module = importlib.import_module("threefold.datasets.hugging_face")
-        else:
-            module = importlib.import_module("threefold.datasets.folder")
+        hugging_face = _module("hugging_face")
+        module = hugging_face if hugging_face.is_saved_folder(path) else _module("folder")
         return partial(module.load, str(path)), CONTEXT
     if path.is_file() and path.suffix.lower() in TABLE_SUFFIXES:
-        module = importlib.import_module("threefold.datasets.tables")
-        return partial(module.load, str(path)), CONTEXT
+        return partial(_module("tables").load, str(path)), CONTEXT
     if path.exists():
-        raise UserError(f"cannot read '{reference}': expected one of {', '.join(TABLE_SUFFIXES)}")
-    raise UserError(
-        f"no dataset '{reference}': no such file or folder, and not bundled"
-        f"{suggest(reference, bundled())}"
-    )
+        raise UserError(
+            f"cannot read '{reference}' as a dataset: expected a table "
+            f"({', '.join(TABLE_SUFFIXES)}) or a folder"
+        )
+    raise UserError(f"no dataset '{reference}'{_hint(reference)}")
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"threefold.datasets.{name}")
+
+
+def _hint(reference: str) -> str:
+    """Return what could have been meant: a prefix, what lies beside, or a bundled set."""
+    prefix, colon, _ = reference.partition(":")
+    if colon:
+        return f"; '{prefix}:' is not known{suggest(prefix, PREFIXES)}"
+    folder = Path(reference).expanduser().parent
+    beside = [str(folder / path.name) for path in folder.iterdir()] if folder.is_dir() else []
+    close = get_close_matches(str(Path(reference).expanduser()), [*beside, *bundled()], n=1)
+    return f": no such file or folder, and not bundled{suggest(reference, close or bundled())}"
 
 
 def bundled() -> dict[str, tuple[str, str]]:
@@ -115,7 +128,13 @@ def _require_same_shape(dataset: Dataset, facts: Facts) -> None:
             same = same and [c.name for c in theirs] == [c.name for c in ours]
     if same and [t.name for t in found.targets] == [t.name for t in facts.targets]:
         return
+    theirs, ours = found.describe(), facts.describe()
+    if theirs == ours:  # as many classes, of other names
+        theirs, ours = (_first_classes(each.class_names) for each in (found, facts))
     raise UserError(
-        f"dataset '{dataset.reference}' holds {found.describe()}; "
-        f"the run was fitted on {facts.describe()}"
+        f"dataset '{dataset.reference}' holds {theirs}; the run was fitted on {ours}"
     )
+
+
+def _first_classes(names: tuple[str, ...]) -> str:
+    return f"the classes {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"

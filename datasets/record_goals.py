@@ -29,9 +29,7 @@ class Goal:
     class_names: tuple[str, ...] = ()
 
 
-def read_goal(
-    table: RecordTable, choices: Choices, task: str | None, facts: Facts | None, notes: list[str]
-) -> Goal:
+def read_goal(table: RecordTable, choices: Choices, task: str | None, facts: Facts | None) -> Goal:
     """Find and read what is to be learned.
 
     Args:
@@ -39,7 +37,6 @@ def read_goal(
         choices: Choices. The user's options.
         task: str, optional. The task that the user named.
         facts: Facts, optional. Those of a run: its classes or numbers are then looked for.
-        notes: list of str. Is added to.
 
     Returns:
         Goal. Classes where the data allow both and nobody says otherwise.
@@ -58,8 +55,8 @@ def read_goal(
     else:
         classify = bool(table.named("classes")) or not table.named("number")
     if classify:
-        return _read_labels(table, _label_name(table, choices, facts), facts, notes)
-    return _read_numbers(table, _target_names(table, choices, facts), notes)
+        return _read_labels(table, _label_name(table, choices, facts), facts)
+    return _read_numbers(table, _target_names(table, choices, facts))
 
 
 def only(table: RecordTable, kind: Kind, what: str, options: str) -> str:
@@ -101,7 +98,7 @@ def _read_whole(table: RecordTable, columns: Sequence[str]) -> dict[str, dict[st
     }
 
 
-def _read_labels(table: RecordTable, name: str, facts: Facts | None, notes: list[str]) -> Goal:
+def _read_labels(table: RecordTable, name: str, facts: Facts | None) -> Goal:
     column = _column(table, name)
     if column.kind not in ("classes", "text", "number", "boolean"):
         raise UserError(f"column '{name}' of '{table.reference}' holds no classes")
@@ -126,7 +123,6 @@ def _read_labels(table: RecordTable, name: str, facts: Facts | None, notes: list
             f"column '{name}' of '{table.reference}' holds {len(class_names)} class; "
             "telling classes apart takes two"
         )
-    notes.append(f"predicts {name}: {len(class_names)} classes")
     ids: dict[str | None, int] = {word: index for index, word in enumerate(class_names)}
     ids[None] = -1
     values = {
@@ -135,7 +131,7 @@ def _read_labels(table: RecordTable, name: str, facts: Facts | None, notes: list
     return Goal((name,), values, class_names)
 
 
-def _read_numbers(table: RecordTable, names: tuple[str, ...], notes: list[str]) -> Goal:
+def _read_numbers(table: RecordTable, names: tuple[str, ...]) -> Goal:
     for name in names:
         if _column(table, name).kind not in ("number", "boolean"):
             raise UserError(
@@ -147,7 +143,6 @@ def _read_numbers(table: RecordTable, names: tuple[str, ...], notes: list[str]) 
         split: np.array([cells[name] for name in names], np.float32).T
         for split, cells in _read_whole(table, names).items()
     }
-    notes.append(f"predicts {', '.join(names)}")
     return Goal(names, values)
 
 

@@ -36,7 +36,7 @@ class Choices:
     image: str | None
     label: str | None
     target: tuple[str, ...]
-    image_size: tuple[int, ...] | None
+    image_size: int | tuple[int, int] | None
     channels: int | None
     division: Division
 

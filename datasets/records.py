@@ -22,6 +22,12 @@ from threefold.datasets.tables import from_table
 if TYPE_CHECKING:
     import pandas as pd
 
+TASKS = (
+    "image_classification",
+    "image_regression",
+    "tabular_classification",
+    "tabular_regression",
+)
 # Enough to see whether the pictures are of one size.
 SAMPLES = 100
 
@@ -48,6 +54,8 @@ def to_dataset(
             raise UserError(
                 f"dataset '{table.reference}' has no column '{name}'{suggest(name, table.columns)}"
             )
+    if task is not None and task not in TASKS:
+        raise UserError(f"dataset '{table.reference}' cannot serve {task}{suggest(task, TASKS)}")
     if choices.label and choices.target:
         raise UserError("name either the classes (-d label=) or the numbers (-d target=), not both")
     pictures = bool(table.named("picture"))
@@ -59,12 +67,11 @@ def to_dataset(
     notes = list(table.notes)
     # Asked for first: where there are no pictures at all, that is what to say.
     image = _image_column(table, choices) if pictures else None
-    goal = read_goal(table, choices, task, facts, notes)
+    goal = read_goal(table, choices, task, facts)
     rows = carve(table, choices, goal, notes)
     if image is None:
         return _to_table(table, choices, goal, rows, facts, notes)
-    sizes = ", ".join(f"{len(found)} {name}" for name, (_, found) in rows.items())
-    return _to_pictures(table, choices, image, goal, rows, facts, [*notes, sizes])
+    return _to_pictures(table, choices, image, goal, rows, facts, notes)
 
 
 def _name_splits(table: RecordTable) -> RecordTable:
@@ -144,6 +151,9 @@ def _to_pictures(
     facts: ImageFacts | None,
     notes: list[str],
 ) -> Dataset:
+    classes = f" ({len(goal.class_names)} classes)" if goal.class_names else ""
+    sizes = ", ".join(f"{len(found)} {name}" for name, (_, found) in rows.items())
+    notes = [*notes, f"predicts {', '.join(goal.names)}{classes} of {image}: {sizes}"]
     train = rows["train"][1]
     if facts is None:
         shape, remarks = _guess_image_shape(table, choices, image, train)

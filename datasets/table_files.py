@@ -99,6 +99,7 @@ def read_table(
         return _read_parquet(Path(source))
     name = str(source) if isinstance(source, str | Path) else "standard input"
     try:
+        b"".decode(encoding)
         codec = codecs.lookup(encoding).name
     except LookupError:
         raise UserError(

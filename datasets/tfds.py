@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -43,8 +43,8 @@ def load(
     image: str | None = None,
     label: str | None = None,
     target: tuple[str, ...] = (),
-    image_size: tuple[int, ...] | None = None,
-    channels: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    channels: Literal[1, 3] | None = None,
     validation_fraction: float = 0.15,
     test_fraction: float = 0.15,
     split_seed: int = 0,
@@ -60,8 +60,8 @@ def load(
         image: str. The column of pictures, where there are several.
         label: str. The column of classes; the set's own choice if None.
         target: tuple of str. The columns of numbers to predict.
-        image_size: tuple of int. HEIGHT,WIDTH of the pictures, or one number for both.
-        channels: int. 1 for grey, 3 for colour.
+        image_size: int, or height and width. The size to bring pictures to; guessed if None.
+        channels: int. 1 reads the pictures as grey, 3 as colour; guessed if None.
         validation_fraction: float. Share of train kept for validation where the set has none.
         test_fraction: float. Share of train kept for the test where the set has none.
         split_seed: int. Which seeded, stratified division.
@@ -178,7 +178,8 @@ def _describe(
     columns: dict[str, Column] = {}
     paths: dict[str, tuple] = {}
     aside: list[str] = []
-    for key, feature in features.items():
+    # Sorted, as TFDS keeps them in no order of its own.
+    for key, feature in sorted(features.items()):
         name, here = prefix + key, (*path, key)
         column = _column_of(feature)
         if column is not None:

@@ -11,6 +11,7 @@ import keras
 
 from threefold.datasets.errors import Failure
 from threefold.training import state
+from threefold.training.backend import seed_everything
 from threefold.training.batches import Batches
 from threefold.training.checkpoints import CheckpointError, save_checkpoint
 from threefold.training.run import Run
@@ -88,8 +89,7 @@ class Keeper(keras.callbacks.Callback):
         batches: Batches. Told the epoch before Keras asks for its first batch.
         counting: dict of str to callback. Those whose counters belong to the state.
         display: Display. Told of every step and epoch.
-        every: int. Steps between saves within an epoch; `None` for none.
-        metrics: dict of str to array. The metrics of a cut epoch, to go on with; else empty.
+        cut: dict of str to array. The state in which an epoch was cut, to go on with; else empty.
     """
 
     def __init__(
@@ -99,14 +99,12 @@ class Keeper(keras.callbacks.Callback):
         batches: Batches,
         counting: dict[str, keras.callbacks.Callback],
         display: Display,
-        *,
-        every: int | None,
-        metrics: dict[str, Any],
+        cut: dict[str, Any],
     ):
         super().__init__()
         self.run, self.progress, self.batches = run, progress, batches
-        self.counting, self.display, self.every = counting, display, every
-        self.metrics = metrics
+        self.counting, self.display, self.cut = counting, display, cut
+        self.every = run.record.settings.checkpoint_steps
         self.arrays: dict[str, Any] = {}
         self.caught: int | None = None
         self.started = time.monotonic() - progress.seconds
@@ -119,9 +117,19 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         """Set the epoch of the batches; go on with the metrics of a cut epoch."""
         self.batches.epoch = epoch
-        if self.metrics:
-            state.restore_metrics(self.model, self.metrics)
-            self.metrics = {}
+        if self.cut:
+            state.restore_metrics(self.model, self.cut)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Give the random generators of the process a state that only epoch and step decide.
+
+        Torch's data loader, for one, draws from them whenever an iteration begins.
+        """
+        if batch == 0 and self.cut:
+            state.restore_generators(self.cut)
+            self.cut = {}
+        elif batch == 0:
+            seed_everything(self.run.record.settings.seed + self.progress.epoch)
 
     def on_train_batch_end(self, batch, logs=None):
         """Stop on NaN; save when it is time, or when a signal came."""
@@ -169,6 +177,8 @@ class Keeper(keras.callbacks.Callback):
     def _save(self) -> None:
         self.progress.seconds = time.monotonic() - self.started
         self.arrays = state.collect_state(self.model)
+        if self.progress.step > 0:
+            self.arrays |= state.collect_generators()
         if not state.all_finite(self.arrays):
             raise Diverged(
                 f"a weight is not a number any more after epoch {self.progress.epoch}; the last "

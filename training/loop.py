@@ -64,10 +64,7 @@ def train(
         cut = progress.step > 0
         batches.first_step = progress.step
         counting = _counting(settings, validation)
-        keeper = Keeper(
-            run, progress, batches, counting, display,
-            every=settings.checkpoint_steps, metrics=arrays if cut else {},
-        )  # fmt: skip
+        keeper = Keeper(run, progress, batches, counting, display, arrays if cut else {})
         if cut:
             model.test_on_batch(*batches[0])  # metrics exist from their first batch on
         with Signals(keeper):

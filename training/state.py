@@ -1,7 +1,8 @@
 """Everything that the next step depends on, as plain arrays, and back.
 
 Arrays are named by what they are, not by what a backend calls them, so that a run may go on under
-another backend: `weights/...`, `optimizer/...`, `metrics/...`, `seeds/...`, `generators/...`.
+another backend: `weights/...`, `optimizer/...`, `metrics/...`, `seeds/...`; and, from the middle of
+an epoch, `generators/...`.
 """
 
 import random
@@ -21,15 +22,14 @@ def collect_weights(model: keras.Model) -> dict[str, np.ndarray]:
 
 
 def collect_state(model: keras.Model) -> dict[str, np.ndarray]:
-    """Return the whole state of a compiled model and of the random generators."""
+    """Return the whole state of a compiled model."""
     if keras.config.backend() == "jax":
         model.jax_state_sync()  # within an epoch, Keras keeps the values outside the variables
     arrays = {f"weights/{v.path}": _numpy(v) for v in _weights(model)}
     # Keras numbers seed generators through a process; their order in the model is what lasts.
     arrays |= {f"seeds/{i:04d}": _numpy(v) for i, v in enumerate(_seeds(model))}
     arrays |= {f"optimizer/{v.path}": _numpy(v) for v in model.optimizer.variables}
-    arrays |= {f"metrics/{v.path}": _numpy(v) for v in model.metrics_variables}
-    return arrays | _collect_generators()
+    return arrays | {f"metrics/{v.path}": _numpy(v) for v in model.metrics_variables}
 
 
 def restore_weights(model: keras.Model, arrays: dict[str, np.ndarray]) -> None:
@@ -47,13 +47,12 @@ def restore_state(model: keras.Model, arrays: dict[str, np.ndarray], *, same_bac
     Args:
         model: keras.Model. Compiled, its optimizer built.
         arrays: dict. From `collect_state`.
-        same_backend: bool. Another backend's random generators mean nothing to this one.
+        same_backend: bool. The seeds of another backend mean nothing to this one.
     """
     restore_weights(model, arrays)
     _assign({f"optimizer/{v.path}": v for v in model.optimizer.variables}, arrays)
     if same_backend:
         _assign({f"seeds/{i:04d}": v for i, v in enumerate(_seeds(model))}, arrays)
-        _restore_generators(arrays)
 
 
 def restore_metrics(model: keras.Model, arrays: dict[str, np.ndarray]) -> None:
@@ -102,8 +101,11 @@ def _assign(variables: dict[str, keras.Variable], arrays: dict[str, np.ndarray])
         variable.assign(arrays[name].astype(keras.backend.standardize_dtype(variable.dtype)))
 
 
-def _collect_generators() -> dict[str, np.ndarray]:
-    """Our layers and batches draw from none of these; a user's own may."""
+def collect_generators() -> dict[str, np.ndarray]:
+    """Return the state of the process's own random generators, in the middle of an epoch.
+
+    The layers and batches of this project draw from none of them; those of a user may.
+    """
     numbers = np.random.get_state(legacy=True)
     arrays = {
         "generators/python": np.array(random.getstate()[1], np.uint64),
@@ -116,11 +118,12 @@ def _collect_generators() -> dict[str, np.ndarray]:
     return arrays
 
 
-def _restore_generators(arrays: dict[str, np.ndarray]) -> None:
+def restore_generators(arrays: dict[str, np.ndarray]) -> None:
+    """Set the random generators, those that the checkpoint holds."""
     random.setstate((3, tuple(int(n) for n in arrays["generators/python"]), None))
     numbers = arrays["generators/numpy"]
     np.random.set_state(("MT19937", numbers[:-1].astype(np.uint32), int(numbers[-1])))
-    if "generators/torch" in arrays:
+    if keras.config.backend() == "torch" and "generators/torch" in arrays:
         import torch
 
         torch.set_rng_state(torch.from_numpy(arrays["generators/torch"]))

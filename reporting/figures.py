@@ -1,0 +1,368 @@
+"""Figures: how a fit went, and what an evaluation found.
+
+Pure functions from numbers to matplotlib figures. None goes through pyplot, so that nothing is kept
+or shown behind the caller's back.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from threefold.reporting.mistakes import find_mistakes
+from threefold.tasks.classification import CALIBRATION_BINS, calibration_bins
+from threefold.tasks.evaluation import Evaluation
+
+# From the palette of Okabe and Ito, whose colours colour-blind people tell apart.
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+GREY, PALE = "#6B6B6B", "#BBD7E8"
+
+STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Arial Unicode MS", "Noto Sans", "Noto Sans CJK JP"],
+    "font.size": 10,
+    "text.color": "#222222",
+    "axes.labelcolor": "#222222",
+    "axes.edgecolor": GREY,
+    "axes.facecolor": "white",
+    "axes.titlesize": 11,
+    "axes.titleweight": "normal",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#E6E6E6",
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "figure.facecolor": "white",
+    "legend.frameon": False,
+}
+
+MOST_NUMBERED = 30  # classes of a matrix whose cells can hold a legible number
+MOST_DRAWN = 60  # classes of a matrix whose rows can be told apart
+PAIRS_SHOWN = 30
+GRID_COLUMNS = 6
+TARGETS_SHOWN = 8
+MOST_POINTS = 5000  # beyond this a scatter is a blot: density is drawn instead
+LOG_SPREAD = 50  # a loss that falls by this factor is drawn on a logarithmic axis
+
+
+def draw(name: str, evaluation: Evaluation) -> Figure | None:
+    """Draw one of the pictures that a task lists.
+
+    Args:
+        name: str. One of the task's `pictures`.
+        evaluation: Evaluation. What to draw.
+
+    Returns:
+        Figure, or None where there is nothing to draw: no mistakes, or mistakes on the rows of a
+        table, which `mistakes.tabulate_mistakes` gives as text.
+    """
+    return _PICTURES[name](evaluation)
+
+
+@matplotlib.rc_context(STYLE)
+def learning_curves(history: Sequence[Mapping[str, float]]) -> Figure:
+    """Draw every metric by epoch, training against validation, with the best epoch marked.
+
+    Args:
+        history: sequence of mapping. At least one epoch's row: `epoch` from 1, `loss`, other
+            metrics, the same with `val_` where there was a validation, maybe `learning_rate`.
+
+    Returns:
+        Figure. One panel a metric, the loss first; the learning rate below, where it is known.
+    """
+    names = [name.removeprefix("val_") for row in history for name in row]
+    others = dict.fromkeys(names).keys() - {"epoch", "loss", "learning_rate"}
+    panels = ["loss", *sorted(others, key=names.index)]
+    has_rate = "learning_rate" in history[-1]
+    columns = min(len(panels), 3)
+    rows = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(max(4.2 * columns, 5.5), 3.4 * rows + 1.5 * has_rate + 0.4),
+                    layout="constrained")  # fmt: skip
+    grid = figure.add_gridspec(
+        rows + has_rate, columns, height_ratios=[3.4] * rows + [1.2] * has_rate
+    )
+    best = find_best(history)
+    for position, name in enumerate(panels):
+        axes = figure.add_subplot(grid[divmod(position, columns)])
+        _draw_curve(axes, history, name, best)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    if has_rate:
+        axes = figure.add_subplot(grid[rows, :])
+        rates = [row.get("learning_rate", math.nan) for row in history]
+        axes.plot(_epochs(history), rates, color=GREY, marker=".", markersize=4)
+        axes.set_title("learning rate")
+        axes.set_ylim(0, 1.1 * max(rates) or 1)
+        _count_epochs(axes, history)
+    return figure
+
+
+def find_best(history: Sequence[Mapping[str, float]]) -> int:
+    """Return the position of the epoch whose weights were kept: that of the lowest loss."""
+    scores = [row.get("val_loss", row["loss"]) for row in history]
+    return scores.index(min(scores))
+
+
+def _draw_curve(axes: Axes, history: Sequence[Mapping[str, float]], name: str, best: int) -> None:
+    epochs = _epochs(history)
+    marker = "." if len(epochs) <= 40 else None
+    lines = {
+        label: [row.get(key, math.nan) for row in history]
+        for label, key in (("training", name), ("validation", f"val_{name}"))
+        if any(key in row for row in history)
+    }
+    for (label, values), colour in zip(lines.items(), (BLUE, VERMILION), strict=False):
+        axes.plot(epochs, values, color=colour, marker=marker, label=label, linewidth=1.6)
+    marked = list(lines.values())[-1][best]
+    axes.axvline(epochs[best], color=GREEN, linestyle=":", linewidth=1.4, zorder=1)
+    axes.plot(
+        epochs[best], marked, "o", markersize=9, markerfacecolor="none", markeredgewidth=1.8,
+        color=GREEN, label=f"best epoch: {epochs[best]}",
+    )  # fmt: skip
+    shown = [value for values in lines.values() for value in values if math.isfinite(value)]
+    if name == "loss" and shown and min(shown) > 0 and max(shown) > LOG_SPREAD * min(shown):
+        axes.set_yscale("log")
+        axes.set_title("loss (logarithmic axis)")
+    else:
+        axes.set_title(plain(name.replace("_", " ")))
+    _count_epochs(axes, history)
+
+
+def _epochs(history: Sequence[Mapping[str, float]]) -> list[int]:
+    return [int(row["epoch"]) for row in history]
+
+
+def _count_epochs(axes: Axes, history: Sequence[Mapping[str, float]]) -> None:
+    epochs = _epochs(history)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    if len(epochs) == 1:
+        axes.set_xlim(epochs[0] - 0.5, epochs[0] + 0.5)
+
+
+@matplotlib.rc_context(STYLE)
+def confusion_matrix(evaluation: Evaluation) -> Figure | None:
+    """Draw which classes were taken for which.
+
+    Args:
+        evaluation: Evaluation. Of a classification.
+
+    Returns:
+        Figure. A matrix whose colours are shares of a true class and whose numbers, for up to
+        `MOST_NUMBERED` classes, are counts. For more than `MOST_DRAWN` classes the pairs that were
+        most often confused, or None where none was.
+    """
+    names = evaluation.task.facts.class_names
+    counts = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(counts, (evaluation.truth["label"], evaluation.answers["label_index"]), 1)
+    if len(names) > MOST_DRAWN:
+        return _draw_pairs(counts, names, evaluation.split)
+    size, points = len(names), _cell_points(len(names))
+    labels = [plain(name, 22) for name in names]
+    longest = max(map(len, labels))
+    side = size * points / 72
+    margin = 0.9 + 0.085 * longest
+    figure = Figure(figsize=(max(side + margin + 1.2, 5.2), max(side + margin + 0.6, 3.2)),
+                    layout="constrained")  # fmt: skip
+    axes = figure.add_subplot()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    font = min(10.0, 0.62 * points)
+    fits = longest * font * 0.65 < points  # side by side without touching
+    axes.set_xticks(range(size), labels, rotation=0 if fits else 90, fontsize=font)
+    axes.set_yticks(range(size), labels, fontsize=font)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    right = f"{np.trace(counts):,} of {counts.sum():,} right"
+    axes.set_title(f"Confusion matrix, {plain(evaluation.split)}: {right}")
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="#EDEDED", linewidth=0.6)
+    axes.tick_params(which="both", length=0)
+    if size <= MOST_NUMBERED:
+        font = min(11.0, 1.3 * points / max(2, len(f"{counts.max():,}")))
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            ink = "white" if shares[row, column] > 0.55 else "#222222"
+            axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center",
+                      color=ink, fontsize=font)  # fmt: skip
+    bar = figure.colorbar(picture, ax=axes, shrink=0.8, fraction=0.05, pad=0.02)
+    bar.set_label("share of the true class")
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _cell_points(size: int) -> float:
+    """Return the side of a matrix's cell: large for few classes, a page's width for many."""
+    return float(np.clip(620 / size, 11, 54))
+
+
+def _draw_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure | None:
+    wrong = counts * (1 - np.eye(len(names), dtype=np.int64))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS_SHOWN]
+    pairs = [np.unravel_index(i, wrong.shape) for i in order if wrong.flat[i]]
+    if not pairs:
+        return None
+    labels = [f"{plain(names[row], 26)} → {plain(names[column], 26)}" for row, column in pairs]
+    figure = Figure(figsize=(8, 0.26 * len(pairs) + 1.3), layout="constrained")
+    axes = figure.add_subplot()
+    bars = axes.barh(range(len(pairs)), [wrong[pair] for pair in pairs], color=BLUE, height=0.7)
+    told = [f"{wrong[pair]:,} of {counts[pair[0]].sum():,}" for pair in pairs]
+    axes.bar_label(bars, told, padding=4, fontsize=8.5)
+    axes.set_yticks(range(len(pairs)), labels, fontsize=8.5)
+    axes.margins(x=0.16, y=0.01)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_xlabel("examples of the true class given the wrong one")
+    axes.set_title(f"Most confused pairs, {plain(split)}: true → predicted")
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def reliability(evaluation: Evaluation) -> Figure:
+    """Draw how often the model is right at each level of confidence (Guo et al. 2017).
+
+    Args:
+        evaluation: Evaluation. Of a classification.
+
+    Returns:
+        Figure. Above, bars of accuracy and their gap to confidence; below, how many examples.
+    """
+    confidence, accuracy, counts = calibration_bins(
+        evaluation.answers["probabilities"], evaluation.truth["label"]
+    )
+    error = float(np.average(np.abs(confidence - accuracy), weights=counts))
+    width = 1 / CALIBRATION_BINS
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    centres = (bins + 0.5) * width
+    figure = Figure(figsize=(5.6, 5.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1.1])
+    upper.bar(centres, accuracy, width * 0.94, color=BLUE, label="accuracy")
+    upper.bar(
+        centres, confidence - accuracy, width * 0.94, bottom=accuracy, label="gap to confidence",
+        facecolor=(*matplotlib.colors.to_rgb(VERMILION), 0.25), edgecolor=VERMILION,
+    )  # fmt: skip
+    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.2, label="perfect")
+    upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
+    upper.legend(loc="upper left")
+    upper.set_title(
+        f"Reliability, {plain(evaluation.split)}: expected calibration error {error:.3f}"
+    )
+    lower.bar(centres, counts, width * 0.94, color=PALE)
+    lower.set(xlabel="confidence: probability of the predicted class", ylabel="examples")
+    lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def worst_mistakes(evaluation: Evaluation) -> Figure | None:
+    """Draw the pictures that were judged most wrongly, worst first.
+
+    Args:
+        evaluation: Evaluation. Of pictures; of a table's rows there is no drawing.
+
+    Returns:
+        Figure. Each picture under what it is and what it was taken for; None without mistakes.
+    """
+    facts, positions = evaluation.task.facts, find_mistakes(evaluation)
+    if facts.kind != "image" or not len(positions):
+        return None
+    pictures = np.clip(evaluation.source[positions]["image"], 0, 255).astype(np.uint8)
+    captions = [_caption(evaluation, position) for position in positions]
+    lines = max(caption.count("\n") for caption in captions) + 1
+    columns = min(GRID_COLUMNS, len(positions))
+    rows = math.ceil(len(positions) / columns)
+    height = 1.5 * min(pictures.shape[1] / pictures.shape[2], 2.0)
+    figure = Figure(
+        figsize=(max(1.75 * columns, 4.5), (height + 0.17 * lines + 0.12) * rows + 0.4),
+        layout="constrained",
+    )
+    figure.suptitle(
+        f"Worst mistakes, {plain(evaluation.split)}: true → predicted", x=0.01, ha="left",
+        fontsize=11,
+    )  # fmt: skip
+    # A few pixels must not be blurred into something that the model never saw.
+    smoothing = "nearest" if max(pictures.shape[1:3]) <= 64 else "antialiased"
+    for position, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        axes = figure.add_subplot(rows, columns, position + 1)
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation=smoothing)
+        axes.set_title(caption, fontsize=8.5, loc="center")
+        axes.set_axis_off()
+    return figure
+
+
+def _caption(evaluation: Evaluation, position: int) -> str:
+    """Return what an example is and what it was taken for, in short lines."""
+    facts, answers, truth = evaluation.task.facts, evaluation.answers, evaluation.truth
+    if "label" in truth:
+        chosen = answers["label_index"][position]
+        true, taken = facts.class_names[truth["label"][position]], facts.class_names[chosen]
+        true, taken = plain(true, 18), plain(taken, 16)
+        gap = " " if len(true) + len(taken) <= 14 else "\n"
+        return f"{true}{gap}→ {taken}\n({answers['probabilities'][position, chosen]:.3f})"
+    pairs = zip(truth["target"][position], answers["predictions"][position], strict=True)
+    told = [f"{true:.4g} → {taken:.4g}" for true, taken in pairs]
+    if len(told) == 1:
+        return told[0]
+    named = [f"{plain(t.name, 8)} {text}" for t, text in zip(facts.targets, told, strict=True)]
+    return "\n".join([*named[:4], *(["…"] if len(named) > 4 else [])])
+
+
+@matplotlib.rc_context(STYLE)
+def residuals(evaluation: Evaluation) -> Figure:
+    """Draw predicted against true numbers, and how the errors are distributed.
+
+    Args:
+        evaluation: Evaluation. Of a regression.
+
+    Returns:
+        Figure. One row a target, for the first `TARGETS_SHOWN`.
+    """
+    targets = evaluation.task.facts.targets[:TARGETS_SHOWN]
+    figure = Figure(figsize=(9, 3.9 * len(targets)), layout="constrained")
+    panels = figure.subplots(len(targets), 2, squeeze=False, width_ratios=[1, 1.15])
+    for column, (target, (left, right)) in enumerate(zip(targets, panels, strict=True)):
+        true = evaluation.truth["target"][:, column].astype(np.float64)
+        predicted = evaluation.answers["predictions"][:, column].astype(np.float64)
+        name, error = plain(target.name, 30), predicted - true
+        if len(true) > MOST_POINTS:
+            left.hexbin(true, predicted, gridsize=50, cmap="Blues", bins="log", mincnt=1)
+        else:
+            left.plot(true, predicted, ".", color=BLUE, alpha=0.5, markeredgewidth=0)
+        ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+        left.plot(ends, ends, color=GREY, linestyle="--", linewidth=1.2)
+        left.set(xlabel="true", ylabel="predicted")
+        left.set_title(f"{name} ({plain(evaluation.split)}): predicted against true")
+        left.annotate("exact", (ends[1], ends[1]), (-4, 2), textcoords="offset points",
+                      ha="right", fontsize=8.5, color=GREY)  # fmt: skip
+        right.hist(error, bins=int(np.clip(math.sqrt(len(error)) * 1.5, 8, 60)), color=BLUE,
+                   edgecolor="white", linewidth=0.5)  # fmt: skip
+        right.axvline(0, color=GREY, linestyle="--", linewidth=1.2)
+        right.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        right.set(xlabel="error: predicted − true", ylabel="examples")
+        right.set_title(f"mean error {error.mean():.3g}, standard deviation {error.std():.3g}")
+    return figure
+
+
+def plain(text: str, width: int = 60) -> str:
+    """Return text that matplotlib shows as it is: in one line, short, and never read as TeX."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if len(line) > width:
+        kept = width - 1
+        line = f"{line[: kept - kept // 2]}…{line[-(kept // 2) :]}"
+    return line.replace("$", r"\$")
+
+
+_PICTURES = {
+    "confusion_matrix": confusion_matrix,
+    "reliability": reliability,
+    "worst_mistakes": worst_mistakes,
+    "residuals": residuals,
+}

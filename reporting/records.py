@@ -1,0 +1,77 @@
+"""Predictions as files: a CSV for spreadsheets, or JSONL with one object a line."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from threefold.datasets.errors import UserError, suggest
+from threefold.reporting.files import replace_file
+
+FORMATS = (".csv", ".jsonl")
+
+
+def check_output(path: str) -> None:
+    """Refuse a file that could not be written, before the work that it is meant for.
+
+    Args:
+        path: str. What the user typed after `--output`.
+
+    Raises:
+        UserError: where it is no `.csv` or `.jsonl`, is a folder, or its folder is not there.
+    """
+    place = Path(path)
+    if place.suffix.lower() not in FORMATS:
+        ending = f"ends in '{place.suffix}'" if place.suffix else "has no ending"
+        hint = suggest(place.suffix, FORMATS) if place.suffix else ""
+        raise UserError(f"--output {path} {ending}, expected .csv or .jsonl{hint}")
+    if place.is_dir():
+        raise UserError(f"--output {path} is a folder; name a file in it")
+    if not place.parent.is_dir():
+        raise UserError(
+            f"--output {path}: there is no folder {place.parent}; make it, or name another file"
+        )
+
+
+def write_records(path: str, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write plain records in their order, all or nothing.
+
+    Args:
+        path: str. A `.csv` or `.jsonl` file; one that is there is replaced.
+        records: sequence of mapping. A CSV gives a nested value a column of its own, named by its
+            path: `probabilities.cat`. A record without some column has an empty cell there. No
+            records make an empty file.
+
+    Raises:
+        Failure: where the file cannot be written.
+    """
+    text = _to_csv(records) if Path(path).suffix.lower() == ".csv" else _to_jsonl(records)
+    # A file name that is no UTF-8 must not cost the answers; JSON reads this escape back.
+    replace_file(Path(path), text.encode(errors="backslashreplace"))
+
+
+def _to_jsonl(records: Sequence[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def _to_csv(records: Sequence[Mapping[str, Any]]) -> str:
+    rows = [_flatten(record) for record in records]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def _flatten(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
