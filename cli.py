@@ -241,49 +241,39 @@ def predict(run, inputs, output, backend, as_json):
 @_json_option
 def list_(as_json):
     """List blueprints, tasks and bundled data."""
-    from threefold.datasets.loading import bundled
-    from threefold.reporting.catalogue import catalogue_tables
-    from threefold.training.building import blueprint_names
+    from threefold.training.description import catalogue
 
-    blueprints, datasets = blueprint_names(), bundled()
+    found = catalogue()
     if as_json:
-        _print_json(
-            {
-                "blueprints": {n: {"tasks": t, "summary": s} for n, (t, s) in blueprints.items()},
-                "datasets": {n: {"task": t, "summary": s} for n, (t, s) in datasets.items()},
-            }
-        )
+        _print_json(found)
         return
+    from threefold.reporting.catalogue import catalogue_tables
     from threefold.reporting.console import results
 
-    results.print(*catalogue_tables(blueprints, datasets), sep="\n")
+    results.print(*catalogue_tables(found), sep="\n")
 
 
 @cli.command()
 @click.argument("name")
 @click.option("--task", metavar="NAME", help="one of the blueprint's tasks")
 @click.option("--dataset", metavar="REF", help="draw the model for these data")
+@click.option("-d", "data_options", type=KeyValue(), multiple=True, help="option of the dataset")
 @click.option("-o", "options", type=KeyValue(), multiple=True, help="option of the blueprint")
 @_backend_option
 @_json_option
-def show(name, task, dataset, options, backend, as_json):
+def show(name, task, dataset, data_options, options, backend, as_json):
     """Show a blueprint (options, layers, sizes) or a run."""
-    from threefold.training.building import blueprint_names
+    from threefold.training.building import blueprint_names, check_blueprint
+    from threefold.training.description import describe_blueprint, describe_run
 
     if name not in blueprint_names() and os.path.isdir(name):
-        from threefold.reporting.description import describe_run
         from threefold.training.run import open_run
 
-        opened = open_run(name)
-        described = describe_run(opened.record.model_dump(mode="json"), opened.read_metrics())
+        described = describe_run(open_run(name))
     else:
-        from threefold.training.building import check_blueprint
-
         check_blueprint(name)
         _choose_backend(backend, None)
-        from threefold.training.description import describe_blueprint
-
-        described = describe_blueprint(name, task, dataset, dict(options))
+        described = describe_blueprint(name, task, dataset, dict(data_options), dict(options))
     if as_json:
         _print_json(described)
         return
@@ -294,19 +284,22 @@ def show(name, task, dataset, options, backend, as_json):
 
 
 @cli.command()
+@_backend_option
 @_json_option
-def doctor(as_json):
+def doctor(backend, as_json):
     """Say which backends and devices there are, and what to install."""
+    from threefold.reporting.console import notes, results
     from threefold.training.doctor import examine
 
-    found = examine()
+    with notes.status("trying the backends, each in a process of its own"):
+        found = examine(backend)
     if as_json:
         _print_json(found)
-        return
-    from threefold.reporting.catalogue import doctor_tables
-    from threefold.reporting.console import results
+    else:
+        from threefold.reporting.catalogue import doctor_tables
 
-    results.print(*doctor_tables(found), sep="\n")
+        results.print(*doctor_tables(found), sep="\n")
+    sys.exit(0 if found["healthy"] else EXIT_FAILURE)
 
 
 def main() -> None:

@@ -143,9 +143,10 @@ def read_cells(column: "pd.Series", kind: Kind) -> tuple["np.ndarray | pd.Series
     else:
         text = as_text(column)
         numbers = read_numbers(text) if kind == "numeric" else read_dates(text)
-        if kind == "numeric":
-            numbers = np.where(np.isnan(numbers), _read_booleans(text), numbers)
         missing = text.isna().to_numpy()
+        rest = np.isnan(numbers) & ~missing
+        if kind == "numeric" and rest.any():
+            numbers[rest] = _read_booleans(text[rest])
     too_large = np.abs(numbers) > np.finfo(np.float32).max
     return numbers, too_large | (np.isnan(numbers) & ~missing)
 
@@ -154,8 +155,11 @@ def read_numbers(text: "pd.Series") -> np.ndarray:
     """Read numbers such as `12`, `1e5` and `1,234.5`, NaN where a cell is none."""
     import pandas as pd
 
-    plain = text.str.replace(",", "").where(text.str.fullmatch(_THOUSANDS, na=False), text)
-    return pd.to_numeric(plain, errors="coerce").to_numpy(np.float64)
+    numbers = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, copy=True)
+    rest = np.isnan(numbers)
+    rest[rest] = text[rest].str.fullmatch(_THOUSANDS, na=False)
+    numbers[rest] = pd.to_numeric(text[rest].str.replace(",", ""))
+    return numbers
 
 
 def _read_booleans(text: "pd.Series") -> np.ndarray:

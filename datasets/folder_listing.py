@@ -94,13 +94,17 @@ def list_classes(root: Path, facts: ImageFacts | None) -> Listing:
             found += [(os.path.join(prefix, picture), *row) for picture in pictures]
     if not found:
         raise UserError(f"the class folders of '{root}' hold no pictures ({', '.join(SUFFIXES)})")
+    notes = [f"{others} files that are hidden or no pictures are ignored"] if others else []
+    beside = set(sub_folders(root)) - {folder.name for folder in folders.values()}
+    if folders["train"] != root and beside:
+        notes.append(f"folders beside the splits are ignored: {', '.join(sorted(beside))}")
     found.sort()
     return Listing(
         [name for name, _, _ in found],
         np.array([label for _, label, _ in found], np.int64),
         class_names,
         np.array([split for _, _, split in found], np.int64),
-        [f"{others} hidden or other files than pictures are ignored"] if others else [],
+        notes,
     )
 
 
@@ -146,20 +150,22 @@ def _walk(folder: Path) -> tuple[list[str], int]:
 
 def _no_classes(root: Path, folder: Path, class_names: list[str]) -> UserError:
     """Return what to say of a folder without classes to tell apart."""
-    expected = "expected one sub-folder of pictures for each class"
     if class_names:
-        reason = f"folder '{folder}' holds a single class, '{class_names[0]}'"
+        found = f"holds a single class, '{class_names[0]}'"
     else:
         pictures, others = _walk(folder)
+        found = "holds no pictures" if others else "is empty"
         if pictures:
-            reason = f"folder '{folder}' holds {len(pictures)} pictures and no sub-folders"
-        else:
-            reason = f"folder '{folder}' " + ("holds no pictures" if others else "is empty")
-        reason += f"; {expected}"
+            found = f"holds {len(pictures)} pictures and no sub-folders"
     table = find_target_file(root)
-    if table:
-        return UserError(f"{reason} (for the numbers in '{table}': --task image_regression)")
-    return UserError(f"{reason}, or a {TARGET_FILES[0]} with a number for each picture")
+    return UserError(
+        f"folder '{folder}' {found}; expected one sub-folder of pictures for each class, or "
+        + (
+            f"--task image_regression for the numbers in {table.name}"
+            if table
+            else f"a {TARGET_FILES[0]} with numbers for each picture"
+        )
+    )
 
 
 def list_targets(root: Path, facts: ImageFacts | None) -> Listing:

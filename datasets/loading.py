@@ -72,6 +72,8 @@ def find_loader(reference: str) -> tuple[Callable[..., Dataset], tuple[str, ...]
         return partial(_module(PREFIXES[prefix]).load, name), CONTEXT
     if reference in bundled():
         return _module(reference).load, ()
+    if not reference:  # which as a path would be the working folder
+        raise UserError(f"no dataset ''{suggest('', bundled())}")
     if path.is_dir():
         hugging_face = _module("hugging_face")
         module = hugging_face if hugging_face.is_saved_folder(path) else _module("folder")

@@ -230,7 +230,7 @@ def _series(column: Column, cells: list) -> "pd.Series":
         case "classes":
             # Not plain text: names such as "0" and "1" would be taken for numbers.
             words = [class_name(column, cell) for cell in cells]
-            return pd.Series(pd.Categorical(words, categories=column.class_names))
+            return pd.Series(pd.Categorical(words))
         case "date":
             return pd.to_datetime(pd.Series(cells, dtype=object), utc=True)
         case "text":

@@ -99,7 +99,7 @@ def read_table(
         return _read_parquet(Path(source))
     name = str(source) if isinstance(source, str | Path) else "standard input"
     try:
-        b"".decode(encoding)
+        "a".encode(encoding)  # not every codec is one of text
         codec = codecs.lookup(encoding).name
     except LookupError:
         raise UserError(
@@ -216,7 +216,7 @@ def _split(
         except csv.Error as error:
             yield line, UserError(f"{name} line {line}: {error}; mend the quotes of that row")
             continue
-        if any("\0" in cell for cell in row):
+        if "\0" in "".join(row):
             yield line, UserError(f"{name} line {line}: NUL byte; the file is damaged or no text")
         elif len(row) > 1 or (row and row[0].strip()):
             yield line, row

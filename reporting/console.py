@@ -4,20 +4,44 @@ Notes and progress go to stderr, results to stdout, so that output can be piped.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions, Group
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
-notes = Console(stderr=True, highlight=False)
-results = Console(highlight=False)
+from threefold.reporting.numbers import format_number
+
+PARTS_SHOWN = 30  # classes or targets in a terminal; the report has them all
+
+
+class _Console(Console):
+    """A console that wraps nothing where no terminal sets a width: in files and pipes."""
+
+    ENDLESS = 100_000
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """The terminal's size."""
+        known = super().size
+        return known if self.is_terminal else ConsoleDimensions(self.ENDLESS, known.height)
+
+
+notes = _Console(stderr=True, highlight=False)
+results = _Console(highlight=False)
 
 
 class FitDisplay:
-    """Shows a fit: a bar with the running metrics in a terminal, a line an epoch elsewhere.
+    """Shows a fit: a row of metrics an epoch and, in a terminal, a bar with the running ones.
 
     Args:
         epochs: int. Epochs in all.
@@ -25,22 +49,27 @@ class FitDisplay:
     """
 
     REFRESH_SECONDS = 0.1
+    NUMBER_WIDTH = 8
 
     def __init__(self, epochs: int, steps: int):
         self.epochs, self.steps = epochs, steps
         self.drawn = 0.0
+        self.headed = False
         self.progress = None
         if notes.is_terminal:
             self.progress = Progress(
-                TextColumn("[bold]{task.description}"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
+                TextColumn("epoch {task.fields[shown]}"),
+                BarColumn(bar_width=16),
+                TaskProgressColumn(),
                 TextColumn("{task.fields[metrics]}"),
-                TimeRemainingColumn(),
+                TimeRemainingColumn(compact=True),
+                TextColumn("left"),
                 console=notes,
                 transient=True,
             )
-            self.bar = self.progress.add_task("", total=epochs * steps, metrics="")
+            self.bar = self.progress.add_task(
+                "", total=epochs * steps, shown=f"1/{epochs}", metrics=""
+            )
 
     def __enter__(self):
         if self.progress:
@@ -56,28 +85,36 @@ class FitDisplay:
         now = time.monotonic()
         if self.progress and now - self.drawn > self.REFRESH_SECONDS:
             self.drawn = now
+            running = (f"{name} {format_number(logs[name])}" for name in _order(logs))
             self.progress.update(
                 self.bar,
-                description=f"epoch {epoch + 1}/{self.epochs}",
+                shown=f"{epoch + 1}/{self.epochs}",
                 completed=epoch * self.steps + step,
-                metrics=format_metrics(logs),
+                metrics="  ".join(running),
             )
 
     def epoch(self, row: Mapping[str, float], improved: bool) -> None:
         """Print the metrics of a finished epoch; a star marks the best so far."""
-        star = " [green]*[/]" if improved else ""
-        metrics = {name: value for name, value in row.items() if name != "epoch"}
-        notes.print(f"epoch {row['epoch']:>3}/{self.epochs}  {format_metrics(metrics)}{star}")
+        names = _order(row)
+        widths = [max(len(name), self.NUMBER_WIDTH) for name in names]
+        count = len(f"{self.epochs}/{self.epochs}")
+        if not self.headed:
+            self.headed = True
+            heads = [name.rjust(width) for name, width in zip(names, widths, strict=True)]
+            notes.print(Text("  ".join(["epoch".rjust(max(5, count)), *heads, "best"]), "bold"))
+        cells = [
+            format_number(float(row[name])).rjust(width)
+            for name, width in zip(names, widths, strict=True)
+        ]
+        place = f"{row['epoch']:.0f}/{self.epochs}".rjust(max(5, count))
+        star = ["[green]*[/]"] if improved else []
+        notes.print("  ".join([place, *cells, *star]))
 
 
-def format_metrics(metrics: Mapping[str, float]) -> str:
-    """Return metrics as one line; the learning rate is left to the report."""
-    return "  ".join(
-        f"{name} {value:.4g}" if abs(value) >= 1000 or 0 < abs(value) < 0.001 else
-        f"{name} {value:.4f}"
-        for name, value in metrics.items()
-        if name != "learning_rate"
-    )  # fmt: skip
+def _order(metrics: Mapping[str, float]) -> list[str]:
+    """Return the metrics' names, losses first; the learning rate is left to the report."""
+    names = [name for name in metrics if name not in ("epoch", "learning_rate")]
+    return sorted(names, key=lambda name: (name.startswith("val_"), not name.endswith("loss")))
 
 
 def metrics_table(by_split: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -85,26 +122,36 @@ def metrics_table(by_split: Mapping[str, Mapping[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for split in by_split:
-        table.add_column(split, justify="right")
+        table.add_column(Text(split), justify="right")
     names = dict.fromkeys(name for metrics in by_split.values() for name in metrics)
     for name in names:
         values = [metrics.get(name) for metrics in by_split.values()]
         if not any(isinstance(value, Mapping) for value in values):
-            table.add_row(name, *("" if v is None else f"{v:.4f}" for v in values))
+            table.add_row(Text(name), *map(_cell, values))
     return table
 
 
 def breakdown_table(split: str, name: str, parts: Mapping[str, Mapping[str, float]]) -> Table:
-    """Return one row for each class or target of a split."""
-    table = Table(title=f"{split}, {name.replace('_', ' ')}", box=None, title_justify="left")
-    columns = list(next(iter(parts.values())))
+    """Return one row for each class or target of a split; of many, those that did worst."""
+    title = f"{split}, {name.replace('_', ' ')}"
+    rows = list(parts.items())
+    columns = list(rows[0][1])
+    if len(rows) > PARTS_SHOWN:
+        rows = _worst(rows)
+        title += f": the worst {PARTS_SHOWN} of {len(parts):,}, the report has all"
+    table = Table(title=Text(title), box=None, pad_edge=False, title_justify="left")
     table.add_column("")
     for column in columns:
-        table.add_column(column, justify="right")
-    for part, values in parts.items():
-        cells = [f"{v:.4f}" if isinstance(v, float) else str(v) for v in values.values()]
-        table.add_row(part, *cells)
+        table.add_column(Text(column), justify="right")
+    for part, values in rows:
+        table.add_row(Text(part), *(_cell(values.get(column)) for column in columns))
     return table
+
+
+def _worst(rows: list[tuple[str, Mapping[str, float]]]) -> list[tuple[str, Mapping[str, float]]]:
+    """Return the classes of lowest f1 that the split holds, or the targets of lowest R²."""
+    held = [row for row in rows if row[1].get("count", 1)]
+    return sorted(held, key=lambda row: row[1].get("f1", row[1].get("r2", 0)))[:PARTS_SHOWN]
 
 
 def records_table(rows: Iterable[Mapping[str, Any]]) -> Table:
@@ -113,19 +160,28 @@ def records_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     names = [name for name, value in rows[0].items() if not isinstance(value, Mapping)]
     table = Table(box=None, pad_edge=False)
     for name in names:
-        table.add_column(name)
+        number = isinstance(rows[0][name], int | float)
+        table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
     for row in rows:
-        cells = [row.get(name) for name in names]
-        table.add_row(*(f"{c:.4f}" if isinstance(c, float) else str(c) for c in cells))
+        table.add_row(*(_cell(row.get(name)) for name in names))
     return table
 
 
-def closing_panel(folder: str, metrics: Mapping[str, Mapping[str, Any]], next_: list[str]) -> Panel:
+def closing_panel(
+    folder: str, metrics: Mapping[str, Mapping[str, Any]], next_: Sequence[str]
+) -> Panel:
     """Return the end of a fit: results, and the commands to type next."""
-    from rich.console import Group
-    from rich.text import Text
-
     commands = Text("\n" + "\n".join(next_), style="cyan")
     return Panel(
-        Group(metrics_table(metrics), commands), title=folder, title_align="left", expand=False
+        Group(metrics_table(metrics), commands),
+        title=Text(folder),
+        title_align="left",
+        expand=False,
     )
+
+
+def _cell(value: Any) -> Text:
+    """Return a cell that rich shows as it is, brackets and all."""
+    if value is None:
+        return Text("")
+    return Text(format_number(value) if isinstance(value, int | float) else str(value))

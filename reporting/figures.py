@@ -46,7 +46,7 @@ STYLE = {
 MOST_NUMBERED = 30  # classes of a matrix whose cells can hold a legible number
 MOST_DRAWN = 60  # classes of a matrix whose rows can be told apart
 PAIRS_SHOWN = 30
-GRID_COLUMNS = 6
+GRID_WIDTH = 10.5  # inches: six pictures of short captions side by side
 TARGETS_SHOWN = 8
 MOST_POINTS = 5000  # beyond this a scatter is a blot: density is drawn instead
 LOG_SPREAD = 50  # a loss that falls by this factor is drawn on a logarithmic axis
@@ -83,8 +83,7 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> Figure:
     has_rate = "learning_rate" in history[-1]
     columns = min(len(panels), 3)
     rows = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(max(4.2 * columns, 5.5), 3.4 * rows + 1.5 * has_rate + 0.4),
-                    layout="constrained")  # fmt: skip
+    figure = _figure(max(4.2 * columns, 5.5), 3.4 * rows + 1.5 * has_rate + 0.4)
     grid = figure.add_gridspec(
         rows + has_rate, columns, height_ratios=[3.4] * rows + [1.2] * has_rate
     )
@@ -128,6 +127,7 @@ def _draw_curve(axes: Axes, history: Sequence[Mapping[str, float]], name: str, b
     shown = [value for values in lines.values() for value in values if math.isfinite(value)]
     if name == "loss" and shown and min(shown) > 0 and max(shown) > LOG_SPREAD * min(shown):
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.set_title("loss (logarithmic axis)")
     else:
         axes.set_title(plain(name.replace("_", " ")))
@@ -139,11 +139,10 @@ def _epochs(history: Sequence[Mapping[str, float]]) -> list[int]:
 
 
 def _count_epochs(axes: Axes, history: Sequence[Mapping[str, float]]) -> None:
-    epochs = _epochs(history)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    if len(epochs) == 1:
-        axes.set_xlim(epochs[0] - 0.5, epochs[0] + 0.5)
+    first, last = _epochs(history)[0], _epochs(history)[-1]
+    room = min(0.05 * (last - first), 0.9) or 0.5  # there is no epoch 0 to mark
+    axes.set(xlabel="epoch", xlim=(first - room, last + room))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
 
 
 @matplotlib.rc_context(STYLE)
@@ -168,8 +167,7 @@ def confusion_matrix(evaluation: Evaluation) -> Figure | None:
     longest = max(map(len, labels))
     side = size * points / 72
     margin = 0.9 + 0.085 * longest
-    figure = Figure(figsize=(max(side + margin + 1.2, 5.2), max(side + margin + 0.6, 3.2)),
-                    layout="constrained")  # fmt: skip
+    figure = _figure(max(side + margin + 1.2, 5.2), max(side + margin + 0.6, 3.2))
     axes = figure.add_subplot()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -179,7 +177,7 @@ def confusion_matrix(evaluation: Evaluation) -> Figure | None:
     axes.set_yticks(range(size), labels, fontsize=font)
     axes.set(xlabel="predicted class", ylabel="true class")
     right = f"{np.trace(counts):,} of {counts.sum():,} right"
-    axes.set_title(f"Confusion matrix, {plain(evaluation.split)}: {right}")
+    _head(figure, f"Confusion matrix, {plain(evaluation.split)}: {right}")
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
@@ -187,20 +185,35 @@ def confusion_matrix(evaluation: Evaluation) -> Figure | None:
     axes.grid(which="minor", color="#EDEDED", linewidth=0.6)
     axes.tick_params(which="both", length=0)
     if size <= MOST_NUMBERED:
-        font = min(11.0, 1.3 * points / max(2, len(f"{counts.max():,}")))
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            ink = "white" if shares[row, column] > 0.55 else "#222222"
-            axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center",
-                      color=ink, fontsize=font)  # fmt: skip
+        _write_counts(axes, counts, shares, points)
     bar = figure.colorbar(picture, ax=axes, shrink=0.8, fraction=0.05, pad=0.02)
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
     return figure
 
 
+def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray, points: float) -> None:
+    """Write the counts that are not 0, in thousands where the cells are too small for all digits.
+
+    Args:
+        axes: Axes. Where the matrix is drawn.
+        counts: int array of shape (classes, classes).
+        shares: float array of the same shape. How dark each cell is.
+        points: float. Side of a cell.
+    """
+    told = [f"{count:,}" for count in counts.flat]
+    if points / max(map(len, told)) < 5:
+        told = [f"{count / 1000:.0f}k" if count >= 10_000 else str(count) for count in counts.flat]
+    font = min(11.0, 1.45 * points / max(2, *map(len, told)))
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        ink = "white" if shares[row, column] > 0.55 else "#222222"
+        axes.text(column, row, told[row * len(counts) + column], ha="center", va="center",
+                  color=ink, fontsize=font)  # fmt: skip
+
+
 def _cell_points(size: int) -> float:
     """Return the side of a matrix's cell: large for few classes, a page's width for many."""
-    return float(np.clip(620 / size, 11, 54))
+    return float(np.clip(560 / size, 11, 56))
 
 
 def _draw_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure | None:
@@ -210,7 +223,7 @@ def _draw_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure 
     if not pairs:
         return None
     labels = [f"{plain(names[row], 26)} → {plain(names[column], 26)}" for row, column in pairs]
-    figure = Figure(figsize=(8, 0.26 * len(pairs) + 1.3), layout="constrained")
+    figure = _figure(8, 0.26 * len(pairs) + 1.3)
     axes = figure.add_subplot()
     bars = axes.barh(range(len(pairs)), [wrong[pair] for pair in pairs], color=BLUE, height=0.7)
     told = [f"{wrong[pair]:,} of {counts[pair[0]].sum():,}" for pair in pairs]
@@ -221,7 +234,7 @@ def _draw_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure 
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("examples of the true class given the wrong one")
-    axes.set_title(f"Most confused pairs, {plain(split)}: true → predicted")
+    _head(figure, f"Most confused pairs, {plain(split)}: true → predicted")
     return figure
 
 
@@ -242,19 +255,17 @@ def reliability(evaluation: Evaluation) -> Figure:
     width = 1 / CALIBRATION_BINS
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     centres = (bins + 0.5) * width
-    figure = Figure(figsize=(5.6, 5.6), layout="constrained")
+    figure = _figure(5.6, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1.1])
     upper.bar(centres, accuracy, width * 0.94, color=BLUE, label="accuracy")
     upper.bar(
         centres, confidence - accuracy, width * 0.94, bottom=accuracy, label="gap to confidence",
-        facecolor=(*matplotlib.colors.to_rgb(VERMILION), 0.25), edgecolor=VERMILION,
+        facecolor="none", edgecolor=VERMILION, hatch="////",
     )  # fmt: skip
-    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.2, label="perfect")
+    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.2, label="perfect", zorder=3)
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     upper.legend(loc="upper left")
-    upper.set_title(
-        f"Reliability, {plain(evaluation.split)}: expected calibration error {error:.3f}"
-    )
+    _head(figure, f"Reliability, {plain(evaluation.split)}: expected calibration error {error:.3f}")
     lower.bar(centres, counts, width * 0.94, color=PALE)
     lower.set(xlabel="confidence: probability of the predicted class", ylabel="examples")
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -276,18 +287,14 @@ def worst_mistakes(evaluation: Evaluation) -> Figure | None:
         return None
     pictures = np.clip(evaluation.source[positions]["image"], 0, 255).astype(np.uint8)
     captions = [_caption(evaluation, position) for position in positions]
-    lines = max(caption.count("\n") for caption in captions) + 1
-    columns = min(GRID_COLUMNS, len(positions))
+    lines = [line for caption in captions for line in caption.split("\n")]
+    width = max(1.75, 0.075 * max(map(len, lines)) + 0.3)  # inches
+    columns = min(int(GRID_WIDTH / width), len(positions))
     rows = math.ceil(len(positions) / columns)
     height = 1.5 * min(pictures.shape[1] / pictures.shape[2], 2.0)
-    figure = Figure(
-        figsize=(max(1.75 * columns, 4.5), (height + 0.17 * lines + 0.12) * rows + 0.4),
-        layout="constrained",
-    )
-    figure.suptitle(
-        f"Worst mistakes, {plain(evaluation.split)}: true → predicted", x=0.01, ha="left",
-        fontsize=11,
-    )  # fmt: skip
+    height += 0.17 * len(lines) / len(captions) + 0.12
+    figure = _figure(max(width * columns, 4.5), height * rows + 0.4)
+    _head(figure, f"Worst mistakes, {plain(evaluation.split)}: true → predicted")
     # A few pixels must not be blurred into something that the model never saw.
     smoothing = "nearest" if max(pictures.shape[1:3]) <= 64 else "antialiased"
     for position, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
@@ -311,7 +318,7 @@ def _caption(evaluation: Evaluation, position: int) -> str:
     told = [f"{true:.4g} → {taken:.4g}" for true, taken in pairs]
     if len(told) == 1:
         return told[0]
-    named = [f"{plain(t.name, 8)} {text}" for t, text in zip(facts.targets, told, strict=True)]
+    named = [f"{plain(t.name, 14)}: {text}" for t, text in zip(facts.targets, told, strict=True)]
     return "\n".join([*named[:4], *(["…"] if len(named) > 4 else [])])
 
 
@@ -326,7 +333,7 @@ def residuals(evaluation: Evaluation) -> Figure:
         Figure. One row a target, for the first `TARGETS_SHOWN`.
     """
     targets = evaluation.task.facts.targets[:TARGETS_SHOWN]
-    figure = Figure(figsize=(9, 3.9 * len(targets)), layout="constrained")
+    figure = _figure(9, 3.9 * len(targets))
     panels = figure.subplots(len(targets), 2, squeeze=False, width_ratios=[1, 1.15])
     for column, (target, (left, right)) in enumerate(zip(targets, panels, strict=True)):
         true = evaluation.truth["target"][:, column].astype(np.float64)
@@ -349,6 +356,17 @@ def residuals(evaluation: Evaluation) -> Figure:
         right.set(xlabel="error: predicted − true", ylabel="examples")
         right.set_title(f"mean error {error.mean():.3g}, standard deviation {error.std():.3g}")
     return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Return an empty figure, sizes in inches, that keeps texts apart and inside."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
+    return figure
+
+
+def _head(figure: Figure, text: str) -> None:
+    figure.suptitle(text, x=0.02, ha="left", fontsize=11)
 
 
 def plain(text: str, width: int = 60) -> str:

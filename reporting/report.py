@@ -1,2 +1,195 @@
-def write_report(folder, title, record, history, evaluations):
-    pass
+"""The report of a run: figures as files, and one page that holds them all.
+
+report/
+index.html            everything; needs no other file and no network
+learning_curves.png   the same figures for slides and papers
+test_confusion_matrix.png, ...
+report.json           what the page shows of each split, to add further splits to it
+"""
+
+import hashlib
+import io
+import json
+import shlex
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from threefold.datasets.dataset import SPLITS
+from threefold.reporting import figures
+from threefold.reporting.files import replace_file
+from threefold.reporting.mistakes import COLUMNS_SHOWN, count_mistakes, tabulate_mistakes
+from threefold.reporting.page import PIXELS_PER_INCH, render_page
+from threefold.tasks.evaluation import Evaluation
+
+FORMAT = 1  # of report.json
+PAGE, CURVES, KEPT = "index.html", "learning_curves.png", "report.json"
+
+# What each picture shows, under it and for those who cannot see it.
+CAPTIONS = {
+    "confusion_matrix": "Which classes were taken for which. A row is a true class.",
+    "reliability": "Whether the model is as often right as it is confident. Bars on the dashed "
+    "line are perfect; a gap above a bar means too much confidence, a gap within it too little.",
+    "worst_mistakes": "The mistakes that the model was surest of.",
+    "residuals": "Predicted against true values, and the errors.",
+}
+
+
+def write_report(
+    folder: Path,
+    title: str,
+    record: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+    evaluations: Sequence[Evaluation],
+) -> None:
+    """Write the figures and the page.
+
+    Splits that were reported before stay on the page as long as title, record and history are the
+    same, that is for the same weights; a split that is judged again takes the place of its old
+    self.
+
+    Args:
+        folder: Path. The report's folder, made if need be.
+        title: str. The page's heading.
+        record: mapping. What `run.json` holds.
+        history: sequence of mapping. One row an epoch.
+        evaluations: sequence of Evaluation. One a split.
+
+    Raises:
+        Failure: where a file cannot be written; the page is the old or the new one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    key = _digest(title, record, history)
+    sections = _read_kept(folder, key)
+    curves = None
+    if history:
+        caption = _tell_best(history)
+        curves = _save(folder, CURVES, figures.learning_curves(history), caption,
+                       f"Learning curves over {len(history)} epochs. {caption}")  # fmt: skip
+    for evaluation in evaluations:
+        sections[evaluation.split] = _make_section(folder, evaluation)
+    order = [*(name for name in SPLITS if name in sections), *sections]
+    sections = {name: sections[name] for name in dict.fromkeys(order)}
+    kept = json.dumps({"key": key, "sections": sections}, ensure_ascii=False, indent=1)
+    replace_file(folder / KEPT, kept.encode())
+    pictures = [curves] if curves else []
+    pictures += [figure for section in sections.values() for figure in section["figures"]]
+    images = {picture["file"]: (folder / picture["file"]).read_bytes() for picture in pictures}
+    commands = [repeat_command(record)]
+    if (folder.parent / "run.json").is_file():
+        commands.append(shlex.join(["threefold", "fit", "--again", str(folder.parent)]))
+    page = render_page(title, record, commands, curves, sections, images)
+    replace_file(folder / PAGE, page.encode())
+
+
+def repeat_command(record: Mapping[str, Any]) -> str:
+    """Return the command line that fits the same model again, with nothing left to a default."""
+    data = record["dataset"]
+    words = ["threefold", "fit", record["blueprint"], "--task", record["task"]]
+    words += ["--dataset", data["reference"]]
+    for flag, options in (("-d", data["options"]), ("-o", record["options"])):
+        for name, value in options.items():
+            words += [flag, f"{name}={_as_typed(value)}"]
+    for name, value in record["settings"].items():
+        if value is not None:  # none means "off", which nothing else turns on
+            words += ["--" + name.replace("_", "-"), _as_typed(value)]
+    words += ["--backend", record["backend"]]
+    words += ["--init", record["init"]] if record["init"] else []
+    return shlex.join(words)
+
+
+def _as_typed(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
+def _digest(title: str, record: Mapping[str, Any], history: Sequence[Mapping[str, float]]) -> str:
+    rows = [{name: float(value) for name, value in row.items()} for row in history]
+    content = json.dumps([FORMAT, title, record, rows], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _read_kept(folder: Path, key: str) -> dict[str, dict[str, Any]]:
+    """Return the sections that hold for the same weights; remove the figures of others."""
+    try:
+        kept = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+        if kept["key"] == key:
+            return {
+                name: section
+                for name, section in kept["sections"].items()
+                if all((folder / figure["file"]).is_file() for figure in section["figures"])
+            }
+        stale = [f["file"] for section in kept["sections"].values() for f in section["figures"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    (folder / KEPT).unlink()
+    for name in stale:
+        (folder / Path(name).name).unlink(missing_ok=True)
+    return {}
+
+
+def _make_section(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
+    """Draw what the task lists; return all that the page tells of a split, as plain data."""
+    task, split = evaluation.task, evaluation.split
+    section = {
+        "examples": len(evaluation.source),
+        "metrics": evaluation.metrics,
+        "headline": [name for name in task.headline if name in evaluation.metrics],
+        "figures": [],
+        "remarks": [],
+        "mistakes": None,
+    }
+    for name in task.pictures:
+        file = f"{split}_{name}.png"
+        figure = figures.draw(name, evaluation)
+        if figure is not None:
+            heading = name.replace("_", " ").capitalize()
+            alt = f"{heading} of the {split} split: {_sum_up(evaluation)}"
+            section["figures"].append(_save(folder, file, figure, CAPTIONS[name], alt))
+            continue
+        (folder / file).unlink(missing_ok=True)  # of the same split, judged before
+        if not count_mistakes(evaluation):
+            remark = f"No mistakes: all {len(evaluation.source):,} examples are answered right."
+            if remark not in section["remarks"]:
+                section["remarks"].append(remark)
+        elif name == "worst_mistakes":
+            section["mistakes"] = _tell_mistakes(evaluation)
+    return section
+
+
+def _tell_mistakes(evaluation: Evaluation) -> dict[str, Any]:
+    table, count = tabulate_mistakes(evaluation), count_mistakes(evaluation)
+    caption = "All" if count == len(table.rows) else f"The worst {len(table.rows)} of {count:,}"
+    caption += " mistakes, the worst first"
+    if table.columns > COLUMNS_SHOWN:
+        caption += f", with the first {COLUMNS_SHOWN} of {table.columns:,} columns"
+    return {"caption": caption + ".", "header": table.header, "rows": table.rows}
+
+
+def _sum_up(evaluation: Evaluation) -> str:
+    """Return the metrics that matter, for those who cannot see a figure."""
+    chosen = [name for name in evaluation.task.headline if name in evaluation.metrics]
+    return ", ".join(f"{name} {evaluation.metrics[name]:.4g}" for name in chosen)
+
+
+def _tell_best(history: Sequence[Mapping[str, float]]) -> str:
+    row = history[figures.find_best(history)]
+    judge = "validation loss" if "val_loss" in row else "training loss"
+    return (
+        f"The weights of epoch {int(row['epoch'])} of {len(history)} are kept: "
+        f"its {judge}, {row.get('val_loss', row['loss']):.4g}, is the lowest."
+    )
+
+
+def _save(folder: Path, file: str, figure: Figure, caption: str, alt: str) -> dict[str, str]:
+    picture = io.BytesIO()
+    with warnings.catch_warnings():
+        # A class may be named in a script that no installed font has: a box stands for it.
+        warnings.filterwarnings("ignore", r"Glyph \d+")
+        figure.savefig(picture, format="png", dpi=PIXELS_PER_INCH)
+    replace_file(folder / file, picture.getvalue())
+    return {"file": file, "caption": caption, "alt": alt}

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,12 +28,12 @@ def photos(tmp_path):
 
 @pytest.fixture
 def angles(tmp_path):
-    """Ten pictures of levels 0 to 9, targets twice and minus the level."""
+    """Ten pictures of levels 0 to 9, targets of odd numbers and minus the level."""
     folder = tmp_path / "angles"
     rows = ["file,angle,depth"]
     for number in range(10):
         save(folder / f"{number}.png", number)
-        rows.append(f"{number}.png,{2 * number},{-number}")
+        rows.append(f"{number}.png,{2 * number + 1},{-number}")
     (folder / "targets.csv").write_text("\n".join(rows))
     return folder
 
@@ -85,7 +87,7 @@ def test_suffixes_of_any_case_nested_folders_and_other_files(photos):
     save(photos / ".hidden" / "x.png")
     dataset = load(str(photos))
     assert everything(dataset)["label"].tolist() == [0] * 20 + [1] * 12
-    assert dataset.notes[0] == "2 hidden or other files than pictures are ignored"
+    assert dataset.notes[0] == "2 files that are hidden or no pictures are ignored"
 
 
 def test_splits_of_the_folder_are_used_and_the_missing_one_is_taken_from_train(photos):
@@ -111,6 +113,8 @@ def test_with_all_three_splits_nothing_is_carved(photos):
     dataset = load(str(root))
     assert [len(split) for split in dataset.splits.values()] == [30, 1, 1]
     assert levels(dataset, "test") == [220] and dataset.notes == []
+    (root / "more").mkdir()
+    assert load(str(root)).notes == ["folders beside the splits are ignored: more"]
 
 
 def test_a_class_may_be_called_train(tmp_path):
@@ -120,13 +124,23 @@ def test_a_class_may_be_called_train(tmp_path):
     assert load(str(tmp_path)).facts.class_names == ("plane", "test", "train")
 
 
-def test_the_division_and_the_fingerprint_repeat(photos):
-    first, again = load(str(photos)), load(str(photos))
+def test_the_division_and_the_fingerprint_repeat(photos, monkeypatch):
+    first = load(str(photos))
+    # File systems list their files in any order.
+    walk = os.walk
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "os.walk",
+            lambda *args, **options: (
+                (parent, folders, files[::-1]) for parent, folders, files in walk(*args, **options)
+            ),
+        )
+        again = load(str(photos))
     assert np.array_equal(levels(first, "test"), levels(again, "test"))
     assert first.fingerprint == again.fingerprint
     other = load(str(photos), {"split_seed": "1"})
     assert not np.array_equal(levels(first, "train"), levels(other, "train"))
-    (photos / "cat" / "00.png").rename(photos / "cat" / "renamed.png")
+    (photos / "cat" / "00.png").rename(photos / "cat" / "000.png")
     assert load(str(photos)).fingerprint != first.fingerprint
 
 
@@ -168,7 +182,7 @@ def test_an_empty_folder_is_refused(tmp_path):
 def test_pictures_without_class_folders_are_refused(photos):
     message = refuse(photos / "cat")
     assert "holds 20 pictures and no sub-folders; expected one sub-folder" in message
-    assert "or a targets.csv with a number for each picture" in message
+    assert "or a targets.csv with numbers for each picture" in message
 
 
 def test_a_single_class_is_refused(photos):
@@ -277,7 +291,7 @@ def test_a_table_gives_numbers_to_pictures(angles):
     assert dataset.task == "image_regression"
     whole = everything(dataset)
     assert whole["target"].dtype == np.float32
-    assert whole["target"].tolist() == [[2 * n, -n] for n in range(10)]
+    assert whole["target"].tolist() == [[2 * n + 1, -n] for n in range(10)]
     train = dataset.splits["train"][np.arange(len(dataset.splits["train"]))]["target"]
     angle, depth = dataset.facts.targets
     assert (angle.name, depth.name) == ("angle", "depth")
@@ -313,15 +327,15 @@ def test_a_run_keeps_its_targets(angles):
     "old, new, message",
     [
         (
-            "3.png,6",
+            "3.png,7",
             "3.png,six",
             "targets.csv line 5: expected a number in column 'angle', found 'six'",
         ),
-        ("3.png,6", "3.png,", "targets.csv line 5: expected a number in column 'angle', found ''"),
+        ("3.png,7", "3.png,", "targets.csv line 5: expected a number in column 'angle', found ''"),
         ("3.png,", "33.png,", "targets.csv line 5: no picture '33.png' in "),
         ("3.png,", ",", "targets.csv line 5: no picture '' in "),
         ("3.png,", "1.png,", "targets.csv line 5: '1.png' was named in line 3 already"),
-        ("3.png,6,", "3.png,6,7,", "targets.csv line 5: 4 cells where the header names 3 columns"),
+        ("3.png,7,", "3.png,7,8,", "targets.csv line 5: 4 cells where the header names 3 columns"),
         ("file,angle,depth\n", "", "targets.csv line 1: expected column names, found the picture"),
     ],
 )

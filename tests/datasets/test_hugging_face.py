@@ -92,7 +92,7 @@ def test_every_picture_comes_with_its_own_label(saved, prefix):
     dataset = loading.load(prefix + saved(animals()))
     assert dataset.reference.startswith(prefix)
     assert dataset.task == "image_classification"
-    assert dataset.facts.image_shape == (6, 7, 1)  # grey as every picture, though stored as colour
+    assert dataset.facts.image_shape == (6, 7, 3)
     assert dataset.facts.class_names == ("dog", "cat")
     assert dataset.facts.class_counts == (14, 14)
     for split in dataset.splits.values():
@@ -121,7 +121,7 @@ def test_the_division_depends_on_the_seed_alone(saved):
     assert same[0] == same[1] != other
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     rows=st.integers(8, 30),
     validation=st.sampled_from([0.0, 0.15, 0.4]),
@@ -143,7 +143,9 @@ def test_no_example_is_in_two_splits(tmp_path_factory, rows, validation, test, s
 
 def test_rows_without_a_label_are_left_out_and_counted(saved):
     labels = [None if i < 3 else -1 if i < 5 else i % 2 for i in range(20)]
-    table = hf.DatasetDict({"train": animals(20, animal=labels), "test": animals(6, animal=[-1] * 6)})
+    table = hf.DatasetDict(
+        {"train": animals(20, animal=labels), "test": animals(6, animal=[-1] * 6)}
+    )
     dataset = loading.load(saved(table))
     notes = " | ".join(dataset.notes)
     assert "train: 15 of 20 rows say what is to be learned" in notes
@@ -215,10 +217,7 @@ def test_predicts_a_number_of_a_table_in_its_own_splits(saved):
 
 
 def test_a_run_on_a_table_reads_it_as_it_did(saved):
-    path = saved(houses())
-    facts = loading.load(path).facts
-    again = loading.load(saved(houses(30).remove_columns("price"), "less price"), facts=None)
-    assert again.facts != facts
+    facts = loading.load(saved(houses())).facts
     shuffled = houses(30).select_columns(["price", "grade", "sold", "city", "garden", "area"])
     assert loading.load(saved(shuffled, "shuffled"), facts=facts).facts == facts
     with pytest.raises(UserError, match="no column 'price'"):
@@ -246,7 +245,7 @@ def test_data_that_a_run_cannot_take_are_refused(saved):
 
 
 def test_rows_come_in_the_order_asked_for_whatever_format_was_saved(saved):
-    path = saved(animals().with_format("numpy"))
+    path = saved(animals().with_format("pandas", columns=["weight"]))
     train = loading.load(path).splits["train"]
     rows = np.array([20, 3, 3, 11])
     np.testing.assert_array_equal(train[rows]["image"], whole(train)["image"][rows])
@@ -286,7 +285,9 @@ def test_pictures_in_files_beside_the_table(saved, tmp_path):
     table = animals(12).remove_columns("picture").add_column("picture", paths)
     loaded = hf.Dataset.from_dict(table.to_dict(), features=PICTURES)
     dataset = loading.load(saved(loaded))
-    assert sorted(np.concatenate([levels(each) for each in dataset.splits.values()])) == [*range(12)]
+    assert sorted(np.concatenate([levels(each) for each in dataset.splits.values()])) == [
+        *range(12)
+    ]
 
 
 def test_a_clone_of_a_repository_is_read_from_its_files(tmp_path, monkeypatch):
@@ -300,7 +301,7 @@ def test_a_clone_of_a_repository_is_read_from_its_files(tmp_path, monkeypatch):
     assert loading.load("hf:./clone", {"target": "price"}).fingerprint == dataset.fingerprint
 
 
-def test_a_public_set_in_the_cache_needs_no_network(tmp_path, monkeypatch, caplog):
+def test_a_public_set_in_the_cache_needs_no_network(tmp_path, monkeypatch):
     monkeypatch.setattr(hf.config, "HF_DATASETS_CACHE", tmp_path)
     (tmp_path / "files").mkdir()
     houses(30).to_parquet(tmp_path / "files" / "train.parquet")
@@ -359,7 +360,7 @@ def test_a_missing_package_names_the_extra(saved, monkeypatch):
         (animals, {"label": "animl"}, None, "no column 'animl'; did you mean 'animal'"),
         (animals, {"label": "animal", "target": "weight"}, None, "not both"),
         (animals, {"target": "coat"}, "image_regression", "column 'coat' of .* holds no numbers"),
-        (animals, {"image": "coat"}, None, "holds no pictures; did you mean|holds no pictures"),
+        (animals, {"image": "coat"}, None, "column 'coat' of .* holds no pictures"),
         (animals, {}, "image_clasification", "did you mean 'image_classification'"),
         (animals, {}, "forecasting", "cannot serve forecasting"),
         (houses, {}, "image_classification", "has no column of pictures; name one with"),
@@ -374,8 +375,7 @@ def test_columns_that_do_not_serve(saved, table, options, task, message):
 
 
 def test_splits_that_cannot_be_used(saved):
-    one_class = animals(6).cast_column("coat", hf.Value("string"))
-    one_class = one_class.remove_columns("coat").add_column("coat", ["short"] * 6)
+    one_class = animals(6, coat=["short"] * 6)
     with pytest.raises(UserError, match="'coat' of .* holds 1 class"):
         loading.load(saved(one_class, "one"), {"label": "coat"})
     no_train = hf.DatasetDict({"test": animals(4), "other": animals(4)})
@@ -384,8 +384,5 @@ def test_splits_that_cannot_be_used(saved):
     unlabelled = animals(4, animal=[-1] * 4)
     with pytest.raises(UserError, match="no row of train has a value of animal"):
         loading.load(saved(unlabelled, "unlabelled"))
-    empty = animals(4).select([])
-    with pytest.raises(UserError, match="no train split; it has no examples"):
-        loading.load(saved(empty, "empty"))
     only = hf.DatasetDict({"all": animals(30)})
     assert "its only split, all, is taken for train" in loading.load(saved(only, "only")).notes

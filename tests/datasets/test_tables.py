@@ -1,4 +1,5 @@
 import csv as csv_module
+import datetime
 import io
 
 import numpy as np
@@ -326,8 +327,8 @@ def test_rows_without_a_target_are_refused_or_dropped(csv):
         ({"rooms": [*range(59), "x"]}, {"target": "rooms"}, ["line 61: target 'rooms' holds 'x'"]),
         ({"area": [*range(59), "inf"]}, {}, ["line 61: column 'area' holds 'inf'"]),
         ({"area": [*range(59), "x"]}, {}, ["line 61: column 'area' holds 'x'", "categorical=area"]),
-        ({"price": [1e39] * 60}, {"target": "price"}, ["line 2: target 'price' holds '1e+39'"]),
-        ({"price": 5}, {"target": "price"}, ["'price'", "in every row"]),
+        ({"price": [i * 1e39 for i in range(60)]}, {"target": "price"}, ["line 3: target 'price' holds"]),
+        ({"price": 5.5}, {"target": "price"}, ["target 'price' is 5.5 in every row"]),
         ({}, {"validation_fraction": "0.6", "test_fraction": "0.5"}, ["below 1 together"]),
         ({}, {"ignore": "rooms,area,garden,city,sold,price"},
          ["no column to learn from", "country (constant)"]),
@@ -438,7 +439,7 @@ def test_bundled_columns_are_in_their_own_units():
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -461,8 +462,8 @@ def test_random_tables_come_back_from_csv(tmp_path_factory, rows):
     dataset = loading.load(str(path), told)
     numeric = everything(dataset, "numeric")
     np.testing.assert_array_equal(numeric, frame[["number", "flag"]].astype(np.float32).to_numpy())
-    days = (pd.to_datetime(frame.day).astype("datetime64[s]") - pd.Timestamp(0)).dt.days
-    np.testing.assert_array_equal(everything(dataset, "dates")[:, 0], days.astype(np.float32))
+    days = [(day - datetime.date(1970, 1, 1)).days for day in frame.day]
+    np.testing.assert_array_equal(everything(dataset, "dates")[:, 0], np.float32(days))
     vocabulary = dataset.facts.categorical[0].vocabulary
     ids = everything(dataset, "categorical")[:, 0]
     written = frame.word.str.strip()

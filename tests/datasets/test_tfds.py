@@ -279,7 +279,9 @@ def test_a_download_without_a_network_says_so_at_once(data_dir, monkeypatch):
         raise urllib.error.URLError("no route to host")
 
     monkeypatch.setattr("threefold.datasets.tfds.urlopen", refuse)
-    with pytest.raises(UserError, match="cannot download 'tfds:mnist': .* is out of reach .no route"):
+    with pytest.raises(
+        UserError, match="cannot download 'tfds:mnist': .* is out of reach .no route"
+    ):
         load(data_dir, "mnist", download="true")
 
 

@@ -20,29 +20,35 @@ def make_transparent(model):
             weight.assign(generator.uniform(0.5, 1.5, weight.shape).astype("float32") / size)
 
 
-def seen_pixels(model, layer):
-    """Return which pixels change which outputs, bool (height, width, out height, out width)."""
+def seen_pixels(model):
+    """Return, by layer, which pixels change which outputs: bool (h, w, out h, out w)."""
     height, width, channels = model.inputs[0].shape[1:]
-    probe = keras.Model(model.inputs, layer.output)
-    base = np.full((1, height, width, channels), 200, np.float32)
-    changed = np.repeat(base, height * width, axis=0)
+    # The output of a nested network is its place in this graph, not in its own.
+    outputs = {layer.name: layer._inbound_nodes[-1].outputs[0] for layer in model.layers[1:]}
+    probe = keras.Model(model.inputs, outputs)
+    changed = np.full((height * width + 1, height, width, channels), 200, np.float32)
     for pixel in range(height * width):
         changed[pixel, pixel // width, pixel % width] += NUDGE
-    before, after = (np.asarray(probe.predict(x, verbose=0)) for x in (base, changed))
-    different = np.abs(after - before) > 1e-6 * np.abs(before).max()
-    if different.ndim == 2:
-        different = different[:, None, None, :]
-    return different.any(axis=-1).reshape(height, width, *different.shape[1:3])
+    found = {}
+    for name, values in probe.predict(changed, batch_size=len(changed), verbose=0).items():
+        unchanged = values[-1]
+        different = np.abs(values[:-1] - unchanged) > 1e-6 * np.abs(unchanged).max()
+        if different.ndim == 2:
+            different = different[:, None, None, :]
+        found[name] = different.any(axis=-1).reshape(height, width, *different.shape[1:3])
+    return found
 
 
 def check_every_layer(model):
-    """Compare claim and experiment at the middle position of every layer; return how many."""
+    """Compare claim and experiment at the middle position of every layer.
+
+    Returns how many of the fields, along either axis, lay wholly within the picture.
+    """
     make_transparent(model)
     fields = receptive_fields(model)
     inside = 0
-    for layer in model.layers[1:]:
-        field = fields[layer.name]
-        seen = seen_pixels(model, layer)
+    for name, seen in seen_pixels(model).items():
+        field = fields[name]
         assert seen.shape[2:] == (field.height.positions, field.width.positions) or field.collapsed
         middle = seen[:, :, seen.shape[2] // 2, seen.shape[3] // 2]
         for axis, others in ((field.height, 1), (field.width, 0)):
@@ -50,10 +56,10 @@ def check_every_layer(model):
             place = axis.positions // 2
             first, last = axis.first + axis.step * place, axis.last + axis.step * place
             claimed = max(first, axis.low), min(last, axis.high)
-            assert (touched[0], touched[-1]) == claimed, layer.name
+            assert (touched[0], touched[-1]) == claimed, name
             inside += claimed == (first, last) and not field.collapsed
             everything = np.flatnonzero(seen.any(axis=(others, 2, 3)))
-            assert (everything[0], everything[-1]) == (axis.low, axis.high), layer.name
+            assert (everything[0], everything[-1]) == (axis.low, axis.high), name
     return inside
 
 
@@ -78,21 +84,13 @@ def test_the_fields_of_a_cnn_are_those_that_its_pixels_show(options):
 
 
 def test_the_fields_of_a_resnet_are_those_that_its_pixels_show():
-    model = resnet.build((34, 31, 1), 2, width=2, activation="elu")
-    assert check_every_layer(model) > 30
+    model = resnet.build((26, 23, 1), 2, width=1, activation="elu")
+    assert check_every_layer(model) > 20
 
 
-def test_the_wide_stem_of_a_resnet_for_large_pictures_too():
-    model = resnet.build((72, 70, 1), 2, width=1, activation="elu")
-    make_transparent(model)
-    fields = receptive_fields(model)
-    layer = model.get_layer("stage_2_block_1_add")
-    middle = seen_pixels(model, layer)[:, :, 4, 4]
-    for axis, others in ((fields[layer.name].height, 1), (fields[layer.name].width, 0)):
-        touched = np.flatnonzero(middle.any(axis=others))
-        place = axis.first + 4 * axis.step
-        assert (touched[0], touched[-1]) == (place, place + axis.size - 1)
-        assert axis.size < 70
+def test_the_wide_stem_of_a_resnet_for_large_pictures_too(monkeypatch):
+    monkeypatch.setattr(resnet, "SMALL_PICTURE", 16)
+    assert check_every_layer(resnet.build((33, 30, 1), 2, width=1, activation="elu")) > 10
 
 
 def test_a_textbook_network_has_its_textbook_fields():

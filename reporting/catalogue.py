@@ -1,0 +1,223 @@
+"""Tables of what there is, of a blueprint, of a run, and of the machine; made for 80 columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from threefold.reporting.console import metrics_table
+from threefold.training.description import as_typed
+
+
+def catalogue_tables(catalogue: Mapping[str, Any]) -> list[RenderableType]:
+    """Return the blueprints with their tasks and data, the bundled data, and what to type.
+
+    Args:
+        catalogue: mapping. From `threefold.training.description.catalogue`.
+    """
+    blueprints = _table("blueprint", "its tasks, each with the data it takes by default")
+    for name, found in catalogue["blueprints"].items():
+        tasks = _grid((task, found["datasets"].get(task, "")) for task in found["tasks"])
+        blueprints.add_row(Text(name, "bold"), Group(Text(found["summary"]), tasks, ""))
+    datasets = _table("bundled data", "")
+    for name, found in catalogue["datasets"].items():
+        datasets.add_row(
+            Text(name, "bold"), Group(Text(found["summary"]), Text(found["task"], "dim"))
+        )
+    return [
+        blueprints,
+        datasets,
+        Text("\nyour own data: a folder of pictures, a .csv or .parquet file, tfds:NAME, hf:NAME"),
+        _commands(["threefold show BLUEPRINT", "threefold fit BLUEPRINT --dataset REF"]),
+    ]
+
+
+def description_tables(described: Mapping[str, Any]) -> list[RenderableType]:
+    """Return a blueprint or a run as a person reads it.
+
+    Args:
+        described: mapping. From `describe_blueprint` or `describe_run`, both of
+            `threefold.training.description`.
+    """
+    return _run_tables(described) if "run" in described else _blueprint_tables(described)
+
+
+def doctor_tables(found: Mapping[str, Any]) -> list[RenderableType]:
+    """Return the state of the machine, its backends, and what to do.
+
+    Args:
+        found: mapping. From `threefold.training.doctor.examine`.
+    """
+    machine, chosen = found["machine"], found["chosen"]
+    facts = _grid(
+        [
+            (
+                "threefold",
+                f"{found['threefold']}, Keras {found['keras']}, Python {found['python']}",
+            ),
+            ("machine", f"{machine['cores']} cores, {machine['memory_gb']:.1f} GB of memory"),
+            ("disk", f"{machine['disk_free_gb']:.1f} GB free in {machine['folder']}"),
+            ("backend", f"{chosen['backend']}, chosen by {chosen['by']}"),
+        ]
+    )
+    backends = _table("backend", "version", "state", "devices")
+    for name, one in found["backends"].items():
+        state = Text("works", "green") if one["works"] else Text("does not work", "red")
+        if not one["installed"]:
+            state = Text("not installed", "dim")
+        devices = ", ".join(one["devices"])
+        backends.add_row(Text(name, "bold"), one["version"] or "", state, Text(devices))
+    extras = _table("extra", "for", "install with")
+    for name, one in found["extras"].items():
+        install = Text("installed", "green") if one["installed"] else Text(one["install"], "cyan")
+        extras.add_row(Text(name, "bold"), one["for"], install)
+    problems = [Text(f"! {line}", "yellow") for line in found["problems"]]
+    return [facts, "", backends, "", extras, "", *(problems or [Text("nothing is amiss", "green")])]
+
+
+def _blueprint_tables(described: Mapping[str, Any]) -> list[RenderableType]:
+    name = described["blueprint"]
+    paragraphs = [" ".join(part.split()) for part in described["about"].split("\n\n")]
+    settings = ", ".join(f"{key} {as_typed(v)}" for key, v in described["training"].items())
+    facts = _grid(
+        [
+            ("tasks", ", ".join(described["tasks"])),
+            ("drawn for", f"{described['dataset']}: {described['data']} ({described['task']})"),
+            ("fitted with", settings),
+        ]
+    )
+    size = (
+        f"{described['parameters']:,} parameters, {described['trainable_parameters']:,} of them "
+        f"trainable; about {described['megabytes']:.2g} MB"
+    )
+    return [
+        Text.assemble((name, "bold"), ": ", described["summary"]),
+        *(Padding(Text(paragraph), (1, 0, 0, 2)) for paragraph in paragraphs if paragraph),
+        "",
+        facts,
+        "",
+        Text(described["signature"], "dim"),
+        "",
+        _option_table(described),
+        "",
+        *_layer_tables(described["layers"]),
+        Text(size, "bold"),
+        _commands([f"threefold fit {name} --dataset {described['dataset']}"]),
+    ]
+
+
+def _option_table(described: Mapping[str, Any]) -> Table:
+    table = _table("from the data", "", "")
+    for argument in described["arguments"]:
+        value = as_typed(argument["value"])
+        table.add_row(argument["name"], Text(_shorten(value), "dim"), Text(argument["help"]))
+    table.add_row()
+    table.add_row(Text("option (-o)", "bold"), Text("value", "bold"), "")
+    for option in described["options"]:
+        value, default = as_typed(option["value"]), as_typed(option["default"])
+        shown = Text(value or "(empty)")
+        if value != default:
+            shown = Text(f"{value or '(empty)'}\n", "green").append(f"not {default}", "dim")
+        table.add_row(
+            option["name"], shown, Text(option["help"]).append(f"\n{option['type']}", "dim")
+        )
+    return table
+
+
+def _layer_tables(layers: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
+    fields = [layer["receptive_field"] for layer in layers]
+    has_fields = any(fields)
+    table = _table("layer", "kind", "output", *(["field", "step"] if has_fields else []), gap=1)
+    table.columns[0].no_wrap = True
+    table.columns[1].overflow = "fold"
+    table.add_column("weights", justify="right", no_wrap=True)
+    for layer, field in zip(layers, fields, strict=True):
+        cells = [layer["name"], layer["type"], _by(layer["output_shape"])]
+        if has_fields:
+            cells += _field_cells(field)
+        table.add_row(*cells, f"{layer['parameters']:,}" if layer["parameters"] else "")
+    if not has_fields:
+        return [table, ""]
+    note = (
+        "field: the pixels that one value depends on, height × width, padding at the edges "
+        "included; step: how far it moves from one value to the next"
+    )
+    return [table, "", Text(note, "dim")]
+
+
+def _field_cells(field: Mapping[str, Any] | None) -> list[str]:
+    if field is None:
+        return ["?", ""]
+    stride = field["stride"]
+    extent = _by([field["height"], field["width"]])
+    if stride is None:
+        return [extent, "all"]
+    return [extent, str(stride[0]) if stride[0] == stride[1] else _by(stride)]
+
+
+def _run_tables(described: Mapping[str, Any]) -> list[RenderableType]:
+    dataset, folder = described["dataset"], described["run"]
+    sizes = ", ".join(f"{size:,} {split}" for split, size in dataset["sizes"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in described["versions"].items())
+    done, epochs, best = described["epochs_done"], described["epochs"], described["best_epoch"]
+    progress = f"{done} of {epochs} epochs" + (f", the best is epoch {best}" if best else "")
+    settings = {key: v for key, v in described["settings"].items() if v is not None}
+    rows = [
+        ("progress", progress),
+        ("data", f"{dataset['reference']}: {described['data']}; {sizes}"),
+        *(("", note) for note in dataset["notes"]),
+        ("task", described["task"]),
+        ("options", ", ".join(f"{k} {as_typed(v)}" for k, v in described["options"].items())),
+        ("settings", ", ".join(f"{key} {as_typed(v)}" for key, v in settings.items())),
+        ("backend", f"{described['backend']} on {described['device']}; {versions}"),
+        ("created", described["created"]),
+        ("command", described["command"]),
+        ("report", described["report"] or "none yet"),
+    ]
+    colour = {"finished": "green", "running": "cyan"}.get(described["status"], "yellow")
+    next_ = {
+        "finished": [f"threefold evaluate {folder}", f"threefold predict {folder} INPUT..."],
+        "cut": [f"threefold fit --resume {folder}"],
+    }
+    return [
+        Text.assemble(
+            (folder, "bold"), ": ", described["blueprint"], ", ", (described["status"], colour)
+        ),  # fmt: skip
+        "",
+        _grid(rows),
+        "",
+        *([metrics_table(described["metrics"])] if described["metrics"] else []),
+        *([_commands(next_[described["status"]])] if described["status"] in next_ else []),
+    ]
+
+
+def _table(*columns: str, gap: int = 2) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _grid(rows: Iterable[tuple[str, str]]) -> Table:
+    """Return names and what they stand for, side by side."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    return table
+
+
+def _commands(lines: Sequence[str]) -> Text:
+    return Text("\n" + "\n".join(lines), style="cyan")
+
+
+def _by(sizes: Iterable[int | None]) -> str:
+    return "×".join("?" if size is None else str(size) for size in sizes)
+
+
+def _shorten(text: str, length: int = 20) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
