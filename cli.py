@@ -227,8 +227,12 @@ def predict(run, inputs, output, backend, as_json):
         notes.print(f"{len(found.records)} predictions in {output}")
     if as_json:
         _print_json(
-            {"run": run, "backend": chosen, "predictions": found.records,
-             "skipped": [str(error) for error in found.errors]}  # fmt: skip
+            {
+                "run": run,
+                "backend": chosen,
+                "predictions": found.records,
+                "skipped": [str(error) for error in found.errors],
+            }  # fmt: skip
         )
     elif not output and found.records:
         results.print(records_table(found.records))
@@ -250,7 +254,7 @@ def list_(as_json):
     from threefold.reporting.catalogue import catalogue_tables
     from threefold.reporting.console import results
 
-    results.print(*catalogue_tables(found), sep="\n")
+    results.print(catalogue_tables(found), crop=False)
 
 
 @cli.command()
@@ -266,7 +270,7 @@ def show(name, task, dataset, data_options, options, backend, as_json):
     from threefold.training.building import blueprint_names, check_blueprint
     from threefold.training.description import describe_blueprint, describe_run
 
-    if name not in blueprint_names() and os.path.isdir(name):
+    if name not in blueprint_names() and (os.path.isdir(name) or os.sep in name):
         from threefold.training.run import open_run
 
         described = describe_run(open_run(name))
@@ -280,7 +284,7 @@ def show(name, task, dataset, data_options, options, backend, as_json):
     from threefold.reporting.catalogue import description_tables
     from threefold.reporting.console import results
 
-    results.print(*description_tables(described), sep="\n")
+    results.print(description_tables(described), crop=False)
 
 
 @cli.command()
@@ -298,7 +302,7 @@ def doctor(backend, as_json):
     else:
         from threefold.reporting.catalogue import doctor_tables
 
-        results.print(*doctor_tables(found), sep="\n")
+        results.print(doctor_tables(found), crop=False)
     sys.exit(0 if found["healthy"] else EXIT_FAILURE)
 
 

@@ -121,7 +121,11 @@ def _pretrained(image, preset: str):
             f"below and a network to download it from: {known}"
         ) from error
     channels = network.input_shape[-1]
-    x = layers.Concatenate(name="grey_to_colour")([image] * 3) if image.shape[-1] < channels else image
+    x = (
+        layers.Concatenate(name="grey_to_colour")([image] * 3)
+        if image.shape[-1] < channels
+        else image
+    )
     # Mean and variance of ImageNet's colours, for pixels from 0 to 255.
     x = layers.Normalization(
         mean=[123.675, 116.28, 103.53],

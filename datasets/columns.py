@@ -21,7 +21,7 @@ Kind = Literal["numeric", "date", "categorical"]
 # it is a common word for a class.
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "?", "-")
 BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
-# Where fewer cells than this are numbers, the rest are taken for words and not for slips.
+# From this share of numbers on, the other cells are taken for slips and not for words.
 MOSTLY_NUMBERS = 0.95
 NAMES_OF_ROWS = re.compile(r"unnamed: \d+|index|row|(.*[ _-])?id", re.IGNORECASE)
 

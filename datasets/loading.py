@@ -120,23 +120,27 @@ def bundled() -> dict[str, tuple[str, str]]:
 
 def _require_same_shape(dataset: Dataset, facts: Facts) -> None:
     """Refuse data that a run cannot take: other shapes, other columns, other classes."""
-    found = dataset.facts
-    same = found.kind == facts.kind and found.class_names == facts.class_names
-    if same and found.kind == "image":
-        same = found.image_shape == facts.image_shape
-    elif same:
-        for kind in ("numeric", "dates", "categorical"):
-            theirs, ours = getattr(found, kind), getattr(facts, kind)
-            same = same and [c.name for c in theirs] == [c.name for c in ours]
-    if same and [t.name for t in found.targets] == [t.name for t in facts.targets]:
+    found, wanted = _outline(dataset.facts), _outline(facts)
+    if found == wanted:
         return
-    theirs, ours = found.describe(), facts.describe()
-    if theirs == ours:  # as many classes, of other names
-        theirs, ours = (_first_classes(each.class_names) for each in (found, facts))
-    raise UserError(
-        f"dataset '{dataset.reference}' holds {theirs}; the run was fitted on {ours}"
-    )
+    holds, fitted = dataset.facts.describe(), facts.describe()
+    if holds == fitted:  # as many of everything, of other names
+        what = next(name for name in wanted if found[name] != wanted[name])
+        holds, fitted = (
+            f"the {what} {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+            for names in (found[what], wanted[what])
+        )
+    raise UserError(f"dataset '{dataset.reference}' holds {holds}; the run was fitted on {fitted}")
 
 
-def _first_classes(names: tuple[str, ...]) -> str:
-    return f"the classes {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+def _outline(facts: Facts) -> dict[str, tuple]:
+    """Return what must agree between a run and data for it."""
+    outline = {
+        "classes": facts.class_names,
+        "targets": tuple(target.name for target in facts.targets),
+    }
+    if facts.kind == "image":
+        return outline | {"shape": facts.image_shape}
+    for kind in ("numeric", "dates", "categorical"):
+        outline[f"{kind} columns"] = tuple(column.name for column in getattr(facts, kind))
+    return outline

@@ -203,12 +203,13 @@ def carve(
         if not known.all():
             count = "no" if not known.any() else f"{int(known.sum())} of {len(known)}"
             notes.append(f"{split}: {count} rows say what is to be learned; the rest is left out")
-    if "train" not in rows:
+    if not rows or ("train" in goal.values and "train" not in rows):
         raise UserError(
-            f"'{table.reference}': no row of train has a value of {', '.join(goal.names)}"
+            f"'{table.reference}': no row of {next(iter(goal.values))} has a value of "
+            f"{', '.join(goal.names)}"
         )
     lacking = [name for name in SPLITS if name not in rows]
-    if lacking:
+    if lacking and "train" in rows:
         division = choices.division
         fractions = {"validation": division.validation_fraction, "test": division.test_fraction}
         train = rows["train"][1]

@@ -63,7 +63,7 @@ def to_dataset(
         pictures = task.startswith("image_")
     elif facts is not None:
         pictures = facts.kind == "image"
-    table = _name_splits(table)
+    table = _name_splits(table, needs_train=facts is None)
     notes = list(table.notes)
     # Asked for first: where there are no pictures at all, that is what to say.
     image = _image_column(table, choices) if pictures else None
@@ -74,7 +74,7 @@ def to_dataset(
     return _to_pictures(table, choices, image, goal, rows, facts, notes)
 
 
-def _name_splits(table: RecordTable) -> RecordTable:
+def _name_splits(table: RecordTable, needs_train: bool) -> RecordTable:
     """Bring the splits to our names; what is none of them is left aside, and said."""
     filled = {name: records for name, records in table.splits.items() if len(records)}
     found = {SPLIT_WORDS.get(name, name): records for name, records in filled.items()}
@@ -82,7 +82,8 @@ def _name_splits(table: RecordTable) -> RecordTable:
     if len(found) == 1 and not set(found) & set(SPLITS):
         notes.append(f"its only split, {next(iter(found))}, is taken for train")
         found = {"train": next(iter(found.values()))}
-    if "train" not in found:
+    # A run that is there already may be judged by a test split alone.
+    if "train" not in found and (needs_train or not set(found) & set(SPLITS)):
         raise UserError(
             f"dataset '{table.reference}' has no train split; "
             f"it has {', '.join(filled) or 'no examples'}"
@@ -154,8 +155,8 @@ def _to_pictures(
     classes = f" ({len(goal.class_names)} classes)" if goal.class_names else ""
     sizes = ", ".join(f"{len(found)} {name}" for name, (_, found) in rows.items())
     notes = [*notes, f"predicts {', '.join(goal.names)}{classes} of {image}: {sizes}"]
-    train = rows["train"][1]
     if facts is None:
+        train = rows["train"][1]
         shape, remarks = _guess_image_shape(table, choices, image, train)
         notes = notes + remarks
         values = goal.values["train"][train]

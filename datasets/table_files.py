@@ -9,6 +9,7 @@ import csv
 import io
 import itertools
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -51,6 +52,10 @@ class Table:
     def where(self, row: int) -> str:
         """Return where the row at a position of the frame stands: `table.csv line 7`."""
         return f"{self.name} {self.unit} {self.numbers[row]}"
+
+    def show(self, row: int, column: str) -> str:
+        """Return a cell as messages show it: on one line, and not for ever."""
+        return textwrap.shorten(str(self.frame[column].iloc[row]), 60, placeholder=" ...")
 
     def take(self, keep: np.ndarray) -> "Table":
         """Return the table with only the rows that a bool array marks."""

@@ -224,7 +224,7 @@ def divide(
             row = int(np.argmax(read.isna()))
             raise UserError(
                 f"{table.where(row)}: column '{split_column}' holds "
-                f"'{table.frame[split_column][row]}', expected train, validation or test"
+                f"'{table.show(row, split_column)}', expected train, validation or test"
             )
         splits = {name: np.flatnonzero(read == name) for name in SPLITS if (read == name).any()}
         if "train" not in splits:
@@ -279,7 +279,7 @@ def _read_amounts(table: Table, targets: list[str], fitting: bool) -> np.ndarray
         if bad.any():
             row = int(np.argmax(bad))
             raise UserError(
-                f"{table.where(row)}: target '{name}' holds '{table.frame[name].iloc[row]}', "
+                f"{table.where(row)}: target '{name}' holds '{table.show(row, name)}', "
                 f"expected a finite number for {TASKS[1]}"
             )
         columns.append(numbers.astype(np.float32))
@@ -301,7 +301,7 @@ def _read_labels(
         words = text.unique().tolist()
         if len(words) == 1:
             raise UserError(
-                f"{table.name}: target '{name}' is '{words[0]}' in every row; "
+                f"{table.name}: target '{name}' is '{table.show(0, name)}' in every row; "
                 "a classification needs two classes"
             )
         if len(words) == len(text):
@@ -316,7 +316,7 @@ def _read_labels(
     if (labels < 0).any():
         row = int(np.argmax(labels < 0))
         raise UserError(
-            f"{table.where(row)}: target '{name}' holds '{text.iloc[row]}', which is no class of "
-            f"the run{suggest(text.iloc[row], class_names)}"
+            f"{table.where(row)}: target '{name}' holds '{table.show(row, name)}', "
+            f"which is no class of the run{suggest(text.iloc[row], class_names)}"
         )
     return labels.astype(np.int64), class_names

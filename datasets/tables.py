@@ -277,9 +277,9 @@ def _read_column(table: Table, name: str, kind: Kind, remedy: str) -> _Column:
 
 def _bad_cell(table: Table, name: str, kind: Kind, row: int) -> UserError:
     expected = {"numeric": "a number that float32 can hold", "date": "a date such as 2024-05-31"}
-    cell = table.frame[name].iloc[row]
     return UserError(
-        f"{table.where(row)}: column '{name}' holds '{cell}', expected {expected[kind]}"
+        f"{table.where(row)}: column '{name}' holds '{table.show(row, name)}', "
+        f"expected {expected[kind]}"
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -11,8 +12,11 @@ from rich.text import Text
 from threefold.reporting.console import metrics_table
 from threefold.training.description import as_typed
 
+# Lines longer than this are hard to read, however wide the terminal.
+WIDTH = 100
 
-def catalogue_tables(catalogue: Mapping[str, Any]) -> list[RenderableType]:
+
+def catalogue_tables(catalogue: Mapping[str, Any]) -> RenderableType:
     """Return the blueprints with their tasks and data, the bundled data, and what to type.
 
     Args:
@@ -27,25 +31,26 @@ def catalogue_tables(catalogue: Mapping[str, Any]) -> list[RenderableType]:
         datasets.add_row(
             Text(name, "bold"), Group(Text(found["summary"]), Text(found["task"], "dim"))
         )
-    return [
+    return _page(
         blueprints,
         datasets,
         Text("\nyour own data: a folder of pictures, a .csv or .parquet file, tfds:NAME, hf:NAME"),
-        _commands(["threefold show BLUEPRINT", "threefold fit BLUEPRINT --dataset REF"]),
-    ]
+        "",
+        _commands("threefold show BLUEPRINT", "threefold fit BLUEPRINT --dataset REF"),
+    )
 
 
-def description_tables(described: Mapping[str, Any]) -> list[RenderableType]:
+def description_tables(described: Mapping[str, Any]) -> RenderableType:
     """Return a blueprint or a run as a person reads it.
 
     Args:
         described: mapping. From `describe_blueprint` or `describe_run`, both of
             `threefold.training.description`.
     """
-    return _run_tables(described) if "run" in described else _blueprint_tables(described)
+    return _run_page(described) if "run" in described else _blueprint_page(described)
 
 
-def doctor_tables(found: Mapping[str, Any]) -> list[RenderableType]:
+def doctor_tables(found: Mapping[str, Any]) -> RenderableType:
     """Return the state of the machine, its backends, and what to do.
 
     Args:
@@ -54,10 +59,9 @@ def doctor_tables(found: Mapping[str, Any]) -> list[RenderableType]:
     machine, chosen = found["machine"], found["chosen"]
     facts = _grid(
         [
-            (
-                "threefold",
-                f"{found['threefold']}, Keras {found['keras']}, Python {found['python']}",
-            ),
+            ("threefold", found["threefold"]),
+            ("keras", found["keras"]),
+            ("python", f"{found['python']} on {found['platform']}"),
             ("machine", f"{machine['cores']} cores, {machine['memory_gb']:.1f} GB of memory"),
             ("disk", f"{machine['disk_free_gb']:.1f} GB free in {machine['folder']}"),
             ("backend", f"{chosen['backend']}, chosen by {chosen['by']}"),
@@ -75,27 +79,28 @@ def doctor_tables(found: Mapping[str, Any]) -> list[RenderableType]:
         install = Text("installed", "green") if one["installed"] else Text(one["install"], "cyan")
         extras.add_row(Text(name, "bold"), one["for"], install)
     problems = [Text(f"! {line}", "yellow") for line in found["problems"]]
-    return [facts, "", backends, "", extras, "", *(problems or [Text("nothing is amiss", "green")])]
+    return _page(
+        facts, "", backends, "", extras, "", *(problems or [Text("nothing is amiss", "green")])
+    )
 
 
-def _blueprint_tables(described: Mapping[str, Any]) -> list[RenderableType]:
+def _blueprint_page(described: Mapping[str, Any]) -> RenderableType:
     name = described["blueprint"]
-    paragraphs = [" ".join(part.split()) for part in described["about"].split("\n\n")]
-    settings = ", ".join(f"{key} {as_typed(v)}" for key, v in described["training"].items())
+    about = [Text(" ".join(part.split())) for part in described["about"].split("\n\n") if part]
     facts = _grid(
         [
             ("tasks", ", ".join(described["tasks"])),
             ("drawn for", f"{described['dataset']}: {described['data']} ({described['task']})"),
-            ("fitted with", settings),
+            ("fitted with", _listed(described["training"])),
         ]
     )
     size = (
         f"{described['parameters']:,} parameters, {described['trainable_parameters']:,} of them "
         f"trainable; about {described['megabytes']:.2g} MB"
     )
-    return [
+    return _page(
         Text.assemble((name, "bold"), ": ", described["summary"]),
-        *(Padding(Text(paragraph), (1, 0, 0, 2)) for paragraph in paragraphs if paragraph),
+        *(Padding(paragraph, (1, 0, 0, 2), expand=False) for paragraph in about),
         "",
         facts,
         "",
@@ -105,22 +110,22 @@ def _blueprint_tables(described: Mapping[str, Any]) -> list[RenderableType]:
         "",
         *_layer_tables(described["layers"]),
         Text(size, "bold"),
-        _commands([f"threefold fit {name} --dataset {described['dataset']}"]),
-    ]
+        "",
+        _commands(described["command"]),
+    )
 
 
 def _option_table(described: Mapping[str, Any]) -> Table:
     table = _table("from the data", "", "")
     for argument in described["arguments"]:
-        value = as_typed(argument["value"])
-        table.add_row(argument["name"], Text(_shorten(value), "dim"), Text(argument["help"]))
+        table.add_row(argument["name"], _told(argument["value"]), Text(argument["help"]))
     table.add_row()
     table.add_row(Text("option (-o)", "bold"), Text("value", "bold"), "")
     for option in described["options"]:
-        value, default = as_typed(option["value"]), as_typed(option["default"])
-        shown = Text(value or "(empty)")
-        if value != default:
-            shown = Text(f"{value or '(empty)'}\n", "green").append(f"not {default}", "dim")
+        shown = Text(_shown(option["value"]))
+        if option["value"] != option["default"]:
+            shown.stylize("green")
+            shown.append(f"\nnot {_shown(option['default'])}", "dim")
         table.add_row(
             option["name"], shown, Text(option["help"]).append(f"\n{option['type']}", "dim")
         )
@@ -158,40 +163,38 @@ def _field_cells(field: Mapping[str, Any] | None) -> list[str]:
     return [extent, str(stride[0]) if stride[0] == stride[1] else _by(stride)]
 
 
-def _run_tables(described: Mapping[str, Any]) -> list[RenderableType]:
+def _run_page(described: Mapping[str, Any]) -> RenderableType:
     dataset, folder = described["dataset"], described["run"]
     sizes = ", ".join(f"{size:,} {split}" for split, size in dataset["sizes"].items())
     versions = ", ".join(f"{name} {number}" for name, number in described["versions"].items())
     done, epochs, best = described["epochs_done"], described["epochs"], described["best_epoch"]
     progress = f"{done} of {epochs} epochs" + (f", the best is epoch {best}" if best else "")
-    settings = {key: v for key, v in described["settings"].items() if v is not None}
     rows = [
+        ("blueprint", described["blueprint"]),
         ("progress", progress),
         ("data", f"{dataset['reference']}: {described['data']}; {sizes}"),
         *(("", note) for note in dataset["notes"]),
         ("task", described["task"]),
-        ("options", ", ".join(f"{k} {as_typed(v)}" for k, v in described["options"].items())),
-        ("settings", ", ".join(f"{key} {as_typed(v)}" for key, v in settings.items())),
+        ("options", _listed(described["options"])),
+        ("settings", _listed({k: v for k, v in described["settings"].items() if v is not None})),
         ("backend", f"{described['backend']} on {described['device']}; {versions}"),
         ("created", described["created"]),
-        ("command", described["command"]),
         ("report", described["report"] or "none yet"),
     ]
     colour = {"finished": "green", "running": "cyan"}.get(described["status"], "yellow")
     next_ = {
-        "finished": [f"threefold evaluate {folder}", f"threefold predict {folder} INPUT..."],
-        "cut": [f"threefold fit --resume {folder}"],
+        "finished": (f"threefold evaluate {folder}", f"threefold predict {folder} INPUT..."),
+        "cut": (f"threefold fit --resume {folder}",),
     }
-    return [
-        Text.assemble(
-            (folder, "bold"), ": ", described["blueprint"], ", ", (described["status"], colour)
-        ),  # fmt: skip
+    return _page(
+        Text.assemble((folder, "bold"), ": ", (described["status"], colour)),
         "",
         _grid(rows),
-        "",
-        *([metrics_table(described["metrics"])] if described["metrics"] else []),
-        *([_commands(next_[described["status"]])] if described["status"] in next_ else []),
-    ]
+        *(["", metrics_table(described["metrics"])] if described["metrics"] else []),
+        *(["", _commands(*next_[described["status"]])] if described["status"] in next_ else []),
+        Text("\nthe command that began it, in full:", "dim"),
+        _commands(described["command"]),
+    )
 
 
 def _table(*columns: str, gap: int = 2) -> Table:
@@ -211,13 +214,28 @@ def _grid(rows: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def _commands(lines: Sequence[str]) -> Text:
-    return Text("\n" + "\n".join(lines), style="cyan")
+def _page(*parts: RenderableType) -> RenderableType:
+    return Constrain(Group(*parts), WIDTH)
+
+
+def _commands(*lines: str) -> Text:
+    """Return what to type next, in lines that the terminal may wrap but that copy as one."""
+    return Text("\n".join(lines), style="cyan", no_wrap=True, overflow="ignore")
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_shown(value)}" for name, value in values.items())
+
+
+def _shown(value: Any) -> str:
+    return as_typed(value) or "(empty)"
+
+
+def _told(value: Any) -> Text:
+    """Return what the data tell a builder; of a list for each column, how many there are."""
+    nested = isinstance(value, Sequence) and value and isinstance(value[0], Sequence)
+    return Text(f"{len(value)} of them" if nested else _shown(value), "dim")
 
 
 def _by(sizes: Iterable[int | None]) -> str:
     return "×".join("?" if size is None else str(size) for size in sizes)
-
-
-def _shorten(text: str, length: int = 20) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"

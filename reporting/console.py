@@ -131,7 +131,7 @@ def metrics_table(by_split: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def breakdown_table(split: str, name: str, parts: Mapping[str, Mapping[str, float]]) -> Table:
+def breakdown_table(split: str, name: str, parts: Mapping[str, Mapping[str, float]]) -> Group:
     """Return one row for each class or target of a split; of many, those that did worst."""
     title = f"{split}, {name.replace('_', ' ')}"
     rows = list(parts.items())
@@ -139,13 +139,13 @@ def breakdown_table(split: str, name: str, parts: Mapping[str, Mapping[str, floa
     if len(rows) > PARTS_SHOWN:
         rows = _worst(rows)
         title += f": the worst {PARTS_SHOWN} of {len(parts):,}, the report has all"
-    table = Table(title=Text(title), box=None, pad_edge=False, title_justify="left")
+    table = Table(box=None, pad_edge=False)
     table.add_column("")
     for column in columns:
         table.add_column(Text(column), justify="right")
     for part, values in rows:
         table.add_row(Text(part), *(_cell(values.get(column)) for column in columns))
-    return table
+    return Group(Text(f"\n{title}", "bold"), table)  # a table's own title breaks at its width
 
 
 def _worst(rows: list[tuple[str, Mapping[str, float]]]) -> list[tuple[str, Mapping[str, float]]]:

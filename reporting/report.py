@@ -124,7 +124,7 @@ def _read_kept(folder: Path, key: str) -> dict[str, dict[str, Any]]:
                 if all((folder / figure["file"]).is_file() for figure in section["figures"])
             }
         stale = [f["file"] for section in kept["sections"].values() for f in section["figures"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, or damaged
         return {}
     (folder / KEPT).unlink()
     for name in stale:

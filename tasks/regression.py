@@ -57,9 +57,7 @@ class Regression(Task):
 
     def describe(self, answers: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         names = [target.name for target in self.facts.targets]
-        return [
-            dict(zip(names, map(float, row), strict=True)) for row in answers["predictions"]
-        ]
+        return [dict(zip(names, map(float, row), strict=True)) for row in answers["predictions"]]
 
     def judge(
         self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]

@@ -7,6 +7,7 @@ import pytest
 
 from threefold.training.backend import choose_backend
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models are tiny, the cores are shared
 BACKEND = choose_backend()
 
 
@@ -39,5 +40,3 @@ def run_cli(in_tmp, monkeypatch, capsys):
 
     return run
 
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -39,6 +39,10 @@ def choose_backend(name: str | None = None) -> str:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if wanted == "jax":
         _keep_compiled_code()
+    elif wanted == "torch":
+        # Its threads spin while they wait, which costs ten times the work where another process
+        # wants the same cores.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return wanted
 
 

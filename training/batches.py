@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+from threefold.datasets.augmentation import augment, mixup
 from threefold.datasets.batching import epoch_order
 from threefold.datasets.dataset import Source
 from threefold.tasks.task import Task
@@ -54,17 +55,13 @@ class Batches(keras.utils.PyDataset):
         indices = self._epoch_order()[start : start + self.batch_size]
         examples = self.source[indices]
         if self.augment:
-            from threefold.datasets.augmentation import augment
-
             images = augment(examples["image"], self.seed, self.epoch, indices, self.augment)
             examples = examples | {"image": images}
         inputs, targets = self.task.inputs(examples), self.task.targets(examples)
         if "mixup" in self.augment:
-            from threefold.datasets.augmentation import mixup
-
-            inputs["image"], targets = mixup(
-                inputs["image"], targets, self.seed, self.epoch, indices
-            )
+            mixed = mixup(inputs | {"targets": targets}, self.seed, self.epoch, indices)
+            targets = mixed.pop("targets")
+            inputs = mixed
         weights = self.task.sample_weights(targets)
         return (inputs, targets) if weights is None else (inputs, targets, weights)
 

@@ -84,6 +84,7 @@ def describe_blueprint(
     summary, _, about = inspect.getdoc(blueprint).partition("\n\n")
     return {
         "blueprint": name,
+        "command": _command(name, dataset.task, reference, data_options, given, {}),
         "summary": summary,
         "about": about,
         "tasks": list(blueprint.TASKS),
@@ -149,19 +150,34 @@ def describe_run(run: Run) -> dict[str, Any]:
 
 def fit_command(run: Run) -> str:
     """Return the command that fits the same again, nothing left to defaults but what is off."""
-    record = run.record
-    words = ["threefold", "fit", record.blueprint, "--task", record.task]
-    words += ["--dataset", record.dataset.reference]
-    for flag, options in (("-d", record.dataset.options), ("-o", record.options)):
-        for name, value in options.items():
+    record, fields = run.record, TrainingSettings.model_fields
+    flags = {
+        "--" + name.replace("_", "-"): as_typed(value)
+        for name, value in record.settings
+        if value != fields[name].default
+    }
+    flags["--backend"] = record.backend
+    if record.init:
+        flags["--init"] = record.init
+    dataset = record.dataset
+    return _command(
+        record.blueprint, record.task, dataset.reference, dataset.options, record.options, flags
+    )
+
+
+def _command(
+    blueprint: str,
+    task: str,
+    reference: str,
+    data_options: Mapping[str, Any],
+    options: Mapping[str, Any],
+    flags: Mapping[str, str],
+) -> str:
+    words = ["threefold", "fit", blueprint, "--task", task, "--dataset", reference]
+    for flag, values in (("-d", data_options), ("-o", options)):
+        for name, value in values.items():
             words += [flag, f"{name}={as_typed(value)}"]
-    fields = TrainingSettings.model_fields
-    for name, value in record.settings:
-        if value != fields[name].default:
-            words += ["--" + name.replace("_", "-"), as_typed(value)]
-    words += ["--backend", record.backend]
-    words += ["--init", record.init] if record.init else []
-    return shlex.join(words)
+    return shlex.join([*words, *(word for pair in flags.items() for word in pair)])
 
 
 def as_typed(value: Any) -> str:

@@ -22,9 +22,7 @@ def evaluate_model(
 ) -> list[Evaluation]:
     """Judge a model on some splits of a dataset."""
     respond = _responder(model)
-    return [
-        evaluate(respond, task, dataset.splits[split], split, batch_size) for split in splits
-    ]
+    return [evaluate(respond, task, dataset.splits[split], split, batch_size) for split in splits]
 
 
 def evaluate_run(
@@ -35,7 +33,7 @@ def evaluate_run(
     Args:
         run: Run. The run.
         reference: str. Other data than the run's own, or `None`.
-        data_options: dict of str to str. Options of the data, over the run's where they are its own.
+        data_options: dict of str to str. Options of the data, added to the run's for its own data.
         split: str. One split, `all` for each of them, or `None` for those that were not trained
             on; of other data than the run's, that is all of it, judged as one.
 

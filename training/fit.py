@@ -151,9 +151,7 @@ def repeat(folder: str, changes: Command) -> Command:
         Command.
     """
     record = open_run(folder).record
-    changed = {
-        name: getattr(changes.settings, name) for name in changes.settings.model_fields_set
-    }
+    changed = {name: getattr(changes.settings, name) for name in changes.settings.model_fields_set}
     return Command(
         blueprint=record.blueprint,
         task=changes.task or record.task,
@@ -186,9 +184,7 @@ def _train(model, task, dataset, run, announce, *, resume: bool) -> Fitted:
         arrays, _ = load_checkpoint(run.checkpoints, "best")
         state.restore_weights(model, arrays)
         splits = [name for name in ("validation", "test") if name in dataset.splits]
-        evaluations = evaluate_model(
-            model, task, dataset, splits, run.record.settings.batch_size
-        )
+        evaluations = evaluate_model(model, task, dataset, splits, run.record.settings.batch_size)
         run.write_metrics({found.split: found.metrics for found in evaluations})
     return Fitted(run, progress, evaluations)
 

@@ -233,6 +233,18 @@ def test_a_runs_shape_and_class_order_rule(saved):
     np.testing.assert_array_equal(2 - levels(dataset.splits["test"]) % 2, batch["label"])
 
 
+def test_a_test_split_alone_serves_a_run(saved):
+    facts = ImageFacts(image_shape=(6, 7, 3), class_names=("dog", "cat"))
+    path = saved(hf.DatasetDict({"test": animals(6)}))
+    dataset = loading.load(path, facts=facts)
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"test": 6}
+    with pytest.raises(UserError, match="has no train split; it has test"):
+        loading.load(path)
+    unlabelled = hf.DatasetDict({"test": animals(6, animal=[-1] * 6)})
+    with pytest.raises(UserError, match="no row of test has a value of animal"):
+        loading.load(saved(unlabelled, "unlabelled"), facts=facts)
+
+
 def test_data_that_a_run_cannot_take_are_refused(saved):
     path = saved(animals())
     unknown = ImageFacts(image_shape=(5, 5, 1), class_names=("dog", "fish"))

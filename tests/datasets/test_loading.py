@@ -117,6 +117,11 @@ def test_data_of_another_shape_than_a_runs_are_refused(table):
         loading.load("digits", facts=renamed)
     with pytest.raises(UserError, match="holds a table of 13 numeric .* fitted on grey pictures"):
         loading.load("wine", facts=run)
+    wine = loading.load("wine").facts
+    other = wine.numeric[0].model_copy(update={"name": "sweetness"})
+    sweet = wine.model_copy(update={"numeric": (other, *wine.numeric[1:])})
+    with pytest.raises(UserError, match="the numeric columns alcohol, .* on .* sweetness, malic"):
+        loading.load("wine", facts=sweet)
     with pytest.raises(UserError, match="target angle; the run was fitted on .* 10 classes"):
         loading.load("digit_angles", facts=run)
     with pytest.raises(UserError):

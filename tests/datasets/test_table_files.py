@@ -54,6 +54,12 @@ def test_rows_are_found_by_their_lines():
     assert [table.where(0), table.where(1)] == ["standard input line 2", "standard input line 5"]
 
 
+def test_line_ends_inside_cells_stay(tmp_path):
+    content = 'a,b\r\n"1\r\n2",x\r\n'
+    for table in (read(content), read_table(write(tmp_path, content))):
+        assert table.frame["a"].tolist() == ["1\r\n2"]
+
+
 def test_open_text_is_read_too():
     assert read_table(io.StringIO("\ufeffa,b\n1,2\n")).frame.columns.tolist() == ["a", "b"]
 

@@ -78,7 +78,8 @@ VARIANTS = {
     "plain": ({}, {"filters": "4", "dense_units": "8"}),
     "averaged": ({"ema": "0.9", "optimizer": "adam", "augment": "mixup,cutout"}, {"filters": "4"}),
     "counted": (
-        {"schedule": "plateau", "patience": "2", "optimizer": "nesterov", "class_weights": "balanced"},
+        {"schedule": "plateau", "patience": "2", "optimizer": "nesterov", "loss": "focal"}
+        | {"class_weights": "balanced", "label_smoothing": "0.1"},
         {"filters": "4", "normalization": "none"},
     ),
     "half": ({"precision": "mixed_float16", "optimizer": "muon"}, {"filters": "4"}),
@@ -95,7 +96,7 @@ def test_cut_in_mid_epoch_and_resumed_ends_with_the_same_bits(variant, tmp_path,
         with pytest.raises(Interrupted) as stopped:
             fitting.start(command(tmp_path / "cut", settings, options=options), quiet)
     assert stopped.value.exit_code == 128 + signal.SIGTERM
-    _, content = final_state_of_cut = final_state(tmp_path / "cut")
+    _, content = final_state(tmp_path / "cut")
     assert (content["epoch"], content["step"]) == (1, 3)
     fitting.resume(str(tmp_path / "cut"), None, quiet)
     assert_same_state(final_state(tmp_path / "whole"), final_state(tmp_path / "cut"))

@@ -1,0 +1,99 @@
+import csv
+import io
+import json
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from threefold.datasets.errors import Failure, UserError
+from threefold.reporting.records import check_output, write_records
+
+RECORDS = [
+    {"input": "a.png", "label": "cat", "probabilities": {"cat": 0.75, "dog": 0.25}},
+    {"input": 'odd, "name"\nin two lines.png', "label": "dog", "probabilities": {"dog": 1.0}},
+]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "OUT.CSV"])
+def test_a_fit_output_passes(in_tmp, name):
+    check_output(name)
+    check_output(str(in_tmp / name))
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("out.json", "expected .csv or .jsonl; did you mean '.jsonl'?"),
+        ("out", "has no ending, expected .csv or .jsonl"),
+        ("out.parquet", "ends in '.parquet'"),
+        ("nowhere/out.csv", "there is no folder nowhere"),
+        ("folder.csv", "is a folder"),
+    ],
+)
+def test_an_unfit_output_is_refused(in_tmp, path, said):
+    (in_tmp / "folder.csv").mkdir()
+    with pytest.raises(UserError, match="--output") as caught:
+        check_output(path)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert path in str(caught.value)
+
+
+def test_csv_has_a_column_for_each_nested_value(in_tmp):
+    write_records("out.csv", RECORDS)
+    with open("out.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["input", "label", "probabilities.cat", "probabilities.dog"]
+    assert rows[0]["probabilities.cat"] == "0.75"
+    assert rows[1]["input"] == RECORDS[1]["input"]
+    assert rows[1]["probabilities.cat"] == ""
+
+
+def test_jsonl_is_one_object_a_line(in_tmp):
+    write_records("out.jsonl", RECORDS)
+    lines = (in_tmp / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == RECORDS
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_no_records_make_an_empty_file(in_tmp, name):
+    write_records(name, [])
+    assert (in_tmp / name).read_bytes() == b""
+
+
+def in_utf8(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+# A lone surrogate is how Python holds a file name that is no UTF-8.
+TEXTS = st.text(st.characters(exclude_characters="\r\0"), max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(st.tuples(TEXTS, st.floats(allow_nan=False), TEXTS), max_size=8))
+def test_order_and_values_survive(tmp_path_factory, rows):
+    folder = tmp_path_factory.getbasetemp()
+    records = [{"input": i, "p": {"x": p}, "label": w} for i, p, w in rows]
+    write_records(str(folder / "a.jsonl"), records)
+    lines = (folder / "a.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    assert [json.loads(line) for line in lines] == records
+    write_records(str(folder / "a.csv"), records)
+    text = (folder / "a.csv").read_bytes().decode()
+    read = [(r["input"], float(r["p.x"]), r["label"]) for r in csv.DictReader(io.StringIO(text))]
+    escaped = [(in_utf8(i), p, in_utf8(w)) for i, p, w in rows]
+    assert read == escaped
+
+
+def test_a_failed_write_keeps_the_old_file(in_tmp, monkeypatch):
+    write_records("out.csv", RECORDS[:1])
+    before = (in_tmp / "out.csv").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(Failure, match=r"cannot write out\.csv: No space left on device"):
+        write_records("out.csv", RECORDS)
+    assert [path.name for path in in_tmp.iterdir()] == ["out.csv"]
+    assert (in_tmp / "out.csv").read_bytes() == before
