@@ -25,7 +25,10 @@ PARTS_SHOWN = 30  # classes or targets in a terminal; the report has them all
 
 
 class _Console(Console):
-    """A console that wraps nothing where no terminal sets a width: in files and pipes."""
+    """A console that wraps nothing where no terminal sets a width: in files and pipes.
+
+    So nothing that fills the whole width (a rule, a panel that expands) may be printed there.
+    """
 
     ENDLESS = 100_000
 

@@ -213,7 +213,7 @@ def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray, points: fl
 
 def _cell_points(size: int) -> float:
     """Return the side of a matrix's cell: large for few classes, a page's width for many."""
-    return float(np.clip(560 / size, 11, 56))
+    return float(np.clip(560 / size, 11, 56 if size > 3 else 76))
 
 
 def _draw_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure | None:

@@ -23,5 +23,5 @@ def replace_file(path: Path, content: bytes) -> None:
         staged.write_bytes(content)
         os.replace(staged, place)
     except OSError as error:
-        pass
+        staged.unlink(missing_ok=True)
         raise Failure(f"cannot write {path}: {error.strerror or error}") from error

@@ -62,12 +62,16 @@ def test_no_records_make_an_empty_file(in_tmp, name):
     assert (in_tmp / name).read_bytes() == b""
 
 
-def in_utf8(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_a_file_name_that_is_no_utf8_costs_no_answers(in_tmp, name):
+    records = [{"input": os.fsdecode(b"caf\xe9.png"), "label": "cat"}]
+    write_records(name, records)
+    text = (in_tmp / name).read_text(encoding="utf-8")
+    assert r"caf\udce9.png" in text
+    assert name == "out.csv" or json.loads(text) == records[0]
 
 
-# A lone surrogate is how Python holds a file name that is no UTF-8.
-TEXTS = st.text(st.characters(exclude_characters="\r\0"), max_size=8)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=8)
 
 
 @settings(max_examples=60, deadline=None)
@@ -81,8 +85,7 @@ def test_order_and_values_survive(tmp_path_factory, rows):
     write_records(str(folder / "a.csv"), records)
     text = (folder / "a.csv").read_bytes().decode()
     read = [(r["input"], float(r["p.x"]), r["label"]) for r in csv.DictReader(io.StringIO(text))]
-    escaped = [(in_utf8(i), p, in_utf8(w)) for i, p, w in rows]
-    assert read == escaped
+    assert read == rows
 
 
 def test_a_failed_write_keeps_the_old_file(in_tmp, monkeypatch):

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from threefold.datasets.errors import Failure
@@ -22,6 +22,10 @@ from threefold.reporting.report import repeat_command, write_report
 from threefold.training.settings import TrainingSettings
 
 HOSTILE = "<b>&\"'</b><script>alert(1)</script>"
+ATTRIBUTES = {
+    "lang", "charset", "name", "content", "http-equiv", "class", "scope", "src", "width", "height",
+    "alt",
+}  # fmt: skip
 VOID = {"meta", "img", "br", "link", "input"}
 
 
@@ -124,10 +128,7 @@ def test_the_page_needs_nothing_else(tmp_path, examples):
     assert not page.tags & {"script", "link", "iframe", "object", "a", "base", "form"}
     assert "http:" not in page.source and "https:" not in page.source
     assert "url(" not in page.source and "@import" not in page.source
-    assert {name for name, _ in page.attributes} <= {
-        "lang", "charset", "name", "content", "http-equiv", "class", "scope", "src", "width",
-        "height", "alt",
-    }  # fmt: skip
+    assert {name for name, _ in page.attributes} <= ATTRIBUTES
     for image in page.images:
         assert image["src"].startswith("data:image/png;base64,iVBOR")
         assert int(image["width"]) > 10 and int(image["height"]) > 10
@@ -148,20 +149,31 @@ def test_names_are_shown_literally(tmp_path, examples):
 
 
 @settings(max_examples=25, deadline=None)
-@given(name=st.text(min_size=1, max_size=12))
+@given(name=st.text(min_size=1, max_size=12) | st.text("<>&\"'=/!-] ax", min_size=1))
+@example(name=HOSTILE)
+@example(name='" onload="alert(1)')
 def test_any_text_leaves_the_page_whole(tmp_path_factory, examples, name):
     from threefold.reporting.page import render_page
 
     record = examples.make_record(options={name: name}, versions={name: name})
-    section = {"examples": 1, "metrics": {"by_class": {name: {"f1": 0.5}}}, "headline": [],
-               "figures": [], "remarks": [name],
-               "mistakes": {"caption": name, "header": [name], "rows": [[name]]}}  # fmt: skip
-    page = render_page(name, record, [name], None, {name: section}, {})
+    curves = {"file": "curves.png", "caption": name, "alt": name}
+    section = {
+        "examples": 1,
+        "metrics": {"by_class": {name: {"f1": 0.5}}},
+        "headline": [],
+        "figures": [curves],
+        "remarks": [name],
+        "mistakes": {"caption": name, "header": [name], "rows": [[name]]},
+    }
+    images = {"curves.png": bytes(24)}  # its size is read, nothing else
+    page = render_page(name, record, [name], curves, {name: section}, images)
     path = tmp_path_factory.getbasetemp() / "any.html"
     path.write_text(page, encoding="utf-8", errors="replace")
-    assert Page(path).tags <= {
-        "html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "div", "table",
-        "thead", "tbody", "tr", "th", "td", "pre", "dl", "dt", "dd",
+    read = Page(path)
+    assert {attribute for attribute, _ in read.attributes} <= ATTRIBUTES
+    assert read.tags <= {
+        "html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "div", "figure",
+        "figcaption", "img", "table", "thead", "tbody", "tr", "th", "td", "pre", "dl", "dt", "dd",
     }  # fmt: skip
 
 
