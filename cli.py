@@ -126,12 +126,13 @@ def _announce(run, dataset, model):
 
     record = run.record
     sizes = ", ".join(f"{len(source):,} {name}" for name, source in dataset.splits.items())
-    notes.print(f"[bold]{record.dataset.reference}[/]: {dataset.facts.describe()}; {sizes}")
+    reference, described = _escape(record.dataset.reference), _escape(dataset.facts.describe())
+    notes.print(f"[bold]{reference}[/]: {described}; {sizes}")
     for note in dataset.notes:
         notes.print(f"  [dim]{_escape(note)}[/]")
     notes.print(
         f"[bold]{record.blueprint}[/]: {model.count_params():,} parameters, {record.backend} on "
-        f"{record.device}; run folder {run.folder}"
+        f"{record.device}; run folder {_escape(str(run.folder))}"
     )
     settings = record.settings
     steps = -(-len(dataset.splits["train"]) // settings.batch_size)
@@ -141,12 +142,11 @@ def _announce(run, dataset, model):
 def _close(fitted, as_json: bool) -> None:
     """Write the report; print the results and what to type next."""
     from threefold.reporting.console import closing_panel, results
-    from threefold.reporting.report import write_report
 
     run, record = fitted.run, fitted.run.record
     metrics = {found.split: found.metrics for found in fitted.evaluations}
-    write_report(run.report, f"{record.blueprint} on {record.dataset.reference}",
-                 record.model_dump(mode="json"), fitted.progress.history, fitted.evaluations)  # fmt: skip
+    history = fitted.progress.history
+    _report(run.report, record, record.dataset.reference, history, fitted.evaluations)
     if as_json:
         _print_json(
             {
@@ -166,6 +166,14 @@ def _close(fitted, as_json: bool) -> None:
     results.print(closing_panel(str(run.folder), metrics, next_))
 
 
+def _report(folder, record, reference: str, history, evaluations) -> None:
+    """Write the figures and the page that holds them."""
+    from threefold.reporting.report import write_report
+
+    title = f"{record.blueprint} on {reference}"
+    write_report(folder, title, record.model_dump(mode="json"), history, evaluations)
+
+
 @cli.command()
 @click.argument("run")
 @click.option("--dataset", metavar="REF", help="other data than the run's own")
@@ -181,12 +189,10 @@ def evaluate(run, dataset, data_options, split, backend, as_json):
 
     opened = open_run(run)
     found = evaluate_run(opened, dataset, dict(data_options), split)
-    folder = opened.report if dataset is None else opened.folder / "report-other"
-    from threefold.reporting.report import write_report
-
+    own = dataset is None and not data_options
+    folder = opened.report if own else opened.folder / "report-other"
     record = opened.record
-    write_report(folder, f"{record.blueprint} on {dataset or record.dataset.reference}",
-                 record.model_dump(mode="json"), opened.read_history(), found)  # fmt: skip
+    _report(folder, record, dataset or record.dataset.reference, opened.read_history(), found)
     metrics = {one.split: one.metrics for one in found}
     if as_json:
         _print_json({"run": run, "backend": chosen, "metrics": metrics})

@@ -17,7 +17,14 @@ from threefold.blueprints.layers import LocalResponseNormalization, draw_dropout
 from threefold.blueprints.options import Activation, Count, Rate
 
 DATASETS = {"image_classification": "digits", "image_regression": "digit_angles"}
-TRAINING = {"epochs": 30, "batch_size": 32, "optimizer": "adamw", "learning_rate": 2e-3}
+TRAINING = {
+    "epochs": 35,
+    "batch_size": 64,
+    "optimizer": "adamw",
+    "learning_rate": 4e-3,
+    "weight_decay": 0.05,
+    "ema": 0.95,
+}
 
 
 def build(

@@ -151,6 +151,7 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Save the state, and the weights where the validation loss fell."""
         row = {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
         score = row.get("val_loss", row["loss"])
         improved = self.progress.best is None or score < self.progress.best
         self.progress.epoch, self.progress.step = epoch + 1, 0

@@ -71,8 +71,6 @@ def start(command: Command, announce: Announce) -> Fitted:
     Raises:
         UserError: for anything in the command that cannot be.
     """
-    import keras
-
     blueprint = find_blueprint(command.blueprint)
     if command.task is not None:
         find_task(command.task)
@@ -92,9 +90,7 @@ def start(command: Command, announce: Announce) -> Fitted:
         settings=settings,
         dataset=_describe(dataset, command.data_options),
         facts=dataset.facts,
-        backend=keras.config.backend(),
-        device=device_name(),
-        versions=_versions(),
+        **_whereabouts(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         init=command.init,
     )
@@ -124,10 +120,10 @@ def resume(folder: str, epochs: int | None, announce: Announce) -> Fitted:
         UserError: where the data are not those of the run.
     """
     run = open_run(folder)
+    changes: dict[str, Any] = _whereabouts()
     if epochs is not None:
-        settings = run.record.settings.model_copy(update={"epochs": epochs})
-        run = Run(run.folder, run.record.model_copy(update={"settings": settings}))
-    record = run.record
+        changes["settings"] = run.record.settings.model_copy(update={"epochs": epochs})
+    record = run.record = run.record.model_copy(update=changes)
     dataset = load_run_dataset(record)
     if dataset.fingerprint != record.dataset.fingerprint:
         raise UserError(
@@ -215,9 +211,12 @@ def _describe(dataset: Dataset, options: dict[str, Any]) -> DatasetRecord:
     )
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
+def _whereabouts() -> dict[str, Any]:
+    """Return what a run's record says of the process that fits it."""
+    import keras
+
+    versions = {"python": sys.version.split()[0]}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+            versions[package] = version(package)
+    return {"backend": keras.config.backend(), "device": device_name(), "versions": versions}

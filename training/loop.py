@@ -126,4 +126,4 @@ def _counting(
 
 def _averaging(settings: TrainingSettings) -> list[keras.callbacks.Callback]:
     """Validate with averaged weights where there are such."""
-    return [] if settings.ema is None else [keras.callbacks.SwapEMAWeights()]
+    return [keras.callbacks.SwapEMAWeights()] if settings.ema else []

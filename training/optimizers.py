@@ -52,7 +52,7 @@ def make_optimizer(settings: TrainingSettings, total_steps: int) -> keras.optimi
     }
     if settings.weight_decay is not None:
         arguments["weight_decay"] = settings.weight_decay
-    if settings.ema is not None:
+    if settings.ema:
         arguments |= {"use_ema": True, "ema_momentum": settings.ema}
     return rules[settings.optimizer](**arguments)
 

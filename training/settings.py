@@ -44,7 +44,7 @@ class TrainingSettings(BaseModel):
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="balanced: rare classes weigh as much as common ones"
     )
-    ema: Share | None = Field(None, description="momentum of averaged weights, such as 0.99")
+    ema: Share | None = Field(None, description="momentum of averaged weights, 0 for none")
     augment: tuple[Augmentation, ...] | None = Field(
         None, description="flip,shift,crop,rotate,cutout,mixup; empty for none"
     )
