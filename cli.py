@@ -7,9 +7,11 @@ version, completion and wrong options answer at once.
 import json
 import os
 import sys
+import warnings
 from typing import Any
 
 import rich_click as click
+from click.exceptions import NoArgsIsHelpError
 
 from threefold.datasets.errors import UserError
 from threefold.training.settings import TrainingSettings
@@ -85,11 +87,11 @@ def fit(
     given = {name: value for name, value in settings.items() if value is not None}
     if sum(word is not None for word in (blueprint, resume, again)) != 1:
         raise click.UsageError("give one of: a blueprint, --resume RUN, --again RUN")
+    parsed = TrainingSettings.parse(given)
     if blueprint is not None:
         from threefold.training.building import check_blueprint
 
         check_blueprint(blueprint)
-    parsed = TrainingSettings.parse(given)
     data_options = dict(data_options) | ({"target": target} if target else {})
     _choose_backend(backend, resume or again)
     from threefold.training import fit as fitting
@@ -210,10 +212,11 @@ def evaluate(run, dataset, data_options, split, backend, as_json):
 @cli.command()
 @click.argument("run")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("-d", "data_options", type=KeyValue(), multiple=True, help="how to read the inputs")
 @click.option("--output", metavar="FILE", help="write a .csv or .jsonl file")
 @_backend_option
 @_json_option
-def predict(run, inputs, output, backend, as_json):
+def predict(run, inputs, data_options, output, backend, as_json):
     """Ask RUN for answers: files, folders, globs, tables, or - for standard input."""
     from threefold.reporting.records import check_output, write_records
 
@@ -223,7 +226,7 @@ def predict(run, inputs, output, backend, as_json):
     from threefold.training.evaluate import predict_run
     from threefold.training.run import open_run
 
-    found = predict_run(open_run(run), inputs, sys.stdin.buffer)
+    found = predict_run(open_run(run), inputs, dict(data_options), sys.stdin.buffer)
     from threefold.reporting.console import notes, records_table, results
 
     for error in found.errors:
@@ -314,9 +317,10 @@ def doctor(backend, as_json):
 
 def main() -> None:
     """Run the command line; errors are one line, with a traceback only under `--debug`."""
+    warnings.showwarning = _warn
     try:
         sys.exit(cli.main(prog_name="threefold", standalone_mode=False) or 0)
-    except click.ClickException as error:
+    except NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -331,11 +335,22 @@ def _explain(error: Exception) -> int:
     """Say what went wrong in one line; return the exit code."""
     from threefold.reporting.console import notes
 
-    text = " ".join(str(error).split()) or type(error).__name__
-    if not hasattr(error, "exit_code") and not isinstance(error, OSError):
+    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    text = " ".join(text.split()) or type(error).__name__
+    if isinstance(error, click.UsageError) and error.ctx:
+        text += f" ({error.ctx.command_path} --help)"
+    elif not hasattr(error, "exit_code") and not isinstance(error, OSError):
         text = f"{type(error).__name__}: {text} (threefold --debug ... shows where)"
     notes.print(f"[red]error:[/] {_escape(text)}", soft_wrap=True)
     return getattr(error, "exit_code", 1)
+
+
+def _warn(message, category, filename, lineno, file=None, line=None) -> None:
+    """Say a warning in one line; where in the code it arose helps nobody."""
+    from threefold.reporting.console import notes
+
+    text = " ".join(str(message).split())
+    notes.print(f"[yellow]warning:[/] {_escape(text)}", soft_wrap=True)
 
 
 def _escape(text: str) -> str:

@@ -13,7 +13,11 @@ from typing import Literal
 import keras
 from keras import layers
 
-from threefold.blueprints.layers import LocalResponseNormalization, draw_dropout
+from threefold.blueprints.layers import (
+    BATCH_NORM_MOMENTUM,
+    LocalResponseNormalization,
+    draw_dropout,
+)
 from threefold.blueprints.options import Activation, Count, Rate
 
 DATASETS = {"image_classification": "digits", "image_regression": "digit_angles"}
@@ -101,7 +105,7 @@ TASKS = {"image_classification": build, "image_regression": build}
 
 def _activate(x, activation: str, normalization: str, stage: str, step: int):
     if normalization == "batch":
-        x = layers.BatchNormalization(name=f"{stage}_norm_{step}")(x)
+        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{stage}_norm_{step}")(x)
     x = layers.Activation(activation, name=f"{stage}_activation_{step}")(x)
     if normalization == "local_response":
         x = LocalResponseNormalization(name=f"{stage}_norm_{step}")(x)
@@ -114,5 +118,6 @@ def _require_room(x, window: int, stage: int, image_shape: tuple[int, int, int])
         raise ValueError(
             f"pictures of {image_shape[0]} × {image_shape[1]} pixels are too small: stage {stage} "
             f"receives {height} × {width} and its window is {window} wide; "
-            "use fewer filters (stages), a smaller pool_size or kernel_size, or padding=same"
+            "use fewer filters (stages), a smaller stride, pool_size or kernel_size, or "
+            "padding=same"
         )

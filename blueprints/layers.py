@@ -5,6 +5,9 @@ import random
 import keras
 from keras import ops
 
+# Keras's own 0.99 takes some 500 steps to know the data, which is more than a small set trains for.
+BATCH_NORM_MOMENTUM = 0.9
+
 
 def draw_dropout(rate: float, name: str) -> keras.layers.Dropout:
     """Draw a dropout layer that can be resumed exactly.

@@ -12,11 +12,18 @@ normalise, activate, convolve); Zagoruyko and Komodakis 2016 for the width.
 import keras
 from keras import layers
 
-from threefold.blueprints.layers import draw_dropout
+from threefold.blueprints.layers import BATCH_NORM_MOMENTUM, draw_dropout
 from threefold.blueprints.options import Activation, Count, Rate
 
 DATASETS = {"image_classification": "digits"}
-TRAINING = {"epochs": 20, "batch_size": 32, "optimizer": "adamw", "learning_rate": 2e-3}
+TRAINING = {
+    "epochs": 30,
+    "batch_size": 64,
+    "optimizer": "adamw",
+    "learning_rate": 4e-3,
+    "weight_decay": 0.05,
+    "ema": 0.95,
+}
 
 # Pictures wider than this enter through a wide, striding stem, as ImageNet's do.
 SMALL_PICTURE = 64
@@ -63,7 +70,7 @@ def build(
                 stride = 2 if stage > 1 and block == 1 else 1
                 name = f"stage_{stage}_block_{block}"
                 x = _residual_block(x, width * 2 ** (stage - 1), stride, activation, name)
-        x = layers.BatchNormalization(name="final_norm")(x)
+        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name="final_norm")(x)
         x = layers.Activation(activation, name="final_activation")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)  # (batch, features)
     x = draw_dropout(dropout, "dropout")(x)
@@ -85,12 +92,12 @@ def _stem(x, width: int):
 def _residual_block(x, width: int, stride: int, activation: str, name: str):
     """Normalise, activate, convolve, twice; added to what came in."""
     shortcut = x
-    x = layers.BatchNormalization(name=f"{name}_norm_1")(x)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm_1")(x)
     x = layers.Activation(activation, name=f"{name}_activation_1")(x)
     if stride > 1 or shortcut.shape[-1] != width:
         shortcut = _convolution(x, width, 1, stride, f"{name}_shortcut")
     x = _convolution(x, width, 3, stride, f"{name}_conv_1")
-    x = layers.BatchNormalization(name=f"{name}_norm_2")(x)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm_2")(x)
     x = layers.Activation(activation, name=f"{name}_activation_2")(x)
     x = _convolution(x, width, 3, 1, f"{name}_conv_2")
     return layers.Add(name=f"{name}_add")([shortcut, x])  # (batch, h / stride, w / stride, width)

@@ -1,6 +1,7 @@
 """Raw inputs for a prediction: files, folders, globs, tables, or standard input."""
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -8,16 +9,18 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from threefold.datasets.errors import UserError
-from threefold.datasets.facts import Facts, ImageFacts
+from threefold.datasets.facts import Facts, ImageFacts, TableFacts
 
+STDIN = "-"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
 class Inputs(NamedTuple):
     """Some inputs, in the order in which they were given.
 
     Args:
-        names: list of str. What each is called: a file, or a file and a row.
+        names: list of str. What each is called: a file, or a file and a line of it.
         examples: dict of str to array. The readable ones, the batch first.
         errors: list of UserError. One for each that cannot be read.
     """
@@ -28,7 +31,12 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(
-    given: Sequence[str], facts: Facts, stdin: IO[bytes], batch_size: int
+    given: Sequence[str],
+    facts: Facts,
+    stdin: IO[bytes],
+    batch_size: int,
+    *,
+    encoding: str = "utf-8",
 ) -> Iterator[Inputs]:
     """Read what a user wants predicted, some at a time.
 
@@ -38,20 +46,21 @@ def read_inputs(
         facts: Facts. Shapes and columns of the run.
         stdin: binary stream. Standard input.
         batch_size: int. Pictures decoded at a time.
+        encoding: str. Of the characters of a CSV.
 
-    Yields:
-        Inputs. At most `batch_size` pictures, or the rows of one table.
+    Returns:
+        iterator of Inputs. At most `batch_size` pictures, or the rows of one table. A file that
+        cannot be read is one of the errors.
 
     Raises:
-        UserError: for a path that does not exist, or a table without the run's columns.
+        UserError: at once, for a path that does not exist.
     """
     if isinstance(facts, ImageFacts):
-        paths = _image_paths(given, stdin)
-        for start in range(0, len(paths), batch_size):
-            yield _read_pictures(paths[start : start + batch_size], facts)
-    else:
-        for source in _files(given, (".csv", ".tsv", ".parquet")):
-            yield _read_table(source, facts, stdin)
+        paths = _picture_paths(given, stdin)
+        starts = range(0, len(paths), batch_size)
+        return (_read_pictures(paths[start : start + batch_size], facts) for start in starts)
+    files = list(_files(given, TABLE_SUFFIXES))
+    return (_read_table(stdin if file == STDIN else file, facts, encoding) for file in files)
 
 
 def _read_pictures(paths: list[str], facts: ImageFacts) -> Inputs:
@@ -66,18 +75,23 @@ def _read_pictures(paths: list[str], facts: ImageFacts) -> Inputs:
     return Inputs(names, {"image": images}, errors)
 
 
-def _read_table(source: str, facts: Facts, stdin: IO[bytes]) -> Inputs:
+def _read_table(source: str | IO[bytes], facts: TableFacts, encoding: str) -> Inputs:
     from threefold.datasets.tables import read_rows
 
-    rows = read_rows(stdin if source == "-" else source, facts)
-    return Inputs([f"{source}:{row + 1}" for row in rows.positions], rows.arrays, rows.errors)
+    try:
+        rows = read_rows(source, facts, encoding=encoding)
+    except UserError as error:
+        return Inputs([], {}, [error])
+    return Inputs(rows.names, rows.arrays, rows.errors)
 
 
-def _image_paths(given: Sequence[str], stdin: IO[bytes]) -> list[str]:
+def _picture_paths(given: Sequence[str], stdin: IO[bytes]) -> list[str]:
     paths = []
     for found in _files(given, IMAGE_SUFFIXES):
-        if found == "-":
-            paths += [line for line in stdin.read().decode().splitlines() if line.strip()]
+        if found == STDIN:
+            # As the file system has them: a name need not be UTF-8.
+            lines = stdin.read().splitlines()
+            paths += [os.fsdecode(line) for line in lines if line.strip()]
         else:
             paths.append(found)
     return paths
@@ -87,15 +101,15 @@ def _files(given: Sequence[str], suffixes: tuple[str, ...]) -> Iterator[str]:
     """Expand folders, to the files of a kind in them, and globs; keep the order."""
     for word in given:
         path = Path(word).expanduser()
-        if word == "-" or path.is_file():
-            yield word if word == "-" else str(path)
+        if word == STDIN or path.is_file():
+            yield word if word == STDIN else str(path)
         elif path.is_dir():
             found = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
             if not found:
                 raise UserError(f"{word} holds no file of the kinds {', '.join(suffixes)}")
             yield from map(str, found)
         else:
-            matches = sorted(glob.glob(str(path), recursive=True))
-            if not matches:
+            found = sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True)))
+            if not found:
                 raise UserError(f"no file, folder or match for '{word}'")
-            yield from (match for match in matches if Path(match).is_file())
+            yield from found

@@ -60,7 +60,7 @@ def check_options(
     Args:
         options: mapping of str to Option. What there is, from `options_of`.
         given: mapping of str to value. Text from the command line, or plain data from a file.
-        flag: str. How the user gives one, for messages: `-o` or `-d`.
+        flag: str. How the user gives one, for messages: `-o`, `-d`, or `--` for `--name`.
         owner: str. Whose options they are, for messages.
 
     Returns:
@@ -78,6 +78,15 @@ def check_options(
     return checked
 
 
+def as_typed(value: Any) -> str:
+    """Return an option's value as one types it: `32,64`, `true`, `none`."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ",".join(map(as_typed, value))
+    return str(value)
+
+
 def _convert(option: Option, value: Any, flag: str) -> Any:
     adapter = TypeAdapter(
         option.annotation, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
@@ -89,7 +98,11 @@ def _convert(option: Option, value: Any, flag: str) -> Any:
         # A union reports one failure for each of its members; the first is the main type's.
         reason = error.errors()[0]["msg"]
         hint = suggest(shown, option.choices) if option.choices else f": {reason}"
-        raise UserError(f"{flag} {option.name}={_in_one_line(shown)} does not fit{hint}") from None
+        shown = _in_one_line(shown)
+        given = f"{flag} {option.name}={shown}"
+        if flag == "--":  # an option of the command itself
+            given = f"--{option.name.replace('_', '-')} {shown}"
+        raise UserError(f"{given} does not fit{hint}") from None
 
 
 def _parse(option: Option, text: str) -> Any:

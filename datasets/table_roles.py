@@ -121,14 +121,15 @@ def require_column(table: Table, name: str) -> None:
         raise UserError(f"{table.name} has no column '{name}'{hint}")
 
 
-def find_split_column(table: Table, roles: Roles) -> str | None:
+def find_split_column(table: Table, roles: Roles, facts: TableFacts | None) -> str | None:
     """Return the split column that was told, or one named `split` that holds nothing else."""
     if roles.split_column is not None:
         return roles.split_column
     for name in table.frame.columns:
         if name.lower() == "split" and name not in (*roles.target, *roles.ignore, *roles.kinds):
             words = as_text(table.frame[name]).str.lower()
-            if words.isin(SPLIT_WORDS).all() and "train" in set(words.map(SPLIT_WORDS)):
+            trains = "train" in set(words.map(SPLIT_WORDS))
+            if words.isin(SPLIT_WORDS).all() and (trains or facts is not None):
                 return name
     return None
 
@@ -211,9 +212,16 @@ def read_goal(table: Table, targets: list[str], task: str | None, facts: TableFa
 
 
 def divide(
-    table: Table, goal: Goal, split_column: str | None, division: Division
+    table: Table,
+    goal: Goal,
+    split_column: str | None,
+    division: Division,
+    facts: TableFacts | None,
 ) -> tuple[dict[str, np.ndarray], str]:
-    """Return the rows of each split, and how they were divided in words."""
+    """Return the rows of each split, and how they were divided in words.
+
+    Data for a run (`facts`) need no rows to train on.
+    """
     labels = goal.values if goal.class_names else np.zeros(len(table.frame), np.int64)
     if split_column is None:
         splits = split_rows(labels, *division)
@@ -227,10 +235,10 @@ def divide(
                 f"'{table.show(row, split_column)}', expected train, validation or test"
             )
         splits = {name: np.flatnonzero(read == name) for name in SPLITS if (read == name).any()}
-        if "train" not in splits:
+        if "train" not in splits and facts is None:
             raise UserError(f"{table.name}: column '{split_column}' marks no row as train")
         how = f"split by column '{split_column}'"
-        if "validation" not in splits and division.validation_fraction:
+        if "train" in splits and "validation" not in splits and division.validation_fraction:
             train = splits["train"]
             inner = split_rows(labels[train], division.validation_fraction, 0, division.seed)
             splits = {name: train[rows] for name, rows in inner.items()} | {

@@ -51,12 +51,12 @@ class Rows(NamedTuple):
 
     Args:
         arrays: dict of str to array. The network's inputs, in the order of the file.
-        positions: int array. Each kept row's place among the data rows of the file, from 0.
+        names: list of str. What messages call each kept row: `table.csv line 7`.
         errors: list of UserError. One for each row left out, in the order of the file.
     """
 
     arrays: dict[str, np.ndarray]
-    positions: np.ndarray
+    names: list[str]
     errors: list[UserError]
 
 
@@ -151,11 +151,11 @@ def from_table(
     """
     known = facts if isinstance(facts, TableFacts) else None
     roles.check(table)
-    split_column = find_split_column(table, roles)
+    split_column = find_split_column(table, roles, known)
     targets, found = find_targets(table, roles, split_column, known)
     table, remarks = drop_missing(table, targets, drop_missing_targets, known)
     goal = read_goal(table, targets, task, known)
-    splits, how = divide(table, goal, split_column, division)
+    splits, how = divide(table, goal, split_column, division, known)
     taken = (*targets, *roles.ignore, split_column)
     others = [name for name in table.frame.columns if name not in taken]
     if known is not None:
@@ -203,7 +203,8 @@ def read_rows(source: str | Path | IO, facts: TableFacts, *, encoding: str = "ut
         columns.append(_Column(name, kind, cells))
     columns = [_Column(column.name, column.kind, column.cells[keep]) for column in columns]
     in_order = [errors[position] for position in sorted(errors)]
-    return Rows(_encode(columns, facts), table.positions[keep], in_order)
+    names = [table.where(row) for row in np.flatnonzero(keep)]
+    return Rows(_encode(columns, facts), names, in_order)
 
 
 def _told_kinds(

@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from threefold.datasets.options import as_typed
 from threefold.reporting.console import metrics_table
-from threefold.training.description import as_typed
 
 # Lines longer than this are hard to read, however wide the terminal.
 WIDTH = 100

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from threefold.datasets.errors import UserError, suggest
-from threefold.reporting.files import replace_file
+from threefold.datasets.files import replace_file
 
 FORMATS = (".csv", ".jsonl")
 

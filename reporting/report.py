@@ -19,8 +19,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from threefold.datasets.dataset import SPLITS
+from threefold.datasets.files import replace_file
+from threefold.datasets.options import as_typed
 from threefold.reporting import figures
-from threefold.reporting.files import replace_file
 from threefold.reporting.mistakes import COLUMNS_SHOWN, count_mistakes, tabulate_mistakes
 from threefold.reporting.page import PIXELS_PER_INCH, render_page
 from threefold.tasks.evaluation import Evaluation
@@ -92,19 +93,13 @@ def repeat_command(record: Mapping[str, Any]) -> str:
     words += ["--dataset", data["reference"]]
     for flag, options in (("-d", data["options"]), ("-o", record["options"])):
         for name, value in options.items():
-            words += [flag, f"{name}={_as_typed(value)}"]
+            words += [flag, f"{name}={as_typed(value)}"]
     for name, value in record["settings"].items():
         if value is not None:  # none means "off", which nothing else turns on
-            words += ["--" + name.replace("_", "-"), _as_typed(value)]
+            words += ["--" + name.replace("_", "-"), as_typed(value)]
     words += ["--backend", record["backend"]]
     words += ["--init", record["init"]] if record["init"] else []
     return shlex.join(words)
-
-
-def _as_typed(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return "none" if value is None else str(value)
 
 
 def _digest(title: str, record: Mapping[str, Any], history: Sequence[Mapping[str, float]]) -> str:

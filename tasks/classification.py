@@ -52,9 +52,8 @@ class Classification(Task):
         """Return `probabilities` (batch, classes) and `label_index` (batch,)."""
         scores = np.asarray(outputs, np.float32)
         if self.loss == "binary_cross_entropy":  # one against the rest: a sigmoid for each class
-            positive = 1 / (1 + np.exp(-scores))
-        else:
-            positive = np.exp(scores - scores.max(axis=-1, keepdims=True))
+            scores = -np.logaddexp(0, -scores)
+        positive = np.exp(scores - scores.max(axis=-1, keepdims=True))
         probabilities = positive / positive.sum(axis=-1, keepdims=True)
         return {"probabilities": probabilities, "label_index": probabilities.argmax(axis=-1)}
 

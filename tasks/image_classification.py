@@ -8,7 +8,7 @@ class ImageClassification(Classification, ImageFeatures):
     """Pictures in, the probability of every class out."""
 
     name = "image_classification"
-    augmentation = ("shift", "rotate", "crop")
+    augmentation = ("shift", "rotate")
 
 
 TASK = ImageClassification

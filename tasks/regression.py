@@ -44,7 +44,8 @@ class Regression(Task):
         scale = self.scale
 
         def absolute_error(targets, outputs):
-            return ops.mean(ops.abs(targets - outputs) * scale, axis=-1)
+            # torch cannot multiply its tensors by NumPy arrays while it follows gradients
+            return ops.mean(ops.multiply(ops.abs(targets - outputs), scale), axis=-1)
 
         return {
             "loss": losses[self.loss](),

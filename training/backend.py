@@ -1,9 +1,11 @@
 """The backend switch: chosen once, before anything imports Keras."""
 
+import importlib
 import importlib.util
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from threefold.datasets.errors import UserError, suggest
@@ -35,10 +37,10 @@ def choose_backend(name: str | None = None) -> str:
         running = sys.modules["keras"].config.backend()
         raise UserError(f"this process runs on {running} already; start a new one for {wanted}")
     os.environ["KERAS_BACKEND"] = wanted
-    # TensorFlow greets on stderr with lines about its build; errors still come through.
+    # Libraries of TensorFlow and jax talk on stderr of their build and of the machine.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if wanted == "jax":
-        _keep_compiled_code()
+    if wanted == "tensorflow":
+        _import_without_greeting(wanted)
     elif wanted == "torch":
         # Its threads spin while they wait, which costs ten times the work where another process
         # wants the same cores.
@@ -99,8 +101,22 @@ def _configured() -> str | None:
         return None
 
 
-def _keep_compiled_code() -> None:
-    """Let jax keep compiled code between processes: a second fit starts in a third of the time."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "threefold" / "jax"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+def _import_without_greeting(package: str) -> None:
+    """Import TensorFlow, and hold back what its libraries say of their build as they are loaded.
+
+    They write past Python and before any level of theirs counts. Where the import fails, all that
+    was written comes through.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            importlib.import_module(package)
+        except BaseException:
+            written.seek(0)
+            os.write(terminal, written.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)

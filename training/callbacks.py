@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import keras
 
@@ -135,10 +135,8 @@ class Keeper(keras.callbacks.Callback):
         """Stop on NaN; save when it is time, or when a signal came."""
         step = self.progress.step = self.batches.first_step + batch + 1
         if not math.isfinite(logs["loss"]):
-            raise Diverged(
-                f"the loss became {logs['loss']} in epoch {self.progress.epoch + 1}, step {step}; "
-                f"the last good state is kept in {self.run.checkpoints}; try a lower "
-                "--learning-rate, or --clip-norm 1"
+            self._stop_for(
+                f"the loss became {logs['loss']} in epoch {self.progress.epoch + 1}, step {step}"
             )
         self.display.batch(self.progress.epoch, step, logs)
         if step < self.batches.steps:  # after the last step the epoch's end saves
@@ -153,7 +151,8 @@ class Keeper(keras.callbacks.Callback):
         row = {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         score = row.get("val_loss", row["loss"])
-        improved = self.progress.best is None or score < self.progress.best
+        best = self.progress.best
+        improved = best is None or math.isnan(best) or score < best
         self.progress.epoch, self.progress.step = epoch + 1, 0
         self.progress.history.append(row)
         if improved:
@@ -162,6 +161,7 @@ class Keeper(keras.callbacks.Callback):
         self._count()
         if improved:
             weights = state.collect_weights(self.model)
+            self._require_finite(weights)
             save_checkpoint(self.run.checkpoints, "best", weights, {"epoch": epoch + 1})
         self._save()
         self.run.write_history(self.progress.history)
@@ -180,14 +180,21 @@ class Keeper(keras.callbacks.Callback):
         self.arrays = state.collect_state(self.model)
         if self.progress.step > 0:
             self.arrays |= state.collect_generators()
-        if not state.all_finite(self.arrays):
-            raise Diverged(
-                f"a weight is not a number any more after epoch {self.progress.epoch}; the last "
-                f"good state is kept in {self.run.checkpoints}; try a lower --learning-rate, or "
-                "--clip-norm 1"
-            )
+        self._require_finite(self.arrays)
         content = self.progress.to_json() | {"backend": keras.config.backend()}
         save_checkpoint(self.run.checkpoints, "state", self.arrays, content)
+
+    def _require_finite(self, arrays: dict[str, Any]) -> None:
+        if not state.all_finite(arrays):
+            epoch = self.progress.epoch + (self.progress.step > 0)
+            self._stop_for(f"a weight is not a number any more in epoch {epoch}")
+
+    def _stop_for(self, reason: str) -> NoReturn:
+        kept = any(self.run.checkpoints.glob("state-*"))
+        left = f"the last good state is kept in {self.run.checkpoints}" if kept else (
+            "nothing was saved yet"
+        )  # fmt: skip
+        raise Diverged(f"{reason}; {left}; try a lower --learning-rate, or --clip-norm 1")
 
 
 class Signals:

@@ -16,6 +16,7 @@ The numbers count the checkpoints of a kind. None is ever written over another.
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 import warnings
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.errors import Failure
+from threefold.datasets.files import sync_folder, write_through
 
 ARRAYS, STATE, MANIFEST = "arrays.npz", "state.json", "manifest.json"
 KEPT = 2  # the newest, and the one before it should the newest be damaged
@@ -52,20 +54,20 @@ def save_checkpoint(
         CheckpointError: when the disk is full or cannot be written; nothing older is lost.
     """
     older = _newest_first(folder, kind)
-    number = int(older[0].name.rpartition("-")[2]) + 1 if older else 1
+    number = _number(older[0]) + 1 if older else 1
     place = folder / f"{kind}-{number:06d}"
     staged = folder / f".staged-{uuid.uuid4().hex}"
     try:
         staged.mkdir(parents=True)
         with open(staged / ARRAYS, "wb") as file:
             np.savez(file, **arrays)
-            _write_through(file)
-        _write_text(staged / STATE, json.dumps(state))
+            write_through(file)
+        _write(staged / STATE, state)
         sums = {name: _sha256(staged / name) for name in (ARRAYS, STATE)}
-        _write_text(staged / MANIFEST, json.dumps(sums))
-        _sync_folder(staged)
+        _write(staged / MANIFEST, sums)
+        sync_folder(staged)
         os.rename(staged, place)
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         shutil.rmtree(staged, ignore_errors=True)
         reason = error.strerror or str(error)
@@ -94,30 +96,15 @@ def load_checkpoint(folder: Path, kind: str) -> tuple[dict[str, np.ndarray], dic
     for place in found:
         try:
             return _read(place)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             warnings.warn(
                 f"the checkpoint {place} is damaged ({error}); trying the one before it",
                 stacklevel=2,
             )
-    if found:
-        raise CheckpointError(f"every {kind} checkpoint in {folder} is damaged")
-    raise CheckpointError(f"no {kind} checkpoint in {folder}: the run never finished an epoch")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Replace a JSON file so that a reader finds the old or the new content, never a part."""
-    replace_file(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Replace a text file so that a reader finds the old or the new content, never a part."""
-    staged = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        _write_text(staged, text)
-        os.replace(staged, path)
-    except OSError as error:
-        staged.unlink(missing_ok=True)
-        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+    what = f"every {kind} checkpoint in {folder} is damaged" if found else (
+        f"no {kind} checkpoint in {folder}: the run stopped before its first"
+    )  # fmt: skip
+    raise CheckpointError(f"{what}; begin anew: threefold fit --again {folder.parent}")
 
 
 def _read(place: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -131,7 +118,12 @@ def _read(place: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _newest_first(folder: Path, kind: str) -> list[Path]:
-    return sorted(folder.glob(f"{kind}-??????"), reverse=True)
+    found = [p for p in folder.glob(f"{kind}-*") if re.fullmatch(rf"{kind}-\d+", p.name)]
+    return sorted(found, key=_number, reverse=True)
+
+
+def _number(place: Path) -> int:
+    return int(place.name.rpartition("-")[2])
 
 
 def _discard(place: Path) -> None:
@@ -151,23 +143,11 @@ def clean(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _write_text(path: Path, text: str) -> None:
+def _write(path: Path, content: Any) -> None:
+    # Without spaces, so that there is no byte whose change would not show.
     with open(path, "wb") as file:
-        file.write(text.encode())
-        _write_through(file)
-
-
-def _write_through(file) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        file.write(json.dumps(content, separators=(",", ":")).encode())
+        write_through(file)
 
 
 def _sha256(path: Path) -> str:

@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from threefold.datasets import loading
-from threefold.datasets.options import options_of
+from threefold.datasets.options import as_typed, options_of
 from threefold.tasks.task import find_task
 from threefold.training.building import (
     ROOM,
@@ -178,15 +178,6 @@ def _command(
         for name, value in values.items():
             words += [flag, f"{name}={as_typed(value)}"]
     return shlex.join([*words, *(word for pair in flags.items() for word in pair)])
-
-
-def as_typed(value: Any) -> str:
-    """Return an option's value as one types it: `32,64`, `true`, `none`."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return ",".join(map(as_typed, value))
-    return str(value)
 
 
 def describe_type(annotation: Any) -> str:

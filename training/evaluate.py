@@ -10,6 +10,7 @@ from threefold.datasets import loading
 from threefold.datasets.dataset import Dataset, Joined
 from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.inputs import read_inputs
+from threefold.datasets.options import check_options, options_of
 from threefold.tasks.evaluation import Evaluation, evaluate
 from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Arrays, Task
@@ -67,20 +68,29 @@ def evaluate_run(
     return evaluate_model(model, task, dataset, chosen, record.settings.batch_size)
 
 
-def predict_run(run: Run, given: Sequence[str], stdin: IO[bytes]) -> Predictions:
+def predict_run(
+    run: Run, given: Sequence[str], data_options: dict[str, str], stdin: IO[bytes]
+) -> Predictions:
     """Answer for raw inputs with a run's best weights.
 
     Args:
         run: Run. The run.
         given: sequence of str. Files, folders, globs, or `-`.
+        data_options: dict of str to str. How to read them, where not as the run's own data.
         stdin: binary stream. Standard input.
 
     Returns:
         Predictions. In the order of the inputs.
+
+    Raises:
+        UserError: for a path that does not exist or an unknown option.
     """
+    record, known = run.record, options_of(read_inputs)
+    reading = {name: value for name, value in record.dataset.options.items() if name in known}
+    reading = check_options(known, reading | data_options, flag="-d", owner="predict")
+    batch_size = record.settings.batch_size
+    inputs = read_inputs(given, record.facts, stdin, batch_size, **reading)
     model, task = rebuild_model(run)
-    batch_size = run.record.settings.batch_size
-    inputs = read_inputs(given, run.record.facts, stdin, batch_size)
     return predict(_responder(model), task, inputs, batch_size)
 
 

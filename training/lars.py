@@ -50,11 +50,12 @@ class LARS(keras.optimizers.Optimizer):
         gradient = ops.cast(gradient, variable.dtype)
         velocity = self.velocities[self._get_variable_index(variable)]
         if len(variable.shape) > 1:
-            gradient = gradient + self.decay * variable
             weight_norm = ops.sqrt(ops.sum(ops.square(variable)))
             gradient_norm = ops.sqrt(ops.sum(ops.square(gradient)))
-            trust = self.trust_coefficient * weight_norm / (gradient_norm + self.epsilon)
+            size = gradient_norm + self.decay * weight_norm + self.epsilon
+            trust = self.trust_coefficient * weight_norm / size
             moved = ops.logical_and(weight_norm > 0, gradient_norm > 0)
+            gradient = gradient + self.decay * variable
             gradient = gradient * ops.where(moved, trust, ops.ones_like(trust))
         self.assign(velocity, self.momentum * velocity + learning_rate * gradient)
         self.assign_sub(variable, velocity)

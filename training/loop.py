@@ -3,6 +3,7 @@
 import keras
 
 from threefold.datasets.dataset import Dataset
+from threefold.datasets.files import remove_parts
 from threefold.tasks.task import Task
 from threefold.training import state
 from threefold.training.batches import Batches
@@ -55,6 +56,7 @@ def train(
     )
     compile_model(model, task, settings, settings.epochs * batches.steps)
     clean(run.checkpoints)
+    remove_parts(run.folder)
     progress, arrays = _restore(model, run) if resume else (Progress(), {})
     validation = None
     if "validation" in dataset.splits:
@@ -104,7 +106,9 @@ def _restore(model: keras.Model, run: Run) -> tuple[Progress, dict]:
         )
     except ValueError as error:
         raise CheckpointError(f"{run.folder} cannot go on: {error}") from error
-    return read_progress(content), arrays
+    progress = read_progress(content)
+    run.write_history(progress.history)  # a kill may have come between the two
+    return progress, arrays
 
 
 def _counting(

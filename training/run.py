@@ -19,10 +19,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts
-from threefold.training.checkpoints import CheckpointError, replace_file, write_json
+from threefold.datasets.files import replace_file
+from threefold.training.checkpoints import CheckpointError
 from threefold.training.settings import TrainingSettings
 
 FORMAT = 1
+RUNS = Path("runs")
+CHECKPOINTS = "checkpoints"
+LONGEST_NAME = 80  # of a folder that is named after its data
 
 
 class DatasetRecord(BaseModel):
@@ -70,7 +74,7 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         """The folder of checkpoints."""
-        return self.folder / "checkpoints"
+        return self.folder / CHECKPOINTS
 
     @property
     def report(self) -> Path:
@@ -79,11 +83,11 @@ class Run:
 
     def write_record(self) -> None:
         """Write `run.json`."""
-        write_json(self.folder / "run.json", self.record.model_dump(mode="json"))
+        _write_json(self.folder / "run.json", self.record.model_dump(mode="json"))
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write `metrics.json`: metrics by split."""
-        write_json(self.folder / "metrics.json", metrics)
+        _write_json(self.folder / "metrics.json", metrics)
 
     def read_metrics(self) -> dict[str, Any]:
         """Return the metrics by split, empty where none were written."""
@@ -97,7 +101,7 @@ class Run:
             writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-        replace_file(self.folder / "history.csv", text.getvalue())
+        replace_file(self.folder / "history.csv", text.getvalue().encode())
 
     def read_history(self) -> list[dict[str, float]]:
         """Return the rows of `history.csv`."""
@@ -127,7 +131,6 @@ def create_run(record: RunRecord, folder: str | None = None) -> Run:
     except OSError as error:
         raise CheckpointError(f"cannot make a run folder: {error}") from error
     run = Run(place, record)
-    run.checkpoints.mkdir(exist_ok=True)
     run.write_record()
     return run
 
@@ -144,8 +147,9 @@ def open_run(folder: str) -> Run:
     if not path.is_file():
         if place.is_dir():
             raise UserError(f"{folder} is not a run: it holds no run.json")
-        beside = place.parent if place.parent.is_dir() else Path("runs")
-        known = [str(p.parent) for p in beside.glob("*/run.json")]
+        known = {
+            str(p.parent) for p in (*place.parent.glob("*/run.json"), *RUNS.glob("*/run.json"))
+        }
         raise UserError(f"no run '{folder}'{suggest(str(place), known)}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -164,30 +168,37 @@ def open_run(folder: str) -> Run:
         raise CheckpointError(f"{path} is damaged: {error}") from None
 
 
+def _write_json(path: Path, content: Any) -> None:
+    replace_file(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
 def _claim(place: Path) -> Path:
-    place.parent.mkdir(parents=True, exist_ok=True)
+    """Take a folder that is new or empty; of several processes, the file system lets one."""
     try:
-        place.mkdir()
+        place.mkdir(parents=True, exist_ok=True)
+        if any(place.iterdir()):
+            raise FileExistsError
+        (place / CHECKPOINTS).mkdir()
     except FileExistsError:
-        if not place.is_dir() or any(place.iterdir()):
-            raise UserError(
-                f"{place} exists and is not empty: give another --run, or --resume {place}"
-            ) from None
+        raise UserError(
+            f"{place} exists and is not empty: give another --run, or --resume {place}"
+        ) from None
     return place
 
 
 def _next_free(record: RunRecord) -> Path:
     stem = Path(record.dataset.reference.rstrip("/")).stem or "data"
     name = re.sub(r"[^A-Za-z0-9_]+", "-", f"{record.blueprint}-{stem}").strip("-").lower()
-    base = Path("runs")
-    base.mkdir(exist_ok=True)
-    taken = [int(p.name.rpartition("-")[2]) for p in base.glob(f"{name}-[0-9][0-9][0-9]*")
+    name = name[:LONGEST_NAME]
+    RUNS.mkdir(exist_ok=True)
+    taken = [int(p.name.rpartition("-")[2]) for p in RUNS.glob(f"{name}-[0-9][0-9][0-9]*")
              if p.name.rpartition("-")[2].isdigit()]  # fmt: skip
     number = max(taken, default=0) + 1
     while True:
-        place = base / f"{name}-{number:03d}"
+        place = RUNS / f"{name}-{number:03d}"
         try:
-            place.mkdir()  # the file system lets one process make it
+            place.mkdir()
+            (place / CHECKPOINTS).mkdir()
             return place
         except FileExistsError:
             number += 1

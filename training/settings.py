@@ -89,7 +89,8 @@ class TrainingSettings(BaseModel):
         recipe = dict(blueprint.TRAINING)
         optimizer = self.optimizer or recipe["optimizer"]
         if optimizer != recipe["optimizer"]:
-            recipe.pop("learning_rate", None)  # it was meant for another rule
+            for name in ("learning_rate", "weight_decay"):  # they were meant for another rule
+                recipe.pop(name, None)
         defaults = {"learning_rate": LEARNING_RATES[optimizer], "augment": augmentation} | recipe
         opened = {
             name: value

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from threefold.datasets.errors import UserError
-from threefold.datasets.options import Option, check_options, options_of
+from threefold.datasets.options import Option, as_typed, check_options, options_of
 from threefold.training.building import blueprint_names, find_blueprint
 from threefold.training.description import (
-    as_typed,
     catalogue,
     describe_blueprint,
     describe_run,

@@ -1,0 +1,94 @@
+"""The command line answers at once: nothing heavy is imported before it is needed."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from threefold.training import backend as switch
+
+HEAVY = ("keras", "tensorflow", "jax", "torch", "numpy", "pandas", "sklearn", "matplotlib")
+
+# Each line is what must be printed, the exit code, and the command.
+ASKED = """
+import contextlib, io, sys
+from threefold import cli
+
+def ask(said, code, *words):
+    sys.argv = ["threefold", *words]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        try:
+            cli.main()
+        except SystemExit as stop:
+            assert (stop.code or 0) == code, (words, stop.code)
+    assert said in printed.getvalue(), (words, printed.getvalue())
+    found = sorted(set(sys.modules) & heavy)
+    assert not found, (words, found)
+
+heavy = set(%r)
+
+ask("one blueprint, three backends, one command", 0, "--help")
+ask("--learning-rate", 0, "fit", "--help")
+ask("other data than the run's own", 0, "evaluate", "--help")
+ask("INPUT", 0, "predict", "--help")
+ask("version", 0, "--version")
+ask("No such option '--epoks'", 2, "fit", "cnn", "--epoks", "3")
+ask("No such command 'fitt'", 2, "fitt")
+ask("--epochs 0 does not fit", 2, "fit", "cnn", "--epochs", "0")
+ask("'adm' is not one of", 2, "fit", "cnn", "--optimizer", "adm")
+ask("expected KEY=VALUE", 2, "fit", "cnn", "-o", "filters")
+ask("give one of: a blueprint", 2, "fit")
+heavy -= {"numpy"}
+ask("no blueprint 'cn'; did you mean 'cnn'?", 2, "fit", "cn")
+ask("no backend 'jux'; did you mean 'jax'?", 2, "fit", "cnn", "--backend", "jux")
+"""
+
+
+def run_python(*words, **environment):
+    return subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, env=os.environ | environment
+    )
+
+
+def test_help_and_wrong_options_import_neither_keras_nor_a_backend():
+    answer = run_python("-c", ASKED % (HEAVY,))
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_shell_completion_imports_nothing_heavy():
+    script = (
+        "import sys, atexit\n"
+        f"atexit.register(lambda: print(sorted(set(sys.modules) & set({HEAVY!r}))))\n"
+        "from threefold import cli\n"
+        "cli.main()\n"
+    )
+    answer = run_python(
+        "-c", script,
+        _THREEFOLD_COMPLETE="bash_complete", COMP_WORDS="threefold fit --optimizer ad",
+        COMP_CWORD="3",
+    )  # fmt: skip
+    assert answer.stdout.split() == ["plain,adagrad", "plain,adam", "plain,adamw", "[]"]
+
+
+def test_the_version_is_that_of_the_package():
+    answer = run_python("-m", "threefold.cli", "--version")
+    assert answer.stdout.split()[-1] == version("threefold")
+
+
+def test_what_a_library_says_while_it_is_loaded_shows_only_when_that_fails(
+    in_tmp, monkeypatch, capfd
+):
+    """Libraries write past Python; the file stands for one of theirs."""
+    Path("noisy.py").write_text("import os; os.write(2, b'I0000 a greeting\\n')")
+    Path("broken.py").write_text("import os; os.write(2, b'no such chip\\n'); raise ImportError")
+    monkeypatch.syspath_prepend(str(in_tmp))
+    switch._import_without_greeting("noisy")
+    print("after", file=sys.stderr)
+    assert capfd.readouterr().err == "after\n"
+    with pytest.raises(ImportError):
+        switch._import_without_greeting("broken")
+    assert capfd.readouterr().err == "no such chip\n"
