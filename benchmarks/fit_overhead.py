@@ -129,8 +129,6 @@ def make_data(blueprint: str, rows: int, epochs: int):
     """Return a dataset in memory that the blueprint can learn something from, and its record."""
     from threefold.datasets.dataset import ArraySource, Dataset
     from threefold.datasets.facts import ImageFacts, NumericColumn, TableFacts
-    from threefold.tasks.task import find_task
-    from threefold.training.building import find_blueprint
     from threefold.training.run import DatasetRecord, RunRecord
     from threefold.training.settings import TrainingSettings
 
@@ -150,13 +148,13 @@ def make_data(blueprint: str, rows: int, epochs: int):
     source = ArraySource(arrays | {"label": labels})
     dataset = Dataset("synthetic", task, facts, {"train": source}, "none")
     settings = TrainingSettings(
-        epochs=epochs, batch_size=BATCH_SIZE, learning_rate=1e-3, augment=()
+        epochs=epochs, batch_size=BATCH_SIZE, optimizer="adamw", learning_rate=1e-3, augment=()
     )
     record = RunRecord(
         blueprint=blueprint,
         task=task,
         options={},
-        settings=settings.resolve(find_blueprint(blueprint), find_task(task).augmentation),
+        settings=settings,
         dataset=DatasetRecord(
             reference="synthetic", options={}, fingerprint="none", sizes={}, notes=[]
         ),

@@ -22,7 +22,7 @@ from threefold.blueprints.options import Activation, Count, Rate
 
 DATASETS = {"image_classification": "digits", "image_regression": "digit_angles"}
 TRAINING = {
-    "epochs": 35,
+    "epochs": 40,
     "batch_size": 64,
     "optimizer": "adamw",
     "learning_rate": 4e-3,

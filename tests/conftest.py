@@ -39,4 +39,3 @@ def run_cli(in_tmp, monkeypatch, capsys):
         return int(stop.value.code or 0), out, err
 
     return run
-

@@ -71,8 +71,8 @@ def train(
             model.test_on_batch(*batches[0])  # metrics exist from their first batch on
         with Signals(keeper):
             model.fit(
-                batches,
-                validation_data=validation,
+                batches.for_keras(),
+                validation_data=None if validation is None else validation.for_keras(),
                 initial_epoch=progress.epoch,
                 epochs=progress.epoch + 1 if cut else settings.epochs,
                 shuffle=False,

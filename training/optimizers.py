@@ -42,6 +42,8 @@ def make_optimizer(settings: TrainingSettings, total_steps: int) -> keras.optimi
     own = {
         "momentum": {"momentum": 0.9},
         "nesterov": {"momentum": 0.9, "nesterov": True},
+        # Ten times the paper's: its rate of 1 and more is too high for what is not scaled, biases.
+        "lars": {"trust_coefficient": 0.01},
         # Muon's update is for hidden matrices; the head goes with Adam, as its authors advise.
         "muon": {"exclude_layers": ["head"]},
     }

@@ -20,7 +20,7 @@ Count = Annotated[int, Field(ge=1)]
 # A learning rate that suits each optimizer where neither user nor blueprint names one.
 LEARNING_RATES = {
     "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "adagrad": 0.05, "rmsprop": 1e-3, "adam": 1e-3,
-    "adamw": 1e-3, "lamb": 1e-2, "lars": 1.0, "ftrl": 0.1, "lion": 2e-4, "muon": 2e-3,
+    "adamw": 1e-3, "lamb": 1e-2, "lars": 0.1, "ftrl": 0.1, "lion": 2e-4, "muon": 2e-3,
 }  # fmt: skip
 
 

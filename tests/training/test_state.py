@@ -84,9 +84,7 @@ def test_averaged_weights_are_those_a_model_answers_with():
     for name, array in first.items():
         np.testing.assert_array_equal(found[name], array - 2)
     whole = state.collect_state(model)
-    np.testing.assert_array_equal(
-        whole["weights/hidden/kernel"], trained["weights/hidden/kernel"]
-    )
+    np.testing.assert_array_equal(whole["weights/hidden/kernel"], trained["weights/hidden/kernel"])
     assert state.averaged(build()) == []
 
 
