@@ -143,3 +143,4 @@ def test_dropout_drops_its_share_and_keeps_its_own_state():
     assert [variable.path.rpartition("/")[2] for variable in layer.variables] == [
         "seed_generator_state"
     ]
+    assert draw_dropout(0.3, "one").seed != draw_dropout(0.3, "other").seed
