@@ -88,7 +88,7 @@ class FitDisplay:
         now = time.monotonic()
         if self.progress and now - self.drawn > self.REFRESH_SECONDS:
             self.drawn = now
-            running = (f"{name} {format_number(logs[name])}" for name in _order(logs))
+            running = (f"{name} {format_number(float(logs[name]))}" for name in _order(logs))
             self.progress.update(
                 self.bar,
                 shown=f"{epoch + 1}/{self.epochs}",

@@ -107,6 +107,7 @@ class Keeper(keras.callbacks.Callback):
         self.every = run.record.settings.checkpoint_steps
         self.arrays: dict[str, Any] = {}
         self.caught: int | None = None
+        self.newest: tuple[int, Any] | None = None  # the last step, and its loss
         self.started = time.monotonic() - progress.seconds
 
     def on_train_begin(self, logs=None):
@@ -134,17 +135,17 @@ class Keeper(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Stop on NaN; save when it is time, or when a signal came."""
         step = self.progress.step = self.batches.first_step + batch + 1
-        if not math.isfinite(logs["loss"]):
-            self._stop_for(
-                f"the loss became {logs['loss']} in epoch {self.progress.epoch + 1}, step {step}"
-            )
+        # Of the step before: to wait for this one would cost small models a tenth of their time.
+        self._check_loss()
+        self.newest = step, logs["loss"]
         self.display.batch(self.progress.epoch, step, logs)
-        if step < self.batches.steps:  # after the last step the epoch's end saves
+        if step == self.batches.steps:  # the epoch's end saves
+            self._check_loss()
+        elif self.caught is not None or (self.every and step % self.every == 0):
+            self._check_loss()
+            self._save()
             if self.caught is not None:
-                self._save()
                 raise Interrupted(self.caught, self.run, self.progress)
-            if self.every and step % self.every == 0:
-                self._save()
 
     def on_epoch_end(self, epoch, logs=None):
         """Save the state, and the weights where the validation loss fell."""
@@ -168,6 +169,16 @@ class Keeper(keras.callbacks.Callback):
         self.display.epoch(row, improved)
         if self.caught is not None:
             raise Interrupted(self.caught, self.run, self.progress)
+
+    def _check_loss(self) -> None:
+        if self.newest is None:
+            return
+        step, loss = self.newest[0], float(keras.ops.convert_to_numpy(self.newest[1]))
+        self.newest = None
+        if not math.isfinite(loss):
+            self._stop_for(
+                f"the loss became {loss} in epoch {self.progress.epoch + 1}, step {step}"
+            )
 
     def _count(self) -> None:
         self.progress.counters = {
@@ -195,6 +206,15 @@ class Keeper(keras.callbacks.Callback):
             "nothing was saved yet"
         )  # fmt: skip
         raise Diverged(f"{reason}; {left}; try a lower --learning-rate, or --clip-norm 1")
+
+
+class Callbacks(keras.callbacks.CallbackList):
+    """Keras's own list, which however does not wait for the metrics of every step."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Hand the metrics on as the backend has them, perhaps not computed yet."""
+        for callback in self.callbacks:
+            callback.on_train_batch_end(batch, logs)
 
 
 class Signals:

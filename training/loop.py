@@ -7,7 +7,14 @@ from threefold.datasets.files import remove_parts
 from threefold.tasks.task import Task
 from threefold.training import state
 from threefold.training.batches import Batches
-from threefold.training.callbacks import Display, Keeper, Progress, Signals, read_progress
+from threefold.training.callbacks import (
+    Callbacks,
+    Display,
+    Keeper,
+    Progress,
+    Signals,
+    read_progress,
+)
 from threefold.training.checkpoints import CheckpointError, clean, load_checkpoint
 from threefold.training.optimizers import make_optimizer
 from threefold.training.run import Run
@@ -77,7 +84,11 @@ def train(
                 epochs=progress.epoch + 1 if cut else settings.epochs,
                 shuffle=False,
                 verbose=0,
-                callbacks=[*_averaging(settings), *counting.values(), keeper],
+                callbacks=Callbacks(
+                    [*_averaging(settings), *counting.values(), keeper],
+                    add_history=True,
+                    model=model,
+                ),
             )
         if cut:
             # Every fit ends by putting averaged weights in place of the trained ones.
