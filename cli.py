@@ -8,7 +8,6 @@ import json
 import os
 import sys
 import warnings
-from typing import Any
 
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
@@ -17,6 +16,7 @@ from threefold.datasets.errors import UserError
 from threefold.training.settings import TrainingSettings
 
 EXIT_FAILURE, EXIT_ABORTED = 1, 130
+FORMATS = ("savedmodel", "onnx")
 
 
 class KeyValue(click.ParamType):
@@ -75,10 +75,17 @@ def cli(debug: bool) -> None:
 @click.option("--resume", metavar="RUN", help="go on with a run that was cut")
 @click.option("--init", metavar="RUN", help="start from the weights of another run")
 @click.option("--again", metavar="RUN", help="repeat a run, with the options given here changed")
+@click.option(
+    "--export",
+    "formats",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    help="also export; said before the training if it cannot be",
+)
 @_json_option
 def fit(
     blueprint, task, dataset, data_options, target, options, backend, folder, resume, init, again,
-    as_json, **settings,
+    formats, as_json, **settings,
 ):  # fmt: skip
     """Fit BLUEPRINT to data, and judge it.
 
@@ -94,21 +101,35 @@ def fit(
         check_blueprint(blueprint)
     data_options = dict(data_options) | ({"target": target} if target else {})
     _choose_backend(backend, resume or again)
+    from threefold.reporting import session
     from threefold.training import fit as fitting
+
+    def announce(run, dataset, model):
+        for format in formats:
+            from threefold.exporting.trial import try_export
+
+            if reason := try_export(run.record, format):
+                warnings.warn(f"this model cannot become {format}: {reason}", stacklevel=2)
+        return session.announce(run, dataset, model)
+
+    def export_all():
+        from threefold.exporting.export import Request, export_run
+
+        return {format: export_run(fitted.run, Request(format, force=True)) for format in formats}
 
     if resume is not None:
         changes = {**given, **data_options, **dict(options)}
         if changes.keys() - {"epochs"} or task or dataset or init or folder:
             raise UserError("--resume goes on as the run was begun; only --epochs may be given")
-        fitted = fitting.resume(resume, parsed.epochs, _announce)
+        fitted = fitting.resume(resume, parsed.epochs, announce)
     else:
         wanted = fitting.Command(
             blueprint, task, dataset, data_options, dict(options), parsed, folder, init
         )
         if again is not None:
             wanted = fitting.repeat(again, wanted)
-        fitted = fitting.start(wanted, _announce)
-    _close(fitted, as_json)
+        fitted = fitting.start(wanted, announce)
+    session.close_fit(fitted, export_all, as_json)
 
 
 def _choose_backend(asked: str | None, run: str | None) -> str:
@@ -122,60 +143,6 @@ def _choose_backend(asked: str | None, run: str | None) -> str:
     return choose_backend(asked)
 
 
-def _announce(run, dataset, model):
-    """Say what is fitted to what; return the display to fit under."""
-    from threefold.reporting.console import FitDisplay, notes
-
-    record = run.record
-    sizes = ", ".join(f"{len(source):,} {name}" for name, source in dataset.splits.items())
-    reference, described = _escape(record.dataset.reference), _escape(dataset.facts.describe())
-    notes.print(f"[bold]{reference}[/]: {described}; {sizes}")
-    for note in dataset.notes:
-        notes.print(f"  [dim]{_escape(note)}[/]")
-    notes.print(
-        f"[bold]{record.blueprint}[/]: {model.count_params():,} parameters, {record.backend} on "
-        f"{record.device}; run folder {_escape(str(run.folder))}"
-    )
-    settings = record.settings
-    steps = -(-len(dataset.splits["train"]) // settings.batch_size)
-    return FitDisplay(settings.epochs, steps)
-
-
-def _close(fitted, as_json: bool) -> None:
-    """Write the report; print the results and what to type next."""
-    from threefold.reporting.console import closing_panel, results
-
-    run, record = fitted.run, fitted.run.record
-    metrics = {found.split: found.metrics for found in fitted.evaluations}
-    history = fitted.progress.history
-    _report(run.report, record, record.dataset.reference, history, fitted.evaluations)
-    if as_json:
-        _print_json(
-            {
-                "run": str(run.folder),
-                "backend": record.backend,
-                "seconds": fitted.progress.seconds,
-                "epochs": fitted.progress.epoch,
-                "metrics": metrics,
-            }
-        )
-        return
-    next_ = [
-        f"threefold evaluate {run.folder}",
-        f"threefold predict {run.folder} INPUT...",
-        f"open {run.report / 'index.html'}",
-    ]
-    results.print(closing_panel(str(run.folder), metrics, next_))
-
-
-def _report(folder, record, reference: str, history, evaluations) -> None:
-    """Write the figures and the page that holds them."""
-    from threefold.reporting.report import write_report
-
-    title = f"{record.blueprint} on {reference}"
-    write_report(folder, title, record.model_dump(mode="json"), history, evaluations)
-
-
 @cli.command()
 @click.argument("run")
 @click.option("--dataset", metavar="REF", help="other data than the run's own")
@@ -184,29 +151,31 @@ def _report(folder, record, reference: str, history, evaluations) -> None:
 @_backend_option
 @_json_option
 def evaluate(run, dataset, data_options, split, backend, as_json):
-    """Judge RUN: all metrics, by split, with figures."""
-    chosen = _choose_backend(backend, run)
-    from threefold.training.evaluate import evaluate_run
-    from threefold.training.run import open_run
+    """Judge RUN, a run or an artifact: all metrics, by split, with figures."""
+    from threefold.exporting.artifact import is_artifact
 
-    opened = open_run(run)
-    found = evaluate_run(opened, dataset, dict(data_options), split)
-    own = dataset is None and not data_options
-    folder = opened.report if own else opened.folder / "report-other"
-    record = opened.record
-    _report(folder, record, dataset or record.dataset.reference, opened.read_history(), found)
-    metrics = {one.split: one.metrics for one in found}
-    if as_json:
-        _print_json({"run": run, "backend": chosen, "metrics": metrics})
-        return
-    from threefold.reporting.console import breakdown_table, metrics_table, results
+    if is_artifact(run):
+        from threefold.exporting.answering import evaluate_artifact
 
-    results.print(metrics_table(metrics))
-    for name, values in metrics.items():
-        for key, parts in values.items():
-            if isinstance(parts, dict):
-                results.print(breakdown_table(name, key, parts))
-    results.print(f"figures: {folder / 'index.html'}")
+        artifact = _open_artifact(run, backend)
+        found = evaluate_artifact(artifact, dataset, dict(data_options), split)
+        record, history = artifact.record.run, []
+        folder = artifact.folder.with_name(artifact.folder.name + "-report")
+        who = {"artifact": run, "format": artifact.record.format}
+    else:
+        who = {"run": run, "backend": _choose_backend(backend, run)}
+        from threefold.training.evaluate import evaluate_run
+        from threefold.training.run import open_run
+
+        opened = open_run(run)
+        found = evaluate_run(opened, dataset, dict(data_options), split)
+        record, history = opened.record, opened.read_history()
+        own = dataset is None and not data_options
+        folder = opened.report if own else opened.folder / "report-other"
+    from threefold.reporting.session import report_on, show_evaluations
+
+    report_on(folder, record, dataset or record.dataset.reference, history, found)
+    show_evaluations(who, folder, found, as_json)
 
 
 @cli.command()
@@ -218,36 +187,75 @@ def evaluate(run, dataset, data_options, split, backend, as_json):
 @_json_option
 def predict(run, inputs, data_options, output, backend, as_json):
     """Ask RUN for answers: files, folders, globs, tables, or - for standard input."""
-    from threefold.reporting.records import check_output, write_records
+    from threefold.reporting.records import check_output
 
     if output:
         check_output(output)
-    chosen = _choose_backend(backend, run)
-    from threefold.training.evaluate import predict_run
+    from threefold.exporting.artifact import is_artifact
+
+    if is_artifact(run):
+        from threefold.exporting.answering import predict_artifact
+
+        artifact = _open_artifact(run, backend)
+        found = predict_artifact(artifact, inputs, dict(data_options), sys.stdin.buffer)
+        who = {"artifact": run, "format": artifact.record.format}
+    else:
+        who = {"run": run, "backend": _choose_backend(backend, run)}
+        from threefold.training.evaluate import predict_run
+        from threefold.training.run import open_run
+
+        found = predict_run(open_run(run), inputs, dict(data_options), sys.stdin.buffer)
+    from threefold.reporting.session import show_predictions
+
+    show_predictions(who, found, output, as_json)
+    if found.errors:
+        sys.exit(EXIT_FAILURE)
+
+
+def _open_artifact(path: str, backend: str | None):
+    from threefold.exporting.artifact import open_artifact
+
+    if backend is not None:
+        raise UserError(f"--backend is for runs; the artifact {path} has a runtime of its own")
+    return open_artifact(path)
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--format", type=click.Choice(FORMATS), required=True, help="of the model file")
+@click.option("--output", metavar="DIR", help="the artifact's folder; artifacts/... by default")
+@click.option("--force", is_flag=True, help="replace a folder that is there")
+@click.option(
+    "--atol",
+    type=click.FloatRange(0, min_open=True),
+    metavar="NUMBER",
+    help="largest difference; 1e-5 of probabilities, 1e-4 of other numbers by default",
+)
+@click.option("--quantize", type=click.Choice(["int8"]), help="8-bit integers, for onnx")
+@click.option(
+    "--max-metric-drop",
+    type=click.FloatRange(0),
+    default=0.01,
+    show_default=True,
+    metavar="NUMBER",
+    help="what 8-bit integers may cost of accuracy or r2",
+)
+@_json_option
+def export(run, format, output, force, atol, quantize, max_metric_drop, as_json):
+    """Ship RUN as a file that is proven to answer as the trained model does, or not at all."""
+    from threefold.training.backend import choose_backend
     from threefold.training.run import open_run
 
-    found = predict_run(open_run(run), inputs, dict(data_options), sys.stdin.buffer)
-    from threefold.reporting.console import notes, records_table, results
+    opened = open_run(run)
+    choose_backend(opened.record.backend)  # what the file must agree with
+    from threefold.exporting.export import Request, export_run
+    from threefold.reporting.console import notes
+    from threefold.reporting.session import show_export
 
-    for error in found.errors:
-        notes.print(f"[yellow]skipped:[/] {_escape(str(error))}", soft_wrap=True)
-    if output:
-        write_records(output, found.records)
-        notes.print(f"{len(found.records)} predictions in {output}")
-    if as_json:
-        _print_json(
-            {
-                "run": run,
-                "backend": chosen,
-                "predictions": found.records,
-                "skipped": [str(error) for error in found.errors],
-            }  # fmt: skip
-        )
-    elif not output and found.records:
-        results.print(records_table(found.records))
-    if found.errors:
-        notes.print(f"{len(found.errors)} of {len(found.errors) + len(found.records)} skipped")
-        sys.exit(EXIT_FAILURE)
+    request = Request(format, output, force, atol, quantize, max_metric_drop)
+    with notes.status(f"writing {format} and proving it, each in a process of its own"):
+        artifact = export_run(opened, request)
+    show_export(artifact, as_json)
 
 
 @cli.command(name="list")
@@ -258,7 +266,7 @@ def list_(as_json):
 
     found = catalogue()
     if as_json:
-        _print_json(found)
+        print(json.dumps(found, ensure_ascii=False))
         return
     from threefold.reporting.catalogue import catalogue_tables
     from threefold.reporting.console import results
@@ -275,11 +283,14 @@ def list_(as_json):
 @_backend_option
 @_json_option
 def show(name, task, dataset, data_options, options, backend, as_json):
-    """Show a blueprint (options, layers, sizes) or a run."""
+    """Show a blueprint (options, layers, sizes, exports), a run or an artifact."""
+    from threefold.exporting.artifact import is_artifact, open_artifact
     from threefold.training.building import blueprint_names, check_blueprint
     from threefold.training.description import describe_blueprint, describe_run
 
-    if name not in blueprint_names() and (os.path.isdir(name) or os.sep in name):
+    if is_artifact(name):
+        described = {"artifact": name, **open_artifact(name).record.model_dump(mode="json")}
+    elif name not in blueprint_names() and (os.path.isdir(name) or os.sep in name):
         from threefold.training.run import open_run
 
         described = describe_run(open_run(name))
@@ -287,8 +298,11 @@ def show(name, task, dataset, data_options, options, backend, as_json):
         check_blueprint(name)
         _choose_backend(backend, None)
         described = describe_blueprint(name, task, dataset, dict(data_options), dict(options))
+        from threefold.exporting.proven import describe_exports
+
+        described["exports"] = describe_exports(name)
     if as_json:
-        _print_json(described)
+        print(json.dumps(described, ensure_ascii=False))
         return
     from threefold.reporting.catalogue import description_tables
     from threefold.reporting.console import results
@@ -307,7 +321,7 @@ def doctor(backend, as_json):
     with notes.status("trying the backends, each in a process of its own"):
         found = examine(backend)
     if as_json:
-        _print_json(found)
+        print(json.dumps(found, ensure_ascii=False))
     else:
         from threefold.reporting.catalogue import doctor_tables
 
@@ -357,10 +371,6 @@ def _escape(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    print(json.dumps(content, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -85,9 +85,19 @@ class Joined:
         ]
         back = np.argsort(np.concatenate([places for places, _ in parts]))
         return {
-            name: np.concatenate([examples[name] for _, examples in parts])[back]
+            name: join_arrays([examples[name] for _, examples in parts])[back]
             for name in parts[0][1]
         }
+
+
+def join_arrays(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Put batches one behind the other; items that differ in shape are held as objects."""
+    if len({(array.dtype == object, array.shape[1:]) for array in arrays}) == 1:
+        return np.concatenate(arrays)
+    items = [item for array in arrays for item in array]
+    joined = np.empty(len(items), object)
+    joined[:] = items
+    return joined
 
 
 @dataclass(frozen=True)

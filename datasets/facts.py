@@ -23,11 +23,13 @@ class NumericTarget(_Frozen):
 class ImageFacts(_Frozen):
     """Pictures of one shape, values 0 to 255; exactly one of `class_names`, `targets` is filled.
 
+    Without height and width (see `raw`) every picture keeps the size that it has.
+
     `class_counts` says how many examples of each class the training split holds.
     """
 
     kind: Literal["image"] = "image"
-    image_shape: tuple[int, int, int]  # height, width, channels (1 grey, 3 colour)
+    image_shape: tuple[int | None, int | None, int]  # height, width, channels (1 grey, 3 colour)
     class_names: tuple[str, ...] = ()
     class_counts: tuple[int, ...] = ()
     targets: tuple[NumericTarget, ...] = ()
@@ -36,7 +38,12 @@ class ImageFacts(_Frozen):
         """Return the facts in a person's words."""
         height, width, channels = self.image_shape
         colour = "grey" if channels == 1 else "colour"
-        return f"{colour} pictures of {height} × {width} pixels, {_describe_goal(self)}"
+        size = f"of {height} × {width} pixels" if height else "of any size"
+        return f"{colour} pictures {size}, {_describe_goal(self)}"
+
+    def raw(self) -> "ImageFacts":
+        """Return the facts under which data are read as they are: uint8, not resized."""
+        return self.model_copy(update={"image_shape": (None, None, self.image_shape[2])})
 
 
 class NumericColumn(_Frozen):
@@ -83,6 +90,10 @@ class TableFacts(_Frozen):
         ]
         columns = ", ".join(f"{count} {kind}" for count, kind in counts if count)
         return f"a table of {columns} columns, {_describe_goal(self)}"
+
+    def raw(self) -> "TableFacts":
+        """Return the facts under which data are read as they are."""
+        return self
 
 
 Facts = Annotated[ImageFacts | TableFacts, Field(discriminator="kind")]

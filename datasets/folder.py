@@ -87,7 +87,10 @@ def load(
     if facts is not None:
         image_size = image_size or facts.image_shape[:2]
         channels = channels or facts.image_shape[2]
-    shape, remarks = guess_shape(headers, image_size=image_size, channels=channels)
+    if facts is not None and facts.image_shape[0] is None:
+        shape, remarks = facts.image_shape, []
+    else:
+        shape, remarks = guess_shape(headers, image_size=image_size, channels=channels)
     fractions = {"validation": validation_fraction, "test": test_fraction}
     rows, decisions = _split(path, listing, fractions, split_seed)
     if facts is None:

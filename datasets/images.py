@@ -35,7 +35,7 @@ ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB\x60\x82", "GIF": b";"}
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 File = Path | str | bytes  # a path, or a file's content
-ImageShape = tuple[int, int, int]  # height, width, channels
+ImageShape = tuple[int | None, int | None, int]  # height, width, channels; no size: as it is
 
 
 class Header(NamedTuple):
@@ -103,17 +103,18 @@ def fit_image(picture: np.ndarray | File, image_shape: ImageShape) -> np.ndarray
     Args:
         picture: path, bytes or uint8 array of shape (height, width) or (height, width, channels)
             with 1, 3 or 4 channels (the fourth is opacity).
-        image_shape: tuple of three ints. Height, width, channels.
+        image_shape: tuple of three ints. Height, width, channels; without a height a picture
+            keeps its size.
 
     Returns:
-        float32 array of shape `image_shape`, values 0 to 255.
+        float32 array of shape `image_shape`, values 0 to 255; of its own size, uint8.
 
     Raises:
         UserError: for a file that cannot be read.
     """
     height, width, channels = image_shape
     if not isinstance(picture, np.ndarray):
-        return resize(read_image(picture, channels), height, width)
+        picture = read_image(picture, channels)
     if picture.dtype != np.uint8 or _channels_of(picture) not in (1, 3, 4):
         raise ValueError(
             "expected a uint8 picture of shape (height, width) or (height, width, 1, 3 or 4), "
@@ -123,7 +124,24 @@ def fit_image(picture: np.ndarray | File, image_shape: ImageShape) -> np.ndarray
         picture = picture.reshape(*picture.shape[:2])
     if picture.shape[2:] != (channels,):
         picture = _to_channels(Image.fromarray(picture), channels)
-    return resize(picture, height, width)
+    return picture if height is None else resize(picture, height, width)
+
+
+def stack_images(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Put pictures in one array.
+
+    Args:
+        images: sequence of array of shape (height, width, channels). At least one.
+
+    Returns:
+        array of shape (len(images), height, width, channels); of pictures that differ in size an
+        array of shape (len(images),) that holds them as objects.
+    """
+    if len({image.shape for image in images}) == 1:
+        return np.stack(images)
+    mixed = np.empty(len(images), object)
+    mixed[:] = images
+    return mixed
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -190,17 +208,16 @@ def read_batch(paths: Sequence[File], image_shape: ImageShape) -> np.ndarray:
         image_shape: tuple of three ints. Height, width, channels.
 
     Returns:
-        float32 array of shape (len(paths), height, width, channels), in the order given.
+        array, as of `stack_images`, in the order given.
 
     Raises:
         UserError: naming the first file that cannot be read.
     """
-    images = np.empty((len(paths), *image_shape), np.float32)
-    for position, found in enumerate(try_read_batch(paths, image_shape)):
+    images = try_read_batch(paths, image_shape)
+    for found in images:
         if isinstance(found, UserError):
             raise found
-        images[position] = found
-    return images
+    return stack_images(images) if images else np.empty((0, *image_shape), np.float32)
 
 
 def try_read_batch(paths: Sequence[File], image_shape: ImageShape) -> list[np.ndarray | UserError]:

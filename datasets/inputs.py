@@ -64,15 +64,18 @@ def read_inputs(
 
 
 def _read_pictures(paths: list[str], facts: ImageFacts) -> Inputs:
-    from threefold.datasets.images import try_read_batch
+    from threefold.datasets.images import stack_images, try_read_batch
 
     read = try_read_batch(paths, facts.image_shape)
     good = [(path, found) for path, found in zip(paths, read, strict=True)
             if not isinstance(found, UserError)]  # fmt: skip
     errors = [found for found in read if isinstance(found, UserError)]
     names = [path for path, _ in good]
-    images = np.stack([image for _, image in good]) if good else np.empty((0, *facts.image_shape))
-    return Inputs(names, {"image": images}, errors)
+    if not good:
+        return Inputs(
+            [], {"image": np.empty((0, *(side or 0 for side in facts.image_shape)))}, errors
+        )
+    return Inputs(names, {"image": stack_images([image for _, image in good])}, errors)
 
 
 def _read_table(source: str | IO[bytes], facts: TableFacts, encoding: str) -> Inputs:

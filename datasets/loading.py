@@ -121,6 +121,8 @@ def bundled() -> dict[str, tuple[str, str]]:
 def _require_same_shape(dataset: Dataset, facts: Facts) -> None:
     """Refuse data that a run cannot take: other shapes, other columns, other classes."""
     found, wanted = _outline(dataset.facts), _outline(facts)
+    if facts.kind == dataset.facts.kind == "image" and facts.image_shape[0] is None:
+        found["shape"] = (None, None, *found["shape"][2:])
     if found == wanted:
         return
     holds, fitted = dataset.facts.describe(), facts.describe()

@@ -12,7 +12,7 @@ import numpy as np
 from threefold.datasets.dataset import SPLITS, Dataset, Source, Subset, numeric_targets
 from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts, ImageFacts
-from threefold.datasets.images import guess_shape, try_read_batch
+from threefold.datasets.images import guess_shape, stack_images, try_read_batch
 from threefold.datasets.record_goals import Goal, carve, class_name, only, read_goal
 from threefold.datasets.record_tables import Choices, Column, Records, RecordTable
 from threefold.datasets.table_files import table_of
@@ -134,13 +134,12 @@ class _Pictures:
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         files = self.records.read(indices, [self.column])[self.column]
-        images = np.empty((len(files), *self.image_shape), np.float32)
-        decoded = try_read_batch(files, self.image_shape)
-        for position, (row, found) in enumerate(zip(indices, decoded, strict=True)):
+        images = try_read_batch(files, self.image_shape)
+        for row, found in zip(indices, images, strict=True):
             if isinstance(found, UserError):
                 raise UserError(f"{self.place}, row {row}: {found}")
-            images[position] = found
-        return {"image": images} | {name: array[indices] for name, array in self.goal.items()}
+        goal = {name: array[indices] for name, array in self.goal.items()}
+        return {"image": stack_images(images)} | goal
 
 
 def _to_pictures(

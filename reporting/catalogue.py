@@ -41,12 +41,15 @@ def catalogue_tables(catalogue: Mapping[str, Any]) -> RenderableType:
 
 
 def description_tables(described: Mapping[str, Any]) -> RenderableType:
-    """Return a blueprint or a run as a person reads it.
+    """Return a blueprint, a run or an artifact as a person reads it.
 
     Args:
         described: mapping. From `describe_blueprint` or `describe_run`, both of
-            `threefold.training.description`.
+            `threefold.training.description`; or what `artifact.json` holds, with its place under
+            `artifact`.
     """
+    if "artifact" in described:
+        return _artifact_page(described)
     return _run_page(described) if "run" in described else _blueprint_page(described)
 
 
@@ -108,11 +111,29 @@ def _blueprint_page(described: Mapping[str, Any]) -> RenderableType:
         "",
         _option_table(described),
         "",
+        *_exports(described.get("exports")),
         *_layer_tables(described["layers"]),
         Text(size, "bold"),
         "",
         _commands(described["command"]),
     )
+
+
+def _exports(exports: Mapping[str, Mapping[str, Any]] | None) -> list[RenderableType]:
+    """Return which formats were proven, and how well; nothing where nobody looked."""
+    if exports is None:
+        return []
+    if not exports:
+        return ["exports: not tried yet; fit ... --export onnx tries before it trains", ""]
+    rows = [
+        (
+            name,
+            f"proven with the defaults, trained on {', '.join(about['trained_on'])}: largest "
+            f"difference {about['max_abs_diff']:.1g}; free: {', '.join(about['free'])}",
+        )
+        for name, about in exports.items()
+    ]
+    return [Text("exports", "bold"), _grid(rows), ""]
 
 
 def _option_table(described: Mapping[str, Any]) -> Table:
@@ -194,6 +215,36 @@ def _run_page(described: Mapping[str, Any]) -> RenderableType:
         *(["", _commands(*next_[described["status"]])] if described["status"] in next_ else []),
         Text("\nthe command that began it, in full:", "dim"),
         _commands(described["command"]),
+    )
+
+
+def _artifact_page(described: Mapping[str, Any]) -> RenderableType:
+    run, parity, folder = described["run"], described["parity"], described["artifact"]
+    versions = ", ".join(f"{name} {number}" for name, number in described["versions"].items())
+    rows = [
+        ("format", described["format"] + (", 8-bit integers" if parity["quantized"] else "")),
+        ("task", described["task"]),
+        ("trained", f"{run['blueprint']} on {run['dataset']['reference']}, {run['backend']}"),
+        ("proven", f"{parity['rows']:,} rows of the {parity['split']} split; largest difference "
+                   f"{parity['max_abs_diff']:.2g}, limit {parity['limit']:g}"),
+        ("versions", versions),
+    ]  # fmt: skip
+    fields = _table("", "name", "type", "shape", "meaning")
+    for kind in ("inputs", "outputs"):
+        for field in described["signature"][kind]:
+            shape = f"({', '.join(map(str, field['shape']))})"
+            cells = (kind[:-1], field["name"], field["dtype"], shape, field["meaning"])
+            fields.add_row(*map(Text, cells))
+    return _page(
+        Text.assemble((folder, "bold"), ": whole, and proven"),
+        "",
+        _grid(rows),
+        "",
+        fields,
+        "",
+        metrics_table(parity["metrics"]),
+        "",
+        _commands(f"threefold evaluate {folder}", f"threefold predict {folder} INPUT..."),
     )
 
 

@@ -285,7 +285,8 @@ def worst_mistakes(evaluation: Evaluation) -> Figure | None:
     facts, positions = evaluation.task.facts, find_mistakes(evaluation)
     if facts.kind != "image" or not len(positions):
         return None
-    pictures = np.clip(evaluation.source[positions]["image"], 0, 255).astype(np.uint8)
+    inputs = evaluation.task.inputs(evaluation.source[positions])
+    pictures = np.clip(inputs["image"], 0, 255).astype(np.uint8)
     captions = [_caption(evaluation, position) for position in positions]
     lines = [line for caption in captions for line in caption.split("\n")]
     width = max(1.75, 0.075 * max(map(len, lines)) + 0.3)  # inches

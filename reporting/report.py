@@ -181,10 +181,15 @@ def _tell_best(history: Sequence[Mapping[str, float]]) -> str:
 
 
 def _save(folder: Path, file: str, figure: Figure, caption: str, alt: str) -> dict[str, str]:
+    save_figure(folder / file, figure)
+    return {"file": file, "caption": caption, "alt": alt}
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as a PNG file."""
     picture = io.BytesIO()
     with warnings.catch_warnings():
         # A class may be named in a script that no installed font has: a box stands for it.
         warnings.filterwarnings("ignore", r"Glyph \d+")
         figure.savefig(picture, format="png", dpi=PIXELS_PER_INCH)
-    replace_file(folder / file, picture.getvalue())
-    return {"file": file, "caption": caption, "alt": alt}
+    replace_file(path, picture.getvalue())

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from threefold.tasks.signature import Output
 from threefold.tasks.task import Arrays, Task
 
 CALIBRATION_BINS = 15
@@ -16,6 +17,7 @@ class Classification(Task):
     losses = ("cross_entropy", "binary_cross_entropy", "focal")
     pictures = ("confusion_matrix", "reliability", "worst_mistakes")
     headline = ("accuracy", "f1", "loss")
+    score = "accuracy"
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"num_outputs": len(self.facts.class_names)}
@@ -56,6 +58,38 @@ class Classification(Task):
         positive = np.exp(scores - scores.max(axis=-1, keepdims=True))
         probabilities = positive / positive.sum(axis=-1, keepdims=True)
         return {"probabilities": probabilities, "label_index": probabilities.argmax(axis=-1)}
+
+    def output_fields(self) -> tuple[Output, ...]:
+        names = self.facts.class_names
+        return (
+            Output(
+                name="probabilities",
+                dtype="float32",
+                shape=("batch", len(names)),
+                meaning="probability of each class, in the order of labels.txt",
+                range=(0, 1),
+                limit=1e-5,
+            ),
+            Output(
+                name="label_index",
+                dtype="int64",
+                shape=("batch",),
+                meaning="position of the most probable class in labels.txt, from 0",
+                range=(0, len(names) - 1),
+            ),
+        )
+
+    def leave(self, outputs) -> dict[str, Any]:
+        import tensorflow as tf
+
+        if self.loss == "binary_cross_entropy":
+            outputs = tf.math.log_sigmoid(outputs)
+        probabilities = tf.nn.softmax(outputs)
+        return {"probabilities": probabilities, "label_index": tf.argmax(probabilities, axis=-1)}
+
+    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+        best = np.sort(answers["probabilities"], axis=-1)[:, -2:]
+        return best[:, -1] - best[:, 0] <= 2 * limit
 
     def describe(self, answers: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         names = self.facts.class_names

@@ -9,6 +9,9 @@ import numpy as np
 from threefold.datasets.dataset import Source
 from threefold.tasks.task import Arrays, Task
 
+# A model as evaluation and prediction see it: from examples to named answers.
+Answerer = Callable[[Arrays], Arrays]
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -32,18 +35,13 @@ class Evaluation:
 
 
 def evaluate(
-    respond: Callable[[Arrays], np.ndarray],
-    task: Task,
-    source: Source,
-    split: str,
-    batch_size: int,
+    answer: Answerer, task: Task, source: Source, split: str, batch_size: int
 ) -> Evaluation:
     """Judge a model on a split.
 
     Args:
-        respond: function from named inputs to raw outputs, for `batch_size` examples at a time:
-            the last batch is filled up, so that nothing is compiled for its odd size.
-        task: Task. Makes inputs, turns outputs into answers, and judges them.
+        answer: Answerer. The model.
+        task: Task. Judges the answers.
         source: Source. The examples.
         split: str. The split's name.
         batch_size: int. Examples in a batch.
@@ -55,11 +53,31 @@ def evaluate(
     for start in range(0, len(source), batch_size):
         size = min(batch_size, len(source) - start)
         examples = source[np.arange(start, start + size)]
-        outputs = respond(fill_batch(task.inputs(examples), batch_size))[:size]
-        answers.append(task.answer(outputs))
+        answers.append(answer(examples))
         truth.append(task.truth(examples))
-    joined, judged = _join(answers), _join(truth)
+    joined, judged = join_batches(answers), join_batches(truth)
     return Evaluation(split, task, source, joined, judged, task.judge(joined, judged))
+
+
+def answerer(respond: Callable[[Arrays], np.ndarray], task: Task, batch_size: int) -> Answerer:
+    """Return the answerer that a Keras model is.
+
+    Args:
+        respond: function from named inputs to raw outputs, always for `batch_size` examples: a
+            smaller batch is filled up, so that nothing is compiled for its odd size.
+        task: Task. Makes inputs, and turns outputs into answers.
+        batch_size: int. Examples in a batch.
+
+    Returns:
+        Answerer. For batches of at most `batch_size` examples.
+    """
+
+    def answer(examples: Arrays) -> Arrays:
+        inputs = task.inputs(examples)
+        size = len(next(iter(inputs.values())))
+        return task.answer(respond(fill_batch(inputs, batch_size))[:size])
+
+    return answer
 
 
 def fill_batch(inputs: Arrays, batch_size: int) -> Arrays:
@@ -70,5 +88,6 @@ def fill_batch(inputs: Arrays, batch_size: int) -> Arrays:
     }
 
 
-def _join(batches: list[Arrays]) -> Arrays:
+def join_batches(batches: list[Arrays]) -> Arrays:
+    """Put batches of named arrays one behind the other."""
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}

@@ -1,29 +1,60 @@
 """What comes in: pictures, tables. One half of a task."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from threefold.datasets.images import fit_image, stack_images
+from threefold.tasks import graph
+from threefold.tasks.signature import Field, plain_names
 from threefold.tasks.task import Arrays, Task
+
+KINDS = ("numeric", "dates", "categorical")
+LARGE = 64  # pixels: from this side on, a picture is varied by leaving pixels out
 
 
 class ImageFeatures(Task):
     """Pictures of one shape, values 0 to 255, under the name `image`."""
 
     def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return {"image": examples["image"].astype(np.float32, copy=False)}
+        images = examples["image"]
+        if images.shape[1:] != self.facts.image_shape:  # of any size, as they were read
+            images = np.stack([fit_image(image, self.facts.image_shape) for image in images])
+        return {"image": images.astype(np.float32, copy=False)}
 
     def arguments(self) -> dict[str, Any]:
         return {"image_shape": self.facts.image_shape}
+
+    def input_fields(self) -> tuple[Field, ...]:
+        height, width, channels = self.facts.image_shape
+        colour = "grey levels" if channels == 1 else "red, green, blue"
+        return (
+            Field(
+                name="image",
+                dtype="uint8",
+                shape=("batch", "height", "width", channels),
+                meaning=f"{colour}; any size, resized to {height} × {width} pixels inside",
+                range=(0, 255),
+            ),
+        )
+
+    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {"image": examples["image"]}
+
+    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        images = examples["image"]
+        return {**examples, "image": stack_images([_vary_size(image) for image in images])}
+
+    def entrance(self) -> tuple[Callable, list]:
+        return lambda raw: {"image": graph.fit_pictures(raw["image"], *self.facts.image_shape)}, []
 
 
 class TableFeatures(Task):
     """Columns packed by kind: `numeric`, `dates` and `categorical`, those that the table has."""
 
     def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        kinds = ("numeric", "dates", "categorical")
-        return {kind: examples[kind] for kind in kinds if getattr(self.facts, kind)}
+        return {kind: examples[kind] for kind in KINDS if getattr(self.facts, kind)}
 
     def arguments(self) -> dict[str, Any]:
         facts = self.facts
@@ -32,3 +63,70 @@ class TableFeatures(Task):
             "dates": tuple((column.mean, column.scale) for column in facts.dates),
             "category_counts": tuple(len(column.vocabulary) + 1 for column in facts.categorical),
         }
+
+    def input_fields(self) -> tuple[Field, ...]:
+        meanings = {
+            "numeric": "number; NaN where missing",
+            "dates": "days since 1970-01-01 00:00 UTC; NaN where missing",
+            "categorical": "one of the words; any other, and the empty one, counts as unknown",
+        }
+        return tuple(
+            Field(
+                name=name,
+                dtype="string" if kind == "categorical" else "float32",
+                shape=("batch",),
+                meaning=meanings[kind],
+                column=column.name,
+                words=column.vocabulary if kind == "categorical" else None,
+            )
+            for kind, name, column in self._columns()
+        )
+
+    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        found = {}
+        for kind in KINDS:
+            columns = [(name, column) for k, name, column in self._columns() if k == kind]
+            for position, (name, column) in enumerate(columns):
+                cells = examples[kind][:, position]
+                if kind == "categorical":
+                    cells = np.array(["", *column.vocabulary])[cells]
+                found[name] = cells
+        return found
+
+    def vary(self, examples: Mapping[str, np.ndarray]) -> None:
+        return None
+
+    def entrance(self) -> tuple[Callable, list]:
+        import tensorflow as tf
+
+        names = {kind: [n for k, n, _ in self._columns() if k == kind] for kind in KINDS}
+        tables = [graph.word_table(column.vocabulary) for column in self.facts.categorical]
+
+        def enter(raw):
+            packed = {}
+            for kind in ("numeric", "dates"):
+                if names[kind]:
+                    packed[kind] = tf.stack([raw[name] for name in names[kind]], axis=1)
+            if tables:
+                words = zip(names["categorical"], tables, strict=True)
+                ids = [table.lookup(raw[name]) for name, table in words]
+                # The shape is said: tf2onnx knows none behind a table, and counted across rows.
+                ids = tf.reshape(tf.stack(ids, axis=1), (-1, len(ids)))
+                packed["categorical"] = tf.cast(ids, tf.int32)
+            return packed
+
+        return enter, tables
+
+    def _columns(self) -> list[tuple[str, str, Any]]:
+        """Return of every column its kind, its name in an exported model, and its facts."""
+        found = [(kind, column) for kind in KINDS for column in getattr(self.facts, kind)]
+        taken = [field.name for field in self.output_fields()]
+        names = plain_names([column.name for _, column in found], taken)
+        return [(kind, name, column) for (kind, column), name in zip(found, names, strict=True)]
+
+
+def _vary_size(image: np.ndarray) -> np.ndarray:
+    """Return a picture of another height and width, by other factors."""
+    if min(image.shape[:2]) >= LARGE:
+        return image[::2, ::3]
+    return image.repeat(2, axis=0).repeat(3, axis=1)

@@ -1,15 +1,13 @@
 """Answers for raw inputs, in the order in which they were given."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from threefold.datasets.errors import UserError
 from threefold.datasets.inputs import Inputs
-from threefold.tasks.evaluation import fill_batch
-from threefold.tasks.task import Arrays, Task
+from threefold.tasks.evaluation import Answerer
+from threefold.tasks.task import Task
 
 
 @dataclass
@@ -25,16 +23,14 @@ class Predictions:
     errors: list[UserError] = field(default_factory=list)
 
 
-def predict(
-    respond: Callable[[Arrays], np.ndarray], task: Task, inputs: Iterable[Inputs], batch_size: int
-) -> Predictions:
+def predict(answer: Answerer, task: Task, inputs: Iterable[Inputs], batch_size: int) -> Predictions:
     """Answer for inputs, `batch_size` at a time.
 
     Args:
-        respond: function from named inputs to raw outputs.
-        task: Task. Makes inputs, turns outputs into answers.
+        answer: Answerer. The model.
+        task: Task. Turns answers into records.
         inputs: iterable of Inputs. From `read_inputs`.
-        batch_size: int. Examples in a batch; the last is filled up.
+        batch_size: int. Examples in a batch.
 
     Returns:
         Predictions.
@@ -44,8 +40,7 @@ def predict(
         for start in range(0, len(names), batch_size):
             chosen = names[start : start + batch_size]
             batch = {name: array[start : start + batch_size] for name, array in examples.items()}
-            outputs = respond(fill_batch(task.inputs(batch), batch_size))[: len(chosen)]
-            records = task.describe(task.answer(outputs))
+            records = task.describe(answer(batch))
             found.records += [
                 {"input": name} | record for name, record in zip(chosen, records, strict=True)
             ]

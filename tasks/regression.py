@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from threefold.tasks.signature import Output
 from threefold.tasks.task import Arrays, Task
 
 
@@ -14,6 +15,7 @@ class Regression(Task):
     losses = ("mse", "mae", "huber")
     pictures = ("residuals", "worst_mistakes")
     headline = ("mae", "rmse", "r2")
+    score = "r2"
 
     def __init__(self, facts, **settings):
         super().__init__(facts, **settings)
@@ -55,6 +57,22 @@ class Regression(Task):
     def answer(self, outputs: np.ndarray) -> Arrays:
         """Return `predictions` (batch, targets) in the targets' own units."""
         return {"predictions": np.asarray(outputs, np.float32) * self.scale + self.mean}
+
+    def output_fields(self) -> tuple[Output, ...]:
+        names = ", ".join(target.name for target in self.facts.targets)
+        return (
+            Output(
+                name="predictions",
+                dtype="float32",
+                shape=("batch", len(self.facts.targets)),
+                meaning=f"{names}, in the units of the data",
+                limit=1e-4,
+                scale=tuple(map(float, self.scale)),
+            ),
+        )
+
+    def leave(self, outputs) -> dict[str, Any]:
+        return {"predictions": outputs * self.scale + self.mean}
 
     def describe(self, answers: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         names = [target.name for target in self.facts.targets]

@@ -3,13 +3,13 @@
 A task joins two halves: what comes in (`features.py`: pictures, tables) and what is asked
 (`classification.py`, `regression.py`). One file per task names the pair.
 
-Only `compile_arguments` touches Keras, and imports it there: an exported model is judged by the
-same task in a process that has no Keras.
+Only `compile_arguments` touches Keras and only `entrance` and `leave` TensorFlow; both are imported
+there: an exported model is judged by the same task in a process that has no Keras.
 """
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts
+from threefold.tasks.signature import Field, Output
 
 Arrays = dict[str, np.ndarray]
 
@@ -36,6 +37,7 @@ class Task(ABC):
     augmentation: ClassVar[tuple[str, ...]] = ()
     pictures: ClassVar[tuple[str, ...]]
     headline: ClassVar[tuple[str, ...]]
+    score: ClassVar[str]  # the metric to hold on to: 1 is perfect
 
     def __init__(
         self,
@@ -55,6 +57,48 @@ class Task(ABC):
     @abstractmethod
     def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         """Pick what enters the model out of a batch of examples, under the model's input names."""
+
+    @abstractmethod
+    def input_fields(self) -> tuple[Field, ...]:
+        """Return what an exported model takes: pixels, columns, as they are before `inputs`."""
+
+    @abstractmethod
+    def output_fields(self) -> tuple[Output, ...]:
+        """Return what an exported model answers: what `answer` returns."""
+
+    @abstractmethod
+    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        """Pick what enters an exported model out of examples that were read with `facts.raw()`."""
+
+    @abstractmethod
+    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays | None:
+        """Return examples of another free size (pixels, length), or None where only the batch is
+        free: an exported model must not have frozen what it was tried with.
+        """
+
+    @abstractmethod
+    def entrance(self) -> tuple[Callable, list]:
+        """Return `inputs` as a TensorFlow function from raw tensors, and the tables it uses."""
+
+    @abstractmethod
+    def leave(self, outputs) -> dict[str, Any]:
+        """Return `answer` as TensorFlow operations on a model's raw outputs."""
+
+    def serving(self, model) -> tuple[Callable, list]:
+        """Return what an exported model computes, and what it must hold on to.
+
+        Args:
+            model: keras.Model. On TensorFlow.
+
+        Returns:
+            (function from raw tensors by name to answers by name, list of trackables).
+        """
+        enter, tables = self.entrance()
+        return lambda raw: self.leave(model(enter(raw), training=False)), [model, *tables]
+
+    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+        """Return of each answer whether a difference of `limit` could change what it says."""
+        return np.zeros(len(next(iter(answers.values()))), bool)
 
     @abstractmethod
     def arguments(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ ARROWS = {
     "tasks": {"datasets"},
     "training": {"blueprints", "datasets", "tasks"},
     "reporting": {"datasets", "tasks"},
+    "exporting": {"datasets", "reporting", "tasks", "training"},
 }
 ROOMS = sorted(ARROWS)
 FILES = [ROOT / "cli.py", *(path for room in ROOMS for path in sorted((ROOT / room).glob("*.py")))]

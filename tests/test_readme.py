@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from threefold.cli import cli
+from threefold.exporting.proven import render_table
 from threefold.training import building
 from threefold.training.settings import TrainingSettings
 
@@ -41,6 +42,11 @@ def test_the_table_of_families_has_every_cell():
     script = [sys.executable, str(ROOT / "benchmarks" / "matrix.py"), "--check"]
     answer = subprocess.run(script, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
+
+
+def test_the_table_of_exports_is_what_was_proven():
+    table = README.partition("<!-- benchmarks/exports.py -->\n")[2]
+    assert table.partition("<!-- end of exports -->")[0] == render_table()
 
 
 @pytest.fixture

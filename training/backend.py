@@ -40,7 +40,7 @@ def choose_backend(name: str | None = None) -> str:
     # Libraries of TensorFlow and jax talk on stderr of their build and of the machine.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if wanted == "tensorflow":
-        _import_without_greeting(wanted)
+        import_without_greeting(wanted)
     elif wanted == "torch":
         # Its threads spin while they wait, which costs ten times the work where another process
         # wants the same cores.
@@ -101,7 +101,7 @@ def _configured() -> str | None:
         return None
 
 
-def _import_without_greeting(package: str) -> None:
+def import_without_greeting(package: str) -> None:
     """Import TensorFlow, and hold back what its libraries say of their build as they are loaded.
 
     They write past Python and before any level of theirs counts. Where the import fails, all that

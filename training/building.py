@@ -88,11 +88,12 @@ def build_model(blueprint: str, task: Task, given: dict[str, Any], precision: st
     return model, options
 
 
-def rebuild_model(run):
+def rebuild_model(run, precision: str | None = None):
     """Return a run's model with its best weights, and its task.
 
     Args:
         run: Run. Its checkpoints hold the weights.
+        precision: str. Keras's dtype policy; the run's own by default.
 
     Returns:
         (keras.Model, Task).
@@ -103,7 +104,8 @@ def rebuild_model(run):
     record = run.record
     task = bind_task(record)
     arrays, _ = load_checkpoint(run.checkpoints, "best")
-    model, _ = build_model(record.blueprint, task, record.options, record.settings.precision)
+    precision = precision or record.settings.precision
+    model, _ = build_model(record.blueprint, task, record.options, precision)
     state.restore_weights(model, arrays)
     return model, task
 

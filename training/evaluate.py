@@ -1,20 +1,17 @@
 """Judging a run, and asking it: Keras runs the model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import IO
 
 import keras
 import numpy as np
 
-from threefold.datasets import loading
-from threefold.datasets.dataset import Dataset, Joined
-from threefold.datasets.errors import UserError, suggest
-from threefold.datasets.inputs import read_inputs
-from threefold.datasets.options import check_options, options_of
-from threefold.tasks.evaluation import Evaluation, evaluate
+from threefold.datasets.dataset import Dataset
+from threefold.tasks.evaluation import Answerer, Evaluation, answerer, evaluate
 from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Arrays, Task
 from threefold.training.building import rebuild_model
+from threefold.training.data import load_splits, read_run_inputs
 from threefold.training.run import Run
 
 
@@ -22,8 +19,8 @@ def evaluate_model(
     model: keras.Model, task: Task, dataset: Dataset, splits: list[str], batch_size: int
 ) -> list[Evaluation]:
     """Judge a model on some splits of a dataset."""
-    respond = _responder(model)
-    return [evaluate(respond, task, dataset.splits[split], split, batch_size) for split in splits]
+    answer = ask_model(model, task, batch_size)
+    return [evaluate(answer, task, dataset.splits[split], split, batch_size) for split in splits]
 
 
 def evaluate_run(
@@ -35,8 +32,7 @@ def evaluate_run(
         run: Run. The run.
         reference: str. Other data than the run's own, or `None`.
         data_options: dict of str to str. Options of the data, added to the run's for its own data.
-        split: str. One split, `all` for each of them, or `None` for those that were not trained
-            on; of other data than the run's, that is all of it, judged as one.
+        split: str. As for `load_splits`.
 
     Returns:
         list of Evaluation. One for each split.
@@ -44,28 +40,10 @@ def evaluate_run(
     Raises:
         UserError: where the data do not fit the run, or have no such split.
     """
-    record = run.record
-    own = reference is None or reference == record.dataset.reference
-    dataset = loading.load(
-        record.dataset.reference if own else reference,
-        (record.dataset.options if own else {}) | data_options,
-        task=record.task,
-        facts=record.facts,
-    )
+    facts = run.record.facts
+    dataset, chosen = load_splits(run.record, facts, reference, data_options, split)
     model, task = rebuild_model(run)
-    names = list(dataset.splits)
-    if split is None and not own:
-        dataset.splits["all"] = Joined(list(dataset.splits.values()))
-        chosen = ["all"]
-    elif split is None:
-        chosen = [name for name in names if name != "train"]
-    elif split == "all":
-        chosen = names
-    elif split in names:
-        chosen = [split]
-    else:
-        raise UserError(f"{dataset.reference} has no split '{split}'{suggest(split, names)}")
-    return evaluate_model(model, task, dataset, chosen, record.settings.batch_size)
+    return evaluate_model(model, task, dataset, chosen, run.record.settings.batch_size)
 
 
 def predict_run(
@@ -85,17 +63,16 @@ def predict_run(
     Raises:
         UserError: for a path that does not exist or an unknown option.
     """
-    record, known = run.record, options_of(read_inputs)
-    reading = {name: value for name, value in record.dataset.options.items() if name in known}
-    reading = check_options(known, reading | data_options, flag="-d", owner="predict")
-    batch_size = record.settings.batch_size
-    inputs = read_inputs(given, record.facts, stdin, batch_size, **reading)
+    inputs = read_run_inputs(run.record, run.record.facts, given, data_options, stdin)
     model, task = rebuild_model(run)
-    return predict(_responder(model), task, inputs, batch_size)
+    batch_size = run.record.settings.batch_size
+    return predict(ask_model(model, task, batch_size), task, inputs, batch_size)
 
 
-def _responder(model: keras.Model) -> Callable[[Arrays], np.ndarray]:
+def ask_model(model: keras.Model, task: Task, batch_size: int) -> Answerer:
+    """Return a model as evaluation and prediction see it."""
+
     def respond(inputs: Arrays) -> np.ndarray:
         return np.asarray(model.predict_on_batch(inputs))
 
-    return respond
+    return answerer(respond, task, batch_size)

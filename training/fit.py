@@ -23,6 +23,7 @@ from threefold.training.building import (
     find_blueprint,
 )
 from threefold.training.callbacks import Display, Progress
+from threefold.training.data import load_run_dataset
 from threefold.training.evaluate import evaluate_model
 from threefold.training.loop import train
 from threefold.training.run import DatasetRecord, Run, RunRecord, create_run, open_run
@@ -124,7 +125,7 @@ def resume(folder: str, epochs: int | None, announce: Announce) -> Fitted:
     if epochs is not None:
         changes["settings"] = run.record.settings.model_copy(update={"epochs": epochs})
     record = run.record = run.record.model_copy(update=changes)
-    dataset = load_run_dataset(record)
+    dataset = load_run_dataset(record, record.facts)
     if dataset.fingerprint != record.dataset.fingerprint:
         raise UserError(
             f"{record.dataset.reference} has changed since {folder} was fitted on it; "
@@ -158,13 +159,6 @@ def repeat(folder: str, changes: Command) -> Command:
         settings=record.settings.model_copy(update=changed),
         run=changes.run,
         init=changes.init or record.init,
-    )
-
-
-def load_run_dataset(record: RunRecord) -> Dataset:
-    """Load the data that a run was fitted on, in the run's own shapes and classes."""
-    return loading.load(
-        record.dataset.reference, record.dataset.options, task=record.task, facts=record.facts
     )
 
 

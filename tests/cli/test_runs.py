@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from threefold import cli
+from threefold.reporting import session
 from threefold.training.run import open_run
 
 
 @pytest.fixture(autouse=True)
 def no_report(monkeypatch):
     """Draw no figures: they would take most of the time here, and have tests of their own."""
-    monkeypatch.setattr(cli, "_report", lambda *parts: None)
+    monkeypatch.setattr(session, "report_on", lambda *parts: None)
 
 
 def history(run) -> list[dict[str, float]]:

@@ -86,9 +86,9 @@ def test_what_a_library_says_while_it_is_loaded_shows_only_when_that_fails(
     Path("noisy.py").write_text("import os; os.write(2, b'I0000 a greeting\\n')")
     Path("broken.py").write_text("import os; os.write(2, b'no such chip\\n'); raise ImportError")
     monkeypatch.syspath_prepend(str(in_tmp))
-    switch._import_without_greeting("noisy")
+    switch.import_without_greeting("noisy")
     print("after", file=sys.stderr)
     assert capfd.readouterr().err == "after\n"
     with pytest.raises(ImportError):
-        switch._import_without_greeting("broken")
+        switch.import_without_greeting("broken")
     assert capfd.readouterr().err == "no such chip\n"

@@ -7,7 +7,7 @@ from threefold.datasets.dataset import ArraySource
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import ImageFacts, NumericTarget
 from threefold.datasets.inputs import Inputs
-from threefold.tasks.evaluation import evaluate, fill_batch
+from threefold.tasks.evaluation import answerer, evaluate, fill_batch
 from threefold.tasks.prediction import predict
 from threefold.tasks.task import Task, find_task, task_names
 
@@ -74,8 +74,8 @@ def test_the_batch_size_does_not_change_an_evaluation(batch_size):
     task, source, respond = find_task("image_classification")(FACTS), ArraySource(pictures(10)), (
         Responder()
     )  # fmt: skip
-    found = evaluate(respond, task, source, "test", batch_size)
-    whole = evaluate(Responder(), task, source, "test", 10)
+    found = evaluate(answerer(respond, task, batch_size), task, source, "test", batch_size)
+    whole = evaluate(answerer(Responder(), task, 10), task, source, "test", 10)
     assert set(respond.sizes) == {batch_size}  # one size, so nothing is compiled twice
     for name, array in whole.answers.items():
         np.testing.assert_allclose(found.answers[name], array, rtol=1e-5)
@@ -94,7 +94,7 @@ def test_predictions_keep_the_order_of_the_inputs_and_name_what_was_skipped():
         Inputs([], {"image": examples["image"][:0]}, []),
         Inputs(list("fg"), {"image": examples["image"][5:]}, []),
     ]
-    found = predict(Responder(), task, parts, batch_size=2)
+    found = predict(answerer(Responder(), task, 2), task, parts, batch_size=2)
     assert [record["input"] for record in found.records] == list("abcdefg")
     assert found.errors == [mistake]
     wanted = task.describe(task.answer(Responder()(task.inputs(examples))))

@@ -15,6 +15,8 @@ from threefold.training.batches import Batches
 from threefold.training.building import rebuild_model
 from threefold.training.callbacks import Diverged
 from threefold.training.checkpoints import load_checkpoint
+from threefold.training.data import load_run_dataset
+from threefold.training.evaluate import ask_model
 from threefold.training.run import open_run
 from threefold.training.settings import TrainingSettings
 
@@ -53,10 +55,8 @@ def validation_loss(folder, arrays=None):
     model, task = rebuild_model(run)
     if arrays is not None:
         state.restore_weights(model, arrays)
-    source = fitting.load_run_dataset(run.record).splits["validation"]
-    found = evaluate(
-        lambda inputs: np.asarray(model.predict_on_batch(inputs)), task, source, "validation", 32
-    )
+    source = load_run_dataset(run.record, run.record.facts).splits["validation"]
+    found = evaluate(ask_model(model, task, 32), task, source, "validation", 32)
     return found.metrics["loss"]
 
 
@@ -181,7 +181,7 @@ def test_the_loss_in_training_is_the_tasks_with_its_weights(tmp_path):
     }
     run = open_run(str(tmp_path / "balanced"))
     model, task = rebuild_model(run)
-    source = fitting.load_run_dataset(run.record).splits["train"]
+    source = load_run_dataset(run.record, run.record.facts).splits["train"]
     examples = source[np.arange(len(source))]
     probabilities = task.answer(np.asarray(model.predict_on_batch(task.inputs(examples))))
     targets = task.targets(examples)

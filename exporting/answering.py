@@ -1,0 +1,39 @@
+"""Judging an artifact, and asking it: its own runtime runs the model, without Keras."""
+
+from collections.abc import Sequence
+from typing import IO
+
+from threefold.exporting.artifact import Artifact
+from threefold.exporting.runtime import load_runtime
+from threefold.tasks.evaluation import Answerer, Evaluation, evaluate
+from threefold.tasks.prediction import Predictions, predict
+from threefold.tasks.task import Task
+from threefold.training.building import bind_task
+from threefold.training.data import load_splits, read_run_inputs
+
+
+def evaluate_artifact(
+    artifact: Artifact, reference: str | None, data_options: dict[str, str], split: str | None
+) -> list[Evaluation]:
+    """Judge an artifact; arguments and errors are those of `training.evaluate.evaluate_run`."""
+    record = artifact.record.run
+    dataset, chosen = load_splits(record, record.facts.raw(), reference, data_options, split)
+    answer, task = _ask(artifact)
+    size = record.settings.batch_size
+    return [evaluate(answer, task, dataset.splits[name], name, size) for name in chosen]
+
+
+def predict_artifact(
+    artifact: Artifact, given: Sequence[str], data_options: dict[str, str], stdin: IO[bytes]
+) -> Predictions:
+    """Answer for raw inputs; arguments and errors are those of `training.evaluate.predict_run`."""
+    record = artifact.record.run
+    inputs = read_run_inputs(record, record.facts.raw(), given, data_options, stdin)
+    answer, task = _ask(artifact)
+    return predict(answer, task, inputs, record.settings.batch_size)
+
+
+def _ask(artifact: Artifact) -> tuple[Answerer, Task]:
+    task = bind_task(artifact.record.run)
+    run = load_runtime(artifact.model, artifact.record.format, artifact.record.signature)
+    return (lambda examples: run(task.raw(examples))), task

@@ -1,0 +1,69 @@
+"""A process of its own, on TensorFlow: rebuild a run's model and write it as a file.
+
+    python -m threefold.exporting.building JOB.json
+
+TensorFlow serves both formats best, whichever backend trained: its SavedModel is the native one,
+and tf2onnx makes a complete ONNX graph of that.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from threefold.exporting.onnx_file import write_onnx
+from threefold.tasks.signature import Field
+from threefold.tasks.task import Task
+from threefold.training.building import bind_task, build_model, rebuild_model
+from threefold.training.run import RunRecord, open_run
+
+TYPES = {"uint8": tf.uint8, "int64": tf.int64, "float32": tf.float32, "string": tf.string}
+
+
+def write_savedmodel(model: keras.Model, task: Task, folder: Path) -> None:
+    """Write what an exported model computes as a SavedModel.
+
+    Args:
+        model: keras.Model. With its weights.
+        task: Task. Draws preprocessing and answers around it.
+        folder: Path. Made here: `saved_model.pb` and variables.
+    """
+    serve, resources = task.serving(model)
+    fields = task.input_fields()
+    archive = keras.export.ExportArchive()
+    for resource in resources:
+        if isinstance(resource, keras.Model):
+            archive.track(resource)
+    archive._tf_trackable.tables = [r for r in resources if not isinstance(r, keras.Model)]
+    # An argument of its own for each input: a dictionary's would be renamed.
+    archive.add_endpoint(
+        "serve", lambda raw: serve(raw), [{field.name: _spec(field) for field in fields}]
+    )
+    archive.write_out(str(folder), verbose=False)
+
+
+def _spec(field: Field) -> tf.TensorSpec:
+    shape = [None if isinstance(length, str) else length for length in field.shape]
+    return tf.TensorSpec(shape, TYPES[field.dtype], name=field.name)
+
+
+def main() -> None:
+    """Do the job that a JSON file describes."""
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    if "record" in job:  # only tried: with the first weights
+        record = RunRecord.model_validate(job["record"])
+        task = bind_task(record)
+        model, _ = build_model(record.blueprint, task, record.options, "float32")
+    else:
+        model, task = rebuild_model(open_run(job["run"]), precision="float32")
+    staged = Path(job["staged"])
+    savedmodel = staged / "1" if job["format"] == "savedmodel" else Path(job["scratch"]) / "saved"
+    write_savedmodel(model, task, savedmodel)
+    if job["format"] == "onnx":
+        write_onnx(savedmodel, task.input_fields(), task.output_fields(), staged / "model.onnx")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""From a run to a proven artifact, or to nothing.
+
+Three processes take part: this one, on the backend that trained, answers for real rows; one on
+TensorFlow writes the model file (`building.py`); one without Keras runs it and compares
+(`parity.py`). The artifact is staged beside its place and renamed there when all agree.
+"""
+
+import contextlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from threefold.datasets.errors import Failure, UserError
+from threefold.datasets.files import replace_file
+from threefold.exporting.artifact import MODELS, Artifact, Format, open_artifact, write_record
+from threefold.exporting.example import write_example
+from threefold.exporting.processes import run_child
+from threefold.reporting.card import write_card
+from threefold.tasks.evaluation import evaluate
+from threefold.tasks.signature import Signature
+from threefold.training.building import bind_task, rebuild_model
+from threefold.training.data import load_run_dataset
+from threefold.training.evaluate import ask_model
+from threefold.training.run import Run
+
+ARTIFACTS = Path("artifacts")
+PACKAGES = ("threefold", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
+VARIED_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Args:
+        format: str. `savedmodel` or `onnx`.
+        output: str. The artifact's folder; `None` for one named after the run.
+        force: bool. Whether to replace a folder that is there.
+        atol: float. The largest difference; `None` for that of each output.
+        quantize: str. `int8`, or `None`.
+        max_metric_drop: float. How much of the task's score 8-bit integers may cost.
+    """
+
+    format: Format
+    output: str | None = None
+    force: bool = False
+    atol: float | None = None
+    quantize: str | None = None
+    max_metric_drop: float = 0.01
+
+
+def export_run(run: Run, request: Request) -> Artifact:
+    """Export a run's best weights.
+
+    Args:
+        run: Run. This process must be on its backend.
+        request: Request. What the user asked for.
+
+    Returns:
+        Artifact. Proven.
+
+    Raises:
+        UserError: where the output folder is there already, or the request makes no sense.
+        Failure: where the model cannot be written, or does not answer as the trained model does;
+            then the report lies beside the place of the artifact, and nothing else.
+    """
+    place = _choose_place(run, request)
+    with _staging(place) as (staged, scratch):
+        job = {
+            "run": str(run.folder.resolve()),
+            "format": request.format,
+            "model": MODELS[request.format],
+            "staged": str(staged.resolve()),
+            "scratch": str(scratch.resolve()),
+            "atol": request.atol,
+            "split": _answer_on_training_backend(run, scratch),
+        }
+        replace_file(scratch / "job.json", json.dumps(job).encode())
+        run_child("building", scratch)
+        if request.quantize:
+            run_child("quantizing", scratch)
+        run_child("parity", scratch)
+        report = json.loads((scratch / "parity.json").read_text(encoding="utf-8"))
+        _judge(report, request, bind_task(run.record).score, place)
+        _finish(run, request, staged, report)
+        if place.exists():
+            place.rename(scratch / "replaced")
+        staged.rename(place)
+    return open_artifact(str(place))
+
+
+def _choose_place(run: Run, request: Request) -> Path:
+    if request.quantize and request.format != "onnx":
+        raise UserError("--quantize is for --format onnx")
+    suffix = f"-{request.quantize}" if request.quantize else ""
+    default = ARTIFACTS / f"{run.folder.resolve().name}-{request.format}{suffix}"
+    place = Path(request.output).expanduser() if request.output else default
+    if place.exists() and not request.force:
+        raise UserError(f"{place} is there already; --force replaces it, --output names another")
+    if place.exists() and not place.is_dir():
+        raise UserError(f"{place} is a file; --output names a folder")
+    return place
+
+
+@contextlib.contextmanager
+def _staging(place: Path) -> Iterator[tuple[Path, Path]]:
+    """Give a folder beside the artifact's place, to be renamed, and one for what is not kept."""
+    staged = place.parent / f".staged-{uuid.uuid4().hex}"
+    scratch = place.parent / f".scratch-{uuid.uuid4().hex}"
+    try:
+        staged.mkdir(parents=True)
+        scratch.mkdir()
+        yield staged, scratch
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Failure(f"cannot write the artifact to {place}: {reason}; nothing is left") from error
+    finally:
+        for folder in (staged, scratch):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answer_on_training_backend(run: Run, scratch: Path) -> str:
+    """Write what the trained model answers for real rows; return the split that they are of."""
+    dataset = load_run_dataset(run.record, run.record.facts.raw())
+    if dataset.fingerprint != run.record.dataset.fingerprint:
+        raise UserError(
+            f"{run.record.dataset.reference} has changed since {run.folder} was fitted on it: "
+            "nothing to prove the export with; put it back"
+        )
+    split = next(name for name in ("test", "validation", "train") if name in dataset.splits)
+    source, batch_size = dataset.splits[split], run.record.settings.batch_size
+    # Artifacts compute in float32, whatever the precision of the training.
+    model, task = rebuild_model(run, precision="float32")
+    answer = ask_model(model, task, batch_size)
+    found = evaluate(answer, task, source, split, batch_size)
+    kept = {f"answers/{name}": array for name, array in found.answers.items()}
+    kept |= {f"truth/{name}": array for name, array in found.truth.items()}
+    varied = task.vary(source[np.arange(min(VARIED_ROWS, batch_size, len(source)))])
+    if varied is not None:
+        kept |= {f"varied/{name}": array for name, array in answer(varied).items()}
+    np.savez(scratch / "reference.npz", **kept)
+    return split
+
+
+def _judge(report: dict[str, Any], request: Request, score: str, place: Path) -> None:
+    """Refuse what does not answer as the trained model does; write the report beside."""
+    refusals = report.pop("refusals")
+    if report.pop("keras"):
+        refusals.append("Keras was imported where the artifact was to run without it")
+    if request.quantize:
+        drop = report["metrics"]["run"][score] - report["metrics"]["artifact"][score]
+        refusals = [r for r in refusals if "not a number" in r or "shape" in r]
+        if not drop <= request.max_metric_drop:
+            refusals.append(f"{score} falls by {drop:.4f}; --max-metric-drop is "
+                            f"{request.max_metric_drop:g}")  # fmt: skip
+    report["quantized"] = bool(request.quantize)
+    if refusals:
+        beside = place.with_name(place.name + ".parity.json")
+        text = json.dumps({"refusals": refusals} | report, indent=1)
+        replace_file(beside, text.encode())
+        more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+        raise Failure(
+            f"the exported model does not answer as the trained one does: {refusals[0]}{more}; "
+            f"no artifact was written; report: {beside}"
+        )
+
+
+def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) -> None:
+    """Write the sidecars, and the record over all of them."""
+    task = bind_task(run.record)
+    signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
+    labels = task.facts.class_names
+    if labels:
+        replace_file(staged / "labels.txt", ("\n".join(labels) + "\n").encode())
+    write_example(staged / "example.py", request.format, bool(labels))
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    content = {
+        "format": request.format,
+        "task": run.record.task,
+        "signature": signature,
+        "labels": labels,
+        "preprocessing": "inside the graph: " + "; ".join(
+            f"{field.name}: {field.meaning}" for field in signature.inputs[:8]
+        ),
+        "run": run.record,
+        "weights": _weights_digest(run),
+        "versions": versions,
+        "parity": report,
+    }  # fmt: skip
+    write_card(staged, content)
+    write_record(staged, content)
+
+
+def _weights_digest(run: Run) -> str:
+    newest = max(run.checkpoints.glob("best-*"), key=lambda path: path.name)
+    manifest = json.loads((newest / "manifest.json").read_text(encoding="utf-8"))
+    return manifest["arrays.npz"]

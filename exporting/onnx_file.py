@@ -1,0 +1,121 @@
+"""From a SavedModel to one self-contained ONNX file; and from that to one of 8-bit integers."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from threefold.datasets.errors import Failure
+from threefold.tasks.signature import Field
+
+OPSET = 18
+
+
+def write_onnx(
+    savedmodel: Path, inputs: Sequence[Field], outputs: Sequence[Field], path: Path
+) -> None:
+    """Convert a SavedModel, check the result, and name its free dimensions.
+
+    Args:
+        savedmodel: Path. The folder of `saved_model.pb`.
+        inputs: sequence of Field. What goes in.
+        outputs: sequence of Field. What comes out.
+        path: Path. The file to write.
+
+    Raises:
+        Failure: where an operation has no counterpart, or a name or a free dimension was lost.
+    """
+    model = _convert(savedmodel, inputs)
+    _name_dimensions(model.graph.input, inputs)
+    _name_dimensions(model.graph.output, outputs)
+    del model.graph.value_info[:]  # of intermediate results: the old names of free dimensions
+    model.producer_name, model.doc_string = "threefold", ""
+    model.graph.name = "serve"
+    onnx.checker.check_model(model, full_check=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, path)
+
+
+def _convert(savedmodel: Path, inputs: Sequence[Field]) -> onnx.ModelProto:
+    import tensorflow as tf
+    from tf2onnx import convert, tf_loader
+
+    _add_missing_operations()
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    # What `python -m tf2onnx.convert --saved-model` does, without a third import of TensorFlow.
+    graph, names_in, names_out, tables, renamed = tf_loader.from_saved_model(
+        str(savedmodel),
+        None,
+        None,
+        tag="serve",
+        signatures=["serving_default"],
+        return_initialized_tables=True,
+        return_tensors_to_rename=True,
+    )
+    # TensorFlow writes the names of arguments in small letters.
+    names = {field.name.lower(): field.name for field in inputs}
+    renamed = {tensor: names.get(name, name) for tensor, name in renamed.items()}
+    with tf.device("/cpu:0"):
+        model, _ = convert._convert_common(
+            graph,
+            name="serve",
+            opset=OPSET,
+            input_names=names_in,
+            output_names=names_out,
+            tensors_to_rename=renamed,
+            initialized_tables=tables,
+        )
+    known = {"", "ai.onnx.ml"}
+    foreign = {
+        node.op_type
+        for node in model.graph.node
+        if node.domain not in known
+        or not (node.domain or onnx.defs.has(node.op_type))
+    }  # fmt: skip
+    if foreign:
+        raise Failure(f"ONNX has no counterpart of: {', '.join(sorted(foreign))}")
+    return model
+
+
+def _add_missing_operations() -> None:
+    """Teach tf2onnx what it lacks: exact GELU is made of the complementary error function."""
+    from tf2onnx.handler import tf_op
+
+    @tf_op("Erfc")
+    class _Erfc:
+        @classmethod
+        def version_9(cls, ctx, node, **kwargs):
+            kind = ctx.get_dtype(node.output[0])
+            shape = ctx.get_shape(node.output[0])
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(kind)
+            one = ctx.make_const(node.name + "_one", np.ones((), dtype)).output[0]
+            inner = ctx.make_node("Erf", [node.input[0]], dtypes=[kind], shapes=[shape]).output[0]
+            outputs, name = node.output, node.name
+            ctx.remove_node(name)
+            ctx.make_node("Sub", [one, inner], outputs=outputs, name=name,
+                          dtypes=[kind], shapes=[shape])  # fmt: skip
+
+
+def _name_dimensions(values, fields: Sequence[Field]) -> None:
+    by_name = {field.name: field for field in fields}
+    found = {value.name for value in values}
+    if found != set(by_name):
+        raise Failure(f"the ONNX graph has {sorted(found)} where {sorted(by_name)} was wanted")
+    for value in values:
+        shape, wanted = value.type.tensor_type.shape, by_name[value.name].shape
+        frozen = [
+            i
+            for i, (dim, want) in enumerate(zip(shape.dim, wanted, strict=False))
+            if isinstance(want, str) and dim.HasField("dim_value")
+        ]
+        if frozen:
+            raise Failure(f"the ONNX graph froze axis {frozen[0]} of '{value.name}'")
+        del shape.dim[:]
+        for want in wanted:
+            dim = shape.dim.add()
+            if isinstance(want, str):
+                dim.dim_param = want
+            else:
+                dim.dim_value = want

@@ -1,0 +1,202 @@
+"""A process of its own, without Keras: run a model file on real rows and compare.
+
+    python -m threefold.exporting.parity JOB.json
+
+What the training backend answered for the same rows lies in `reference.npz`, written before the
+export began.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from threefold.datasets.dataset import Source
+from threefold.datasets.files import replace_file
+from threefold.exporting.runtime import Run, load_runtime
+from threefold.tasks.evaluation import Evaluation, join_batches
+from threefold.tasks.signature import Output, Signature
+from threefold.tasks.task import Arrays, Task
+from threefold.training.building import bind_task
+from threefold.training.data import load_run_dataset
+from threefold.training.run import open_run
+
+BATCH_SIZES = (1, 2, 7, 32)
+REPEATED_ROWS = 64  # replayed at every batch size; the whole split at the largest
+EXAMPLES = 4  # rows kept with the artifact
+
+
+def main() -> None:
+    """Do the job that a JSON file describes; write `parity.json` beside it."""
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    scratch, staged = Path(job["scratch"]), Path(job["staged"])
+    record = open_run(job["run"]).record
+    task = bind_task(record)
+    source = load_run_dataset(record, record.facts.raw()).splits[job["split"]]
+    signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
+    run = load_runtime(staged / job["model"], job["format"], signature)
+    with np.load(scratch / "reference.npz", allow_pickle=False) as file:
+        reference = {name: file[name] for name in file.files}
+    comparison = Comparison(task, signature.outputs, job["atol"])
+    answers = compare(run, task, source, reference, comparison)
+    metrics = {
+        "run": task.judge(_only(reference, "answers"), _only(reference, "truth")),
+        "artifact": task.judge(answers, _only(reference, "truth")),
+    }
+    report = comparison.report() | {
+        "split": job["split"],
+        "rows": len(source),
+        "batch_sizes": BATCH_SIZES,
+        "other_sizes": "varied" in {name.partition("/")[0] for name in reference},
+        "metrics": {
+            who: {name: found[name] for name in task.headline if name in found}
+            for who, found in metrics.items()
+        },
+        "keras": sys.modules.get("keras") is not None,
+    }
+    replace_file(scratch / "parity.json", json.dumps(report).encode())
+    _keep_examples(staged, run, task, source)
+    evaluation = Evaluation(job["split"], task, source, answers, _only(reference, "truth"),
+                            metrics["artifact"])  # fmt: skip
+    _draw(staged, task, evaluation)
+
+
+@dataclass
+class Comparison:
+    """Gathers how far answers lie from the reference.
+
+    Args:
+        task: Task. Knows which answers are undecided.
+        outputs: tuple of Output. Their limits and units.
+        atol: float. A limit for all of them, or `None` for each its own.
+    """
+
+    task: Task
+    outputs: tuple[Output, ...]
+    atol: float | None
+    refusals: list[str] = field(default_factory=list)
+    worst: float = 0.0
+    total: float = 0.0
+    numbers: int = 0
+    agreed: int = 0
+    compared: int = 0
+
+    @property
+    def limit(self) -> float:
+        """The least limit of the outputs."""
+        return self.atol or min(output.limit for output in self.outputs if output.limit)
+
+    def add(self, answers: Arrays, reference: Arrays, situation: str) -> None:
+        """Compare the answers of one batch; whatever cannot be is a refusal."""
+        undecided = self.task.undecided(reference, self.limit)
+        for output in self.outputs:
+            found, wanted = answers.get(output.name), reference[output.name]
+            if found is None or found.shape != wanted.shape:
+                shape = "nothing" if found is None else f"the shape {found.shape}"
+                self._refuse(f"{output.name} has {shape}, not {wanted.shape}, {situation}")
+            elif output.limit is None:
+                same = (found == wanted) | undecided
+                self.agreed += int(np.count_nonzero(found == wanted))
+                self.compared += len(found)
+                if not same.all():
+                    self._refuse(f"{output.name} differs in {np.count_nonzero(~same)} of "
+                                 f"{len(same)} rows {situation}")  # fmt: skip
+            else:
+                self._add_numbers(output, found, wanted, situation)
+
+    def _add_numbers(
+        self, output: Output, found: np.ndarray, wanted: np.ndarray, situation: str
+    ) -> None:
+        limit = self.atol or output.limit
+        far = np.abs(found.astype(np.float64) - wanted) / np.array(output.scale)
+        if not np.isfinite(found).all():
+            self._refuse(f"{output.name} is not a number in some rows {situation}")
+            self.worst = float("inf")
+            return
+        self.worst = max(self.worst, float(far.max()))
+        self.total += float(far.sum())
+        self.numbers += far.size
+        if far.max() > limit:
+            self._refuse(f"{output.name} is off by {far.max():.3g} {situation}; limit {limit:g}")
+
+    def _refuse(self, reason: str) -> None:
+        self.refusals.append(reason)
+
+    def report(self) -> dict[str, Any]:
+        """Return what was found, as plain data."""
+        return {
+            "refusals": self.refusals,
+            "max_abs_diff": self.worst,
+            "mean_abs_diff": self.total / max(self.numbers, 1),
+            "limit": self.limit,
+            "agreement": self.agreed / self.compared if self.compared else 1.0,
+        }
+
+
+def compare(
+    run: Run, task: Task, source: Source, reference: Arrays, comparison: Comparison
+) -> Arrays:
+    """Replay rows at several batch sizes, and some of them at another free size.
+
+    Returns:
+        dict of str to array. The artifact's answers for all rows.
+    """
+    wanted = _only(reference, "answers")
+    for batch_size in BATCH_SIZES:
+        rows = len(source) if batch_size == max(BATCH_SIZES) else min(REPEATED_ROWS, len(source))
+        found = []
+        for chosen in _batches(rows, batch_size):
+            found.append(run(task.raw(source[chosen])))
+            part = {name: array[chosen] for name, array in wanted.items()}
+            comparison.add(found[-1], part, f"in a batch of {len(chosen)}")
+    varied = _only(reference, "varied")
+    if varied:
+        rows = len(next(iter(varied.values())))
+        answers = run(task.raw(task.vary(source[np.arange(rows)])))
+        comparison.add(answers, varied, "with inputs of another size")
+    return join_batches(found)
+
+
+def _batches(rows: int, batch_size: int) -> Iterator[np.ndarray]:
+    for start in range(0, rows, batch_size):
+        yield np.arange(start, min(start + batch_size, rows))
+
+
+def _only(reference: Arrays, kind: str) -> Arrays:
+    return {n.partition("/")[2]: a for n, a in reference.items() if n.startswith(f"{kind}/")}
+
+
+def _keep_examples(staged: Path, run: Run, task: Task, source: Source) -> None:
+    """Write some rows of one shape, and what the artifact answers for them."""
+    raw = task.raw(source[np.arange(min(max(BATCH_SIZES), len(source)))])
+    chosen = np.arange(len(next(iter(raw.values()))))
+    for array in raw.values():
+        if array.dtype == object:
+            chosen = np.array([i for i, item in enumerate(array) if item.shape == array[0].shape])
+    chosen = chosen[:EXAMPLES]
+    raw = {
+        name: np.stack(list(array[chosen])) if array.dtype == object else array[chosen]
+        for name, array in raw.items()
+    }
+    answers = {f"expected_{name}": array for name, array in run(raw).items()}
+    np.savez(staged / "examples.npz", **raw, **answers)
+
+
+def _draw(staged: Path, task: Task, evaluation: Evaluation) -> None:
+    """Draw the first of the task's pictures that has something to show."""
+    from threefold.reporting.figures import draw
+    from threefold.reporting.report import save_figure
+
+    for name in (*task.pictures, "reliability"):
+        figure = draw(name, evaluation)
+        if figure is not None:
+            save_figure(staged / f"{name}.png", figure)
+            return
+
+
+if __name__ == "__main__":
+    main()

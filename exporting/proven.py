@@ -1,0 +1,39 @@
+"""Which exports were proven: the table that `benchmarks/exports.py` makes and `show` reads."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+TABLE = Path(__file__).with_name("proven.csv")
+COLUMNS = ("blueprint", "task", "dataset", "trained_on", "format", "free_dimensions", "rows",
+           "max_abs_diff", "limit", "agreement")  # fmt: skip
+
+
+def read_proven(blueprint: str | None = None) -> list[dict[str, str]]:
+    """Return the rows of the table: all, or those of a blueprint."""
+    with open(TABLE, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [row for row in rows if blueprint in (None, row["blueprint"])]
+
+
+def describe_exports(blueprint: str) -> dict[str, dict[str, Any]]:
+    """Return of each format where and how well it was proven, with the family's defaults."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in read_proven(blueprint):
+        about = found.setdefault(row["format"], {"trained_on": [], "max_abs_diff": 0.0, "free": []})
+        for key, value in (("trained_on", row["trained_on"]), ("free", row["free_dimensions"])):
+            about[key] = list(dict.fromkeys([*about[key], *value.split()]))
+        about["max_abs_diff"] = max(about["max_abs_diff"], float(row["max_abs_diff"]))
+    return found
+
+
+def render_table() -> str:
+    """Return the table in Markdown."""
+    lines = ["| blueprint | task | trained on | format | free | rows | largest difference |"]
+    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+    for row in read_proven():
+        free = ", ".join(row["free_dimensions"].split())
+        cells = (f"`{row['blueprint']}`", row["task"], row["trained_on"], row["format"], free,
+                 row["rows"], f"{float(row['max_abs_diff']):.1e}")  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

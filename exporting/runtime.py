@@ -1,0 +1,109 @@
+"""Running an artifact in its own runtime: onnxruntime, or TensorFlow without Keras."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from threefold.datasets.dataset import join_arrays
+from threefold.datasets.errors import UserError
+from threefold.tasks.signature import Field, Signature
+from threefold.tasks.task import Arrays
+from threefold.training.backend import import_without_greeting
+
+Run = Callable[[Arrays], Arrays]
+TYPES = {"uint8": "u", "int64": "i", "float32": "f", "string": "U"}
+
+
+def load_runtime(model: Path, format: str, signature: Signature) -> Run:
+    """Load a model file.
+
+    Args:
+        model: Path. `model.onnx`, or `1/saved_model.pb`.
+        format: str. `onnx` or `savedmodel`.
+        signature: Signature. What goes in and out.
+
+    Returns:
+        function from named raw arrays to named answers. Pictures of mixed sizes come as an array
+        of objects; each size is run for itself.
+
+    Raises:
+        UserError: by the function, for inputs that are not of the signature.
+    """
+    run = _load_onnx(model) if format == "onnx" else _load_savedmodel(model.parent)
+
+    def checked(raw: Arrays) -> Arrays:
+        _check(raw, signature.inputs)
+        mixed = [name for name, array in raw.items() if array.dtype == object]
+        return _run_by_shape(run, raw, mixed[0]) if mixed else run(raw)
+
+    return checked
+
+
+def _load_onnx(model: Path) -> Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(raw: Arrays) -> Arrays:
+        fed = {name: a.astype(object) if a.dtype.kind == "U" else a for name, a in raw.items()}
+        return dict(zip(names, session.run(names, fed), strict=True))
+
+    return run
+
+
+def _load_savedmodel(folder: Path) -> Run:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow imports Keras on sight, and does without where it is not to be had.
+    sys.modules.setdefault("keras", None)
+    import_without_greeting("tensorflow")
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder))
+    serve = loaded.signatures["serving_default"]
+
+    def run(raw: Arrays, loaded=loaded) -> Arrays:  # the function alone does not keep its tables
+        found = serve(**{name: tf.constant(array) for name, array in raw.items()})
+        return {name: tensor.numpy() for name, tensor in found.items()}
+
+    return run
+
+
+def _run_by_shape(run: Run, raw: Arrays, mixed: str) -> Arrays:
+    shapes = [item.shape for item in raw[mixed]]
+    places, parts = [], []
+    for shape in dict.fromkeys(shapes):
+        chosen = np.array([i for i, other in enumerate(shapes) if other == shape])
+        part = {name: array[chosen] for name, array in raw.items()}
+        part[mixed] = np.stack(list(part[mixed]))
+        places.append(chosen)
+        parts.append(run(part))
+    back = np.argsort(np.concatenate(places))
+    return {name: join_arrays([part[name] for part in parts])[back] for name in parts[0]}
+
+
+def _check(raw: Arrays, fields: tuple[Field, ...]) -> None:
+    """Refuse inputs that the signature does not have, saying what was expected."""
+    names = [field.name for field in fields]
+    if set(raw) != set(names):
+        raise UserError(f"expected the inputs {', '.join(names)}, got {', '.join(raw) or 'none'}")
+    for field in fields:
+        array = raw[field.name]
+        items = list(array) if array.dtype == object else [array[0]] if len(array) else []
+        wanted = f"{field.dtype} of shape ({', '.join(map(str, field.shape))})"
+        for item in items:
+            item = np.asarray(item)
+            if item.dtype.kind != TYPES[field.dtype] or not _fits(item.shape, field.shape[1:]):
+                got = f"{item.dtype} of shape {('batch', *item.shape)}".replace("'", "")
+                raise UserError(f"input '{field.name}': expected {wanted}, got {got}")
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | str, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        isinstance(want, str) or length == want for length, want in zip(shape, wanted, strict=True)
+    )

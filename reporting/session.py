@@ -1,0 +1,163 @@
+"""What a command says before, while and after it works: the words around tables and figures."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from threefold.reporting.console import (
+    FitDisplay,
+    breakdown_table,
+    closing_panel,
+    metrics_table,
+    notes,
+    records_table,
+    results,
+)
+from threefold.reporting.records import write_records
+from threefold.reporting.report import write_report
+from threefold.tasks.evaluation import Evaluation
+from threefold.tasks.prediction import Predictions
+
+
+def announce(run, dataset, model) -> FitDisplay:
+    """Say what is fitted to what; return the display to fit under."""
+    record = run.record
+    sizes = ", ".join(f"{len(source):,} {name}" for name, source in dataset.splits.items())
+    reference, described = escape(record.dataset.reference), escape(dataset.facts.describe())
+    notes.print(f"[bold]{reference}[/]: {described}; {sizes}")
+    for note in dataset.notes:
+        notes.print(f"  [dim]{escape(note)}[/]")
+    notes.print(
+        f"[bold]{record.blueprint}[/]: {model.count_params():,} parameters, {record.backend} on "
+        f"{record.device}; run folder {escape(str(run.folder))}"
+    )
+    settings = record.settings
+    steps = -(-len(dataset.splits["train"]) // settings.batch_size)
+    return FitDisplay(settings.epochs, steps)
+
+
+def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> None:
+    """Write the report; print the results and what to type next; export what was asked for.
+
+    Args:
+        fitted: Fitted. The finished run.
+        export: function. Makes artifacts; returns them by format.
+        as_json: bool. Whether to print one JSON object.
+    """
+    run, record = fitted.run, fitted.run.record
+    metrics = {found.split: found.metrics for found in fitted.evaluations}
+    history = fitted.progress.history
+    report_on(run.report, record, record.dataset.reference, history, fitted.evaluations)
+    if as_json:
+        print_json(
+            {
+                "run": str(run.folder),
+                "backend": record.backend,
+                "seconds": fitted.progress.seconds,
+                "epochs": fitted.progress.epoch,
+                "metrics": metrics,
+                "artifacts": {name: str(made.folder) for name, made in export().items()},
+            }
+        )
+        return
+    next_ = [
+        f"threefold evaluate {run.folder}",
+        f"threefold predict {run.folder} INPUT...",
+        f"threefold export {run.folder} --format onnx",
+        f"open {run.report / 'index.html'}",
+    ]
+    results.print(closing_panel(str(run.folder), metrics, next_))
+    for artifact in export().values():
+        show_export(artifact, as_json=False)
+
+
+def report_on(
+    folder: Path, record, reference: str, history: list, found: Sequence[Evaluation]
+) -> None:
+    """Write the figures and the page that holds them."""
+    title = f"{record.blueprint} on {reference}"
+    write_report(folder, title, record.model_dump(mode="json"), history, found)
+
+
+def show_evaluations(who: dict[str, str], folder: Path, found: Sequence[Evaluation],
+                     as_json: bool) -> None:  # fmt: skip
+    """Print the metrics of every split.
+
+    Args:
+        who: dict of str to str. What was judged, for JSON.
+        folder: Path. Where the figures are.
+        found: sequence of Evaluation. One a split.
+        as_json: bool. Whether to print one JSON object.
+    """
+    metrics = {one.split: one.metrics for one in found}
+    if as_json:
+        print_json(who | {"metrics": metrics})
+        return
+    results.print(metrics_table(metrics))
+    for name, values in metrics.items():
+        for key, parts in values.items():
+            if isinstance(parts, dict):
+                results.print(breakdown_table(name, key, parts))
+    results.print(f"figures: {folder / 'index.html'}")
+
+
+def show_predictions(
+    who: dict[str, str], found: Predictions, output: str | None, as_json: bool
+) -> None:
+    """Print answers, or write them to a file; name what was skipped.
+
+    Args:
+        who: dict of str to str. What was asked, for JSON.
+        found: Predictions. The answers.
+        output: str. A file, or `None`.
+        as_json: bool. Whether to print one JSON object.
+    """
+    for error in found.errors:
+        notes.print(f"[yellow]skipped:[/] {escape(str(error))}", soft_wrap=True)
+    if output:
+        write_records(output, found.records)
+        notes.print(f"{len(found.records)} predictions in {output}")
+    if as_json:
+        skipped = [str(error) for error in found.errors]
+        print_json(who | {"predictions": found.records, "skipped": skipped})
+    elif not output and found.records:
+        results.print(records_table(found.records))
+    if found.errors:
+        notes.print(f"{len(found.errors)} of {len(found.errors) + len(found.records)} skipped")
+
+
+def show_export(artifact, as_json: bool) -> None:
+    """Print what was proven, and what to type next."""
+    record, folder = artifact.record, artifact.folder
+    parity = record.parity
+    if as_json:
+        print_json(
+            {
+                "artifact": str(folder),
+                "format": record.format,
+                "parity": parity.model_dump(mode="json"),
+            }
+        )
+        return
+    verdict = f"limit {parity.limit:g}"
+    if parity.quantized:
+        verdict = "8-bit integers: judged by the metrics"
+    results.print(
+        f"{parity.rows:,} rows of the {parity.split} split, in batches of "
+        f"{', '.join(map(str, parity.batch_sizes))}: largest difference "
+        f"{parity.max_abs_diff:.2g} ({verdict}), same answer for {100 * parity.agreement:.4g} %"
+    )
+    next_ = [
+        f"threefold evaluate {folder}",
+        f"threefold predict {folder} INPUT...",
+        f"python {folder / 'example.py'}",
+    ]
+    results.print(closing_panel(str(folder), parity.metrics, next_))
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object on standard output."""
+    print(json.dumps(content, ensure_ascii=False))

@@ -1,0 +1,95 @@
+"""The data that a run, or an artifact made of it, is judged on and asked about; without Keras."""
+
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from threefold.datasets import loading
+from threefold.datasets.dataset import Dataset, Joined
+from threefold.datasets.errors import UserError, suggest
+from threefold.datasets.facts import Facts
+from threefold.datasets.inputs import Inputs, read_inputs
+from threefold.datasets.options import check_options, options_of
+from threefold.training.run import RunRecord
+
+
+def load_run_dataset(record: RunRecord, facts: Facts) -> Dataset:
+    """Load the data that a run was fitted on.
+
+    Args:
+        record: RunRecord. What the run is.
+        facts: Facts. The run's own, for its shapes and classes; or those, raw.
+    """
+    return loading.load(
+        record.dataset.reference, record.dataset.options, task=record.task, facts=facts
+    )
+
+
+def load_splits(
+    record: RunRecord,
+    facts: Facts,
+    reference: str | None,
+    data_options: dict[str, str],
+    split: str | None,
+) -> tuple[Dataset, list[str]]:
+    """Load data to judge a run on.
+
+    Args:
+        record: RunRecord. What the run is.
+        facts: Facts. The run's own, or those, raw.
+        reference: str. Other data than the run's own, or `None`.
+        data_options: dict of str to str. Options of the data, added to the run's for its own data.
+        split: str. One split, `all` for each of them, or `None` for those that were not trained
+            on; of other data than the run's, that is all of it, judged as one.
+
+    Returns:
+        (Dataset, list of str): the data, and the splits to judge.
+
+    Raises:
+        UserError: where the data do not fit the run, or have no such split.
+    """
+    own = reference is None or reference == record.dataset.reference
+    dataset = loading.load(
+        record.dataset.reference if own else reference,
+        (record.dataset.options if own else {}) | data_options,
+        task=record.task,
+        facts=facts,
+    )
+    names = list(dataset.splits)
+    if split is None and not own:
+        dataset.splits["all"] = Joined(list(dataset.splits.values()))
+        return dataset, ["all"]
+    if split is None:
+        return dataset, [name for name in names if name != "train"]
+    if split == "all":
+        return dataset, names
+    if split not in names:
+        raise UserError(f"{dataset.reference} has no split '{split}'{suggest(split, names)}")
+    return dataset, [split]
+
+
+def read_run_inputs(
+    record: RunRecord,
+    facts: Facts,
+    given: Sequence[str],
+    data_options: dict[str, str],
+    stdin: IO[bytes],
+) -> Iterator[Inputs]:
+    """Read raw inputs as a run's own data were read, where not told otherwise.
+
+    Args:
+        record: RunRecord. What the run is.
+        facts: Facts. The run's own, or those, raw.
+        given: sequence of str. Files, folders, globs, or `-`.
+        data_options: dict of str to str. How to read them.
+        stdin: binary stream. Standard input.
+
+    Returns:
+        iterator of Inputs.
+
+    Raises:
+        UserError: for a path that does not exist or an unknown option.
+    """
+    known = options_of(read_inputs)
+    reading = {name: value for name, value in record.dataset.options.items() if name in known}
+    reading = check_options(known, reading | data_options, flag="-d", owner="predict")
+    return read_inputs(given, facts, stdin, record.settings.batch_size, **reading)
