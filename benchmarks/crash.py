@@ -71,6 +71,7 @@ def torment(kills: int, chance: random.Random) -> dict[str, int]:
             counts["kills"] += 1
             counts["inside"] += any(Path(name).rglob(".staged-*"))
             counts["unreadable"] += not readable(name)
+            print(counts, file=sys.stderr, flush=True)
         else:
             raise SystemExit(Path(f"{name}.log").read_text())
     return counts

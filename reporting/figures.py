@@ -362,7 +362,8 @@ def residuals(evaluation: Evaluation) -> Figure:
 def _figure(width: float, height: float) -> Figure:
     """Return an empty figure, sizes in inches, that keeps texts apart and inside."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
+    # The padding alone is not kept where an axis must be as high as it is wide.
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08, rect=(0.015, 0, 0.97, 1))
     return figure
 
 
