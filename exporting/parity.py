@@ -43,10 +43,10 @@ def main() -> None:
         reference = {name: file[name] for name in file.files}
     comparison = Comparison(task, signature.outputs, job["atol"])
     answers = compare(run, task, source, reference, comparison)
-    metrics = {
-        "run": task.judge(_only(reference, "answers"), _only(reference, "truth")),
-        "artifact": task.judge(answers, _only(reference, "truth")),
-    }
+    truth = _only(reference, "truth")
+    metrics = {"run": task.judge(_only(reference, "answers"), truth)}
+    if answers is not None:
+        metrics["artifact"] = task.judge(answers, truth)
     report = comparison.report() | {
         "split": job["split"],
         "rows": len(source),
@@ -59,9 +59,10 @@ def main() -> None:
         "keras": sys.modules.get("keras") is not None,
     }
     replace_file(scratch / "parity.json", json.dumps(report).encode())
+    if answers is None:
+        return
     _keep_examples(staged, run, task, source)
-    evaluation = Evaluation(job["split"], task, source, answers, _only(reference, "truth"),
-                            metrics["artifact"])  # fmt: skip
+    evaluation = Evaluation(job["split"], task, source, answers, truth, metrics["artifact"])
     _draw(staged, task, evaluation)
 
 
@@ -84,6 +85,7 @@ class Comparison:
     numbers: int = 0
     agreed: int = 0
     compared: int = 0
+    whole: bool = True  # whether there are answers to judge, be they right or wrong
 
     @property
     def limit(self) -> float:
@@ -97,14 +99,15 @@ class Comparison:
             found, wanted = answers.get(output.name), reference[output.name]
             if found is None or found.shape != wanted.shape:
                 shape = "nothing" if found is None else f"the shape {found.shape}"
-                self._refuse(f"{output.name} has {shape}, not {wanted.shape}, {situation}")
+                self.refuse(f"{output.name} has {shape}, not {wanted.shape}, {situation}")
+                self.whole = False
             elif output.limit is None:
                 same = (found == wanted) | undecided
                 self.agreed += int(np.count_nonzero(found == wanted))
                 self.compared += len(found)
                 if not same.all():
-                    self._refuse(f"{output.name} differs in {np.count_nonzero(~same)} of "
-                                 f"{len(same)} rows {situation}")  # fmt: skip
+                    self.refuse(f"{output.name} differs in {np.count_nonzero(~same)} of "
+                                f"{len(same)} rows {situation}")  # fmt: skip
             else:
                 self._add_numbers(output, found, wanted, situation)
 
@@ -114,16 +117,17 @@ class Comparison:
         limit = self.atol or output.limit
         far = np.abs(found.astype(np.float64) - wanted) / np.array(output.scale)
         if not np.isfinite(found).all():
-            self._refuse(f"{output.name} is not a number in some rows {situation}")
-            self.worst = float("inf")
+            self.refuse(f"{output.name} is not a number in some rows {situation}")
+            self.worst, self.whole = float("inf"), False
             return
         self.worst = max(self.worst, float(far.max()))
         self.total += float(far.sum())
         self.numbers += far.size
-        if far.max() > limit:
-            self._refuse(f"{output.name} is off by {far.max():.3g} {situation}; limit {limit:g}")
+        if not far.max() <= limit:  # which no difference is where the limit is not a number
+            self.refuse(f"{output.name} is off by {far.max():.3g} {situation}; limit {limit:g}")
 
-    def _refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> None:
+        """Note why the artifact is refused."""
         self.refusals.append(reason)
 
     def report(self) -> dict[str, Any]:
@@ -139,26 +143,35 @@ class Comparison:
 
 def compare(
     run: Run, task: Task, source: Source, reference: Arrays, comparison: Comparison
-) -> Arrays:
+) -> Arrays | None:
     """Replay rows at several batch sizes, and some of them at another free size.
 
     Returns:
-        dict of str to array. The artifact's answers for all rows.
+        dict of str to array. The artifact's answers for all rows, or `None` where it lacks some.
     """
+
+    def replay(examples: Arrays, wanted: Arrays, situation: str) -> Arrays:
+        try:
+            answers = run(task.raw(examples))
+        except Exception as error:  # of as many kinds as there are runtimes
+            comparison.refuse(f"the runtime fails {situation}: {' '.join(str(error).split())}")
+            comparison.whole = False
+            return {}
+        comparison.add(answers, wanted, situation)
+        return answers
+
     wanted = _only(reference, "answers")
     for batch_size in BATCH_SIZES:
         rows = len(source) if batch_size == max(BATCH_SIZES) else min(REPEATED_ROWS, len(source))
         found = []
         for chosen in _batches(rows, batch_size):
-            found.append(run(task.raw(source[chosen])))
             part = {name: array[chosen] for name, array in wanted.items()}
-            comparison.add(found[-1], part, f"in a batch of {len(chosen)}")
+            found.append(replay(source[chosen], part, f"in a batch of {len(chosen)}"))
     varied = _only(reference, "varied")
     if varied:
         rows = len(next(iter(varied.values())))
-        answers = run(task.raw(task.vary(source[np.arange(rows)])))
-        comparison.add(answers, varied, "with inputs of another size")
-    return join_batches(found)
+        replay(task.vary(source[np.arange(rows)]), varied, "with inputs of another size")
+    return join_batches(found) if comparison.whole else None
 
 
 def _batches(rows: int, batch_size: int) -> Iterator[np.ndarray]:

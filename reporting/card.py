@@ -39,7 +39,7 @@ def write_card(folder: Path, content: Mapping[str, Any]) -> None:
     if content["labels"]:
         parts.append(f"Classes, in the order of `labels.txt`: {_some(content['labels'])}.")
     parts += ["## Data", f"`{_name(data.reference)}`: {run.facts.describe()}; {sizes} examples."]
-    parts += [f"- {note}" for note in data.notes]
+    parts += [f"- {note.replace(data.reference, _name(data.reference))}" for note in data.notes]
     parts += ["## Metrics", f"On the {parity['split']} split, {parity['rows']:,} examples:"]
     metrics = parity["metrics"]
     parts.append(
@@ -51,7 +51,7 @@ def write_card(folder: Path, content: Mapping[str, Any]) -> None:
     pictures = [(name, f"{name}.png") for name in CAPTIONS if (folder / f"{name}.png").is_file()]
     parts += [f"![{CAPTIONS[name]}]({picture})\n\n{CAPTIONS[name]}" for name, picture in pictures]
     parts += ["## Parity", _tell_parity(parity, run.backend, runtime)]
-    parts += ["## Origin", f"```\n{repeat_command(run.model_dump(mode='json'))}\n```"]
+    parts += ["## Origin", f"```\n{repeat_command(_without_folders(run))}\n```"]
     replace_file(folder / "README.md", ("\n\n".join(parts) + "\n").encode())
 
 
@@ -80,7 +80,13 @@ def _inputs(facts) -> str:
 
 def _name(reference: str) -> str:
     """Return a path's last part: folders of the one who trained are nobody's business."""
-    return reference if ":" in reference else Path(reference).name
+    return reference if ":" in reference else Path(reference).name or reference
+
+
+def _without_folders(run) -> dict[str, Any]:
+    record = run.model_dump(mode="json")
+    record["dataset"]["reference"] = _name(run.dataset.reference)
+    return record | {"init": run.init and _name(run.init)}
 
 
 def _some(words: Sequence[str]) -> str:
@@ -96,4 +102,9 @@ def _row(field) -> tuple[str, ...]:
 
 def _table(header: Sequence[str], rows) -> str:
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+    return "\n".join(lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows])
+
+
+def _cell(text: str) -> str:
+    """Return a text that neither ends its cell nor its line."""
+    return " ".join(text.split()).replace("|", "\\|")

@@ -17,7 +17,6 @@ from threefold.reporting.console import (
     results,
 )
 from threefold.reporting.records import write_records
-from threefold.reporting.report import write_report
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.prediction import Predictions
 
@@ -78,6 +77,8 @@ def report_on(
     folder: Path, record, reference: str, history: list, found: Sequence[Evaluation]
 ) -> None:
     """Write the figures and the page that holds them."""
+    from threefold.reporting.report import write_report  # which brings matplotlib
+
     title = f"{record.blueprint} on {reference}"
     write_report(folder, title, record.model_dump(mode="json"), history, found)
 

@@ -13,6 +13,7 @@ that was damaged later is told from a good one.
 The numbers count the checkpoints of a kind. None is ever written over another.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -105,6 +106,15 @@ def load_checkpoint(folder: Path, kind: str) -> tuple[dict[str, np.ndarray], dic
         f"no {kind} checkpoint in {folder}: the run stopped before its first"
     )  # fmt: skip
     raise CheckpointError(f"{what}; begin anew: threefold fit --again {folder.parent}")
+
+
+def arrays_digest(folder: Path, kind: str) -> str:
+    """Return the sha256 of the arrays that `load_checkpoint` reads, in hexadecimal digits."""
+    for place in _newest_first(folder, kind):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            _read(place)
+            return _sha256(place / ARRAYS)
+    raise CheckpointError(f"no {kind} checkpoint in {folder} can be read")
 
 
 def _read(place: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

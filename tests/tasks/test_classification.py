@@ -192,3 +192,22 @@ def test_a_table_gives_the_columns_it_has():
     assert task.arguments() == {
         "numeric": ((1.0, 2.0),), "dates": (), "category_counts": (), "num_outputs": 3,
     }  # fmt: skip
+
+
+def test_a_row_is_undecided_where_its_two_best_classes_are_as_good_as_equal():
+    rows = [[0.5, 0.3, 0.2], [0.4, 0.2, 0.4], [0.1, 0.449, 0.451], [0.34, 0.33, 0.33], [0, 1, 0]]
+    answers = {"probabilities": np.array(rows)}
+    assert make().undecided(answers, 1e-5).tolist() == [False, True, False, False, False]
+    assert make().undecided(answers, 2e-3).tolist() == [False, True, True, False, False]
+    assert make().undecided(answers, 0.006).tolist() == [False, True, True, True, False]
+    assert make().undecided(answers, 0.0).tolist() == [False, True, False, False, False]
+
+
+def test_outputs_are_promised_with_their_classes_and_limits():
+    probabilities, index = make().output_fields()
+    assert (probabilities.shape, probabilities.range) == (("batch", 3), (0, 1))
+    assert (index.dtype, index.shape, index.range) == ("int64", ("batch",), (0, 2))
+    assert (probabilities.limit, index.limit) == (1e-5, None)
+    answers, _ = random_answers(4)
+    for field in (probabilities, index):
+        assert answers[field.name].dtype == field.dtype

@@ -104,3 +104,11 @@ def test_a_description_names_the_targets_in_plain_numbers():
 
 def test_class_weights_mean_nothing_to_numbers():
     assert make(class_weights="balanced").sample_weights(np.zeros((3, 2))) is None
+
+
+def test_no_number_is_undecided_and_differences_count_in_its_own_spread():
+    answers, _ = random_answers(5)
+    assert make().undecided(answers, 1e9).tolist() == [False] * 5
+    [field] = make().output_fields()
+    assert field.shape == ("batch", 2) and field.scale == (10.0, 4.0)
+    assert field.limit == 1e-4 and "height, weight" in field.meaning

@@ -1,0 +1,218 @@
+"""Runs and artifacts that the tests of exports share: each is made once, and only read."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from threefold.training.run import Run
+from threefold.training.settings import TrainingSettings
+
+FORMATS = ("onnx", "savedmodel")
+# Names and cells that a graph, an argument of Python or a table in Markdown would stumble over.
+COLUMNS = ("größe (cm)", "1st|visit", "self", "probabilities", "Size", "class", "city", "City",
+           "right?", "answer")  # fmt: skip
+# Blueprint, dataset, its options, the blueprint's, settings.
+SMALL = {
+    "digits": (
+        "cnn",
+        None,
+        {"test_fraction": "0.1", "validation_fraction": "0.7"},
+        {"filters": "4", "dense_units": "8", "dropout": "0"},
+        {"epochs": "8", "batch_size": "32", "learning_rate": "0.02", "ema": "0", "augment": ""},
+    ),
+    "photos": (
+        "cnn",
+        "photos",
+        {},
+        {"filters": "3", "convolutions": "1", "dense_units": "4"},
+        {},
+    ),
+    "table": ("dnn", "table.csv", {"target": "answer"}, {"widths": "8"}, {}),
+}
+
+# Runs commands of threefold in one process; prints what each said, and what was imported.
+ASK = """
+import contextlib, io, json, sys
+from threefold import cli
+
+told = []
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["threefold", *words]
+    out, code = io.StringIO(), None
+    with contextlib.redirect_stdout(out):
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    told.append([code, out.getvalue()])
+loaded = [name for name, module in sys.modules.items() if module is not None]
+print(json.dumps({"told": told, "loaded": loaded}))
+"""
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("exports")
+
+
+@pytest.fixture(scope="session")
+def photos(place) -> Path:
+    """A folder of coloured noise, twelve pictures of many sizes for each of three classes."""
+    draw = np.random.default_rng(0)
+    sizes = [(20, 20), (20, 20), (9, 31), (41, 17), (64, 70), (20, 1), (33, 20), (20, 20)]
+    for level, name in enumerate(("dark", "dim", "light")):
+        (place / "photos" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = draw.integers(60 * level, 60 * level + 120, (*sizes[number % 8], 3))
+            picture = Image.fromarray(pixels.astype(np.uint8))
+            picture.save(place / "photos" / name / f"{number:02d}.png")
+    return place / "photos"
+
+
+@pytest.fixture(scope="session")
+def table(place) -> Path:
+    """A table of numbers, dates, truths and words, all with missing cells, under odd names."""
+    draw = np.random.default_rng(0)
+    with open(place / "table.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for row in range(90):
+            size = draw.normal(170, 10)
+            writer.writerow([
+                "" if row % 11 == 0 else f"{size:.2f}",
+                "" if row % 13 == 0 else f"20{10 + row % 12}-0{1 + row % 9}-1{row % 9}",
+                row % 5,
+                f"{draw.normal():.3f}",
+                int(draw.integers(0, 99)),
+                ("a", "b", "c,d")[row % 3],
+                ("Bonn", "Köln", "")[row % 3],
+                ("North", "南", "🙂", "")[row % 4],
+                ("true", "false", "")[row % 3],
+                "yes" if size > 170 else "no",
+            ])  # fmt: skip
+    return place / "table.csv"
+
+
+@pytest.fixture(scope="session")
+def fit(place) -> Callable[..., Run]:
+    """Fit in this process, one epoch by default; return the run."""
+
+    def fit(name, blueprint, task=None, dataset=None, data=None, options=None, **settings) -> Run:
+        from threefold.training import fit as fitting
+
+        command = fitting.Command(
+            blueprint=blueprint,
+            task=task,
+            dataset=dataset,
+            data_options=data or {},
+            options=options or {},
+            settings=TrainingSettings.parse({"epochs": "1"} | settings),
+            run=str(place / "runs" / name),
+        )
+        return fitting.start(command, lambda run, dataset, model: MagicMock()).run
+
+    return fit
+
+
+@pytest.fixture(scope="session")
+def run_of(place, fit, photos, table) -> Callable[[str], Run]:
+    """The run on `digits`, `photos` or `table`."""
+
+    @cache
+    def run_of(kind: str) -> Run:
+        blueprint, dataset, data, options, settings = SMALL[kind]
+        dataset = dataset and str(place / dataset)
+        return fit(kind, blueprint, dataset=dataset, data=data, options=options, **settings)
+
+    return run_of
+
+
+@pytest.fixture(scope="session")
+def artifact_of(place, run_of) -> Callable[[str, str], Path]:
+    """The artifact of a run in a format."""
+    from threefold.exporting.export import Request, export_run
+
+    @cache
+    def artifact_of(kind: str, format: str) -> Path:
+        output = str(place / "artifacts" / f"{kind}-{format}")
+        return export_run(run_of(kind), Request(format, output)).folder
+
+    return artifact_of
+
+
+@pytest.fixture
+def copy_of(in_tmp, artifact_of):
+    """Copy an artifact, to change it."""
+
+    def copy(kind: str, format: str, name: str = "copy") -> Path:
+        return Path(shutil.copytree(artifact_of(kind, format), in_tmp / name))
+
+    return copy
+
+
+@pytest.fixture
+def export_from(monkeypatch):
+    """Let exports take a model file that is there, perhaps spoilt, instead of making one.
+
+    What is onnx is proven in this process, behind Keras's back: a process costs seconds.
+    """
+    from threefold.exporting import export, parity
+
+    real = export.run_child
+
+    def take(artifact: Path, spoil: Callable[[Path], None] = lambda model: None) -> None:
+        def run_child(module: str, scratch: Path) -> None:
+            job = json.loads((scratch / "job.json").read_text(encoding="utf-8"))
+            if module == "building":
+                staged = Path(job["staged"])
+                for part in artifact.iterdir():
+                    if part.is_dir():
+                        shutil.copytree(part, staged / part.name)
+                    elif part.suffix == ".onnx":
+                        shutil.copy(part, staged)
+                spoil(staged / job["model"])
+            elif module == "parity" and job["format"] == "onnx":
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setitem(sys.modules, "keras", None)
+                    patch.setattr(sys, "argv", ["parity", str(scratch / "job.json")])
+                    parity.main()
+            else:
+                real(module, scratch)
+
+        monkeypatch.setattr(export, "run_child", run_child)
+
+    return take
+
+
+@pytest.fixture(scope="session")
+def ask_apart():
+    """Run commands in one process without Keras; return what each told, and the modules."""
+
+    def ask(*commands: tuple[str, ...]) -> tuple[list, list[str], str]:
+        ended = subprocess.run(
+            [sys.executable, "-c", ASK, json.dumps(commands)],
+            capture_output=True,
+            text=True,
+            env={name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"},
+        )
+        assert ended.returncode == 0, ended.stderr
+        found = json.loads(ended.stdout)
+        return found["told"], found["loaded"], ended.stderr
+
+    return ask
+
+
+@pytest.fixture(params=FORMATS)
+def format(request) -> str:
+    return request.param

@@ -1,0 +1,194 @@
+"""What is replayed, and which differences are refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from threefold.datasets.dataset import ArraySource
+from threefold.datasets.errors import Failure
+from threefold.datasets.facts import ImageFacts, NumericTarget
+from threefold.exporting import export, parity
+from threefold.exporting.parity import Comparison, compare
+from threefold.tasks.task import find_task
+
+ROWS = 71
+CLASSES = ImageFacts(image_shape=(2, 2, 1), class_names=("a", "b", "c"), class_counts=(1, 1, 1))
+NUMBERS = ImageFacts(
+    image_shape=(2, 2, 1),
+    targets=(
+        NumericTarget(name="large", mean=0.0, scale=1000.0),
+        NumericTarget(name="small", mean=0.0, scale=0.01),
+    ),
+)
+
+
+class Played:
+    """A task, rows of it, and a model that is a formula: what a file might do wrong is played."""
+
+    def __init__(self, name: str, facts: ImageFacts):
+        self.task = find_task(name)(facts)
+        images = np.random.default_rng(0).integers(0, 256, (ROWS, 2, 2, 1), dtype=np.uint8)
+        self.source = ArraySource({"image": images, "label": np.zeros(ROWS, int)})
+        outputs = self.task.arguments()["num_outputs"]
+        self.weights = np.random.default_rng(1).normal(0, 0.01, (4, outputs)).astype(np.float32)
+        whole = self.source[np.arange(ROWS)]
+        few = self.task.vary(self.source[np.arange(16)])
+        self.reference = {f"answers/{n}": a for n, a in self.answer(self.task.raw(whole)).items()}
+        self.reference |= {f"varied/{n}": a for n, a in self.answer(self.task.raw(few)).items()}
+        self.batches = []
+
+    def answer(self, raw):
+        images = self.task.inputs(raw)["image"]
+        return self.task.answer(images.reshape(len(images), 4) @ self.weights)
+
+    def compare(self, spoil=lambda raw, answers: answers, atol=None) -> tuple[Comparison, dict]:
+        def run(raw):
+            self.batches.append(raw["image"].shape)
+            return spoil(raw, self.answer(raw))
+
+        comparison = Comparison(self.task, self.task.output_fields(), atol)
+        return comparison, compare(run, self.task, self.source, self.reference, comparison)
+
+
+@pytest.fixture
+def classes():
+    return Played("image_classification", CLASSES)
+
+
+@pytest.fixture
+def numbers():
+    return Played("image_regression", NUMBERS)
+
+
+def test_rows_are_replayed_in_every_batch_size_and_in_another_picture_size(classes):
+    comparison, answers = classes.compare()
+    assert comparison.refusals == []
+    np.testing.assert_array_equal(answers["label_index"], classes.reference["answers/label_index"])
+    sizes = [shape[0] for shape in classes.batches]
+    assert sizes == [1] * 64 + [2] * 32 + [7] * 9 + [1] + [32, 32, 7] + [16]
+    assert {shape[1:] for shape in classes.batches[:-1]} == {(2, 2, 1)}
+    assert classes.batches[-1] == (16, 4, 6, 1)
+    report = comparison.report()
+    assert report["agreement"] == 1.0 and report["limit"] == 1e-5
+    assert 0 <= report["mean_abs_diff"] <= report["max_abs_diff"] < 1e-6
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 32])
+def test_a_fault_of_one_batch_size_is_found_and_named(classes, size):
+    def spoil(raw, answers):
+        if raw["image"].shape[:2] == (size, 2):
+            answers["probabilities"] = np.roll(answers["probabilities"], 1, axis=0) + 0.01
+        return answers
+
+    comparison, _ = classes.compare(spoil)
+    assert comparison.refusals
+    assert all(reason.endswith(f"in a batch of {size}; limit 1e-05") or "label" in reason
+               for reason in comparison.refusals)  # fmt: skip
+
+
+def test_a_fault_of_another_picture_size_is_found_and_named(classes):
+    def spoil(raw, answers):
+        wrong = raw["image"].shape[1] != 2
+        return {n: a + np.float32(0.001) * (wrong and n == "probabilities")
+                for n, a in answers.items()}  # fmt: skip
+
+    comparison, _ = classes.compare(spoil)
+    [reason] = comparison.refusals
+    assert reason == "probabilities is off by 0.001 with inputs of another size; limit 1e-05"
+
+
+def test_one_number_in_one_row_is_enough(classes):
+    def spoil(raw, answers):
+        if len(raw["image"]) == 32:
+            answers["probabilities"][31, 2] += np.float32(2e-5)
+        return answers
+
+    assert len(classes.compare(spoil)[0].refusals) == 2
+    assert classes.compare(spoil, atol=3e-5)[0].refusals == []
+    assert len(classes.compare(spoil, atol=1e-5)[0].refusals) == 2
+
+
+def test_another_class_is_refused_unless_two_are_as_good_as_equal(classes):
+    reference = classes.reference["answers/probabilities"]
+    best = reference.max(axis=1)
+
+    def spoil(raw, answers):
+        answers["label_index"] = (answers["label_index"] + 1) % 3
+        return answers
+
+    comparison, _ = classes.compare(spoil)
+    assert "label_index differs in 1 of 1 rows in a batch of 1" in comparison.refusals
+    assert comparison.report()["agreement"] == 0.0
+    second = np.sort(reference, axis=1)[:, 1]
+    assert (best - second).min() > 2e-5  # else the test says nothing
+    tied = np.tile(np.float32([0.4, 0.2, 0.4]), (ROWS, 1))
+    for kind, rows in (("answers", ROWS), ("varied", 16)):
+        classes.reference[f"{kind}/probabilities"] = tied[:rows]
+        classes.reference[f"{kind}/label_index"] = np.zeros(rows, int)
+
+    def take_the_other(raw, answers):
+        rows = len(raw["image"])
+        return {"probabilities": tied[:rows], "label_index": np.full(rows, 2)}
+
+    comparison, _ = classes.compare(take_the_other)
+    assert comparison.refusals == []
+    assert comparison.report()["agreement"] == 0.0
+
+
+def test_differences_of_numbers_count_in_the_spread_of_each_target(numbers):
+    def off_by(large, small):
+        def spoil(raw, answers):
+            return {"predictions": answers["predictions"] + np.float32([large, small])}
+
+        return numbers.compare(spoil)[0]
+
+    assert off_by(0.05, 0).refusals == []  # a 20,000th of its spread
+    assert off_by(0, 0.05).refusals  # five times its spread
+    found = off_by(0.5, 0)
+    assert "predictions is off by 0.0005" in found.refusals[0]
+    assert found.report()["max_abs_diff"] == pytest.approx(5e-4, rel=0.01)
+    assert found.report()["mean_abs_diff"] == pytest.approx(2.5e-4, rel=0.01)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_refused_and_not_judged(numbers, value):
+    def spoil(raw, answers):
+        answers["predictions"][-1, 0] = value
+        return answers
+
+    comparison, answers = numbers.compare(spoil, atol=1e9)
+    assert answers is None
+    assert "predictions is not a number in some rows in a batch of 1" in comparison.refusals
+
+
+def test_a_runtime_that_fails_at_times_is_refused_and_not_judged(classes):
+    def spoil(raw, answers):
+        if len(raw["image"]) == 7:
+            raise RuntimeError("out of\nluck")
+        return answers
+
+    comparison, answers = classes.compare(spoil)
+    assert answers is None
+    assert set(comparison.refusals) == {"the runtime fails in a batch of 7: out of luck"}
+
+
+def test_keras_in_the_process_that_proves_is_refused(
+    run_of, artifact_of, export_from, monkeypatch, in_tmp
+):
+    """The file would not be proven to run without it."""
+    export_from(artifact_of("digits", "onnx"))
+    hidden = export.run_child
+
+    def seen(module, scratch):
+        hidden(module, scratch)
+        if module == "parity":
+            report = json.loads((scratch / "parity.json").read_text())
+            assert report["keras"] is False
+            (scratch / "parity.json").write_text(json.dumps(report | {"keras": True}))
+
+    monkeypatch.setattr(export, "run_child", seen)
+    with pytest.raises(Failure, match="Keras was imported where the artifact was to run without"):
+        export.export_run(run_of("digits"), export.Request("onnx", "it"))
+    assert [path.name for path in in_tmp.iterdir()] == ["it.parity.json"]
+    assert parity.BATCH_SIZES == (1, 2, 7, 32)
