@@ -200,7 +200,8 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) ->
     signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
     labels = task.facts.class_names
     if labels:
-        replace_file(staged / "labels.txt", ("\n".join(labels) + "\n").encode())
+        lines = [" ".join(label.split()) for label in labels]  # one line each, whatever it holds
+        replace_file(staged / "labels.txt", ("\n".join(lines) + "\n").encode())
     write_example(staged / "example.py", request.format, bool(labels))
     versions = {}
     for package in PACKAGES:

@@ -46,7 +46,11 @@ def main() -> None:
     truth = _only(reference, "truth")
     metrics = {"run": task.judge(_only(reference, "answers"), truth)}
     if answers is not None:
-        metrics["artifact"] = task.judge(answers, truth)
+        try:
+            metrics["artifact"] = task.judge(answers, truth)
+        except ValueError as error:  # of numbers that no model of this task answers
+            comparison.refuse(f"the answers cannot be judged: {error}")
+            answers = None
     report = comparison.report() | {
         "split": job["split"],
         "rows": len(source),

@@ -1,12 +1,14 @@
 """Runs and artifacts that the tests of exports share: each is made once, and only read."""
 
+import contextlib
 import csv
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from threefold.training.run import Run
+from threefold.training.run import Run, open_run
 from threefold.training.settings import TrainingSettings
 
 FORMATS = ("onnx", "savedmodel")
@@ -63,28 +65,53 @@ print(json.dumps({"told": told, "loaded": loaded}))
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("exports")
+    """A folder that all processes of one session of tests share."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "exports"
+    place.mkdir(exist_ok=True)
+    return place
+
+
+@contextlib.contextmanager
+def one_at_a_time(place: Path, name: str) -> Iterator[None]:
+    """Let the first process make what the others then find."""
+    with open(place / f"{name}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
 def photos(place) -> Path:
     """A folder of coloured noise, twelve pictures of many sizes for each of three classes."""
+    with one_at_a_time(place, "photos"):
+        if not (place / "photos").exists():
+            draw_photos(place / "photos")
+    return place / "photos"
+
+
+def draw_photos(folder: Path) -> None:
     draw = np.random.default_rng(0)
     sizes = [(20, 20), (20, 20), (9, 31), (41, 17), (64, 70), (20, 1), (33, 20), (20, 20)]
     for level, name in enumerate(("dark", "dim", "light")):
-        (place / "photos" / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True)
         for number in range(12):
             pixels = draw.integers(60 * level, 60 * level + 120, (*sizes[number % 8], 3))
             picture = Image.fromarray(pixels.astype(np.uint8))
-            picture.save(place / "photos" / name / f"{number:02d}.png")
-    return place / "photos"
+            picture.save(folder / name / f"{number:02d}.png")
 
 
 @pytest.fixture(scope="session")
 def table(place) -> Path:
     """A table of numbers, dates, truths and words, all with missing cells, under odd names."""
+    with one_at_a_time(place, "table"):
+        if not (place / "table.csv").exists():
+            write_table(place / "table.csv")
+    return place / "table.csv"
+
+
+def write_table(path: Path) -> None:
     draw = np.random.default_rng(0)
-    with open(place / "table.csv", "w", newline="", encoding="utf-8") as file:
+    with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for row in range(90):
@@ -99,9 +126,8 @@ def table(place) -> Path:
                 ("Bonn", "Köln", "")[row % 3],
                 ("North", "南", "🙂", "")[row % 4],
                 ("true", "false", "")[row % 3],
-                "yes" if size > 170 else "no",
+                "yes" if size > 170 else "no\u2028way",
             ])  # fmt: skip
-    return place / "table.csv"
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +159,11 @@ def run_of(place, fit, photos, table) -> Callable[[str], Run]:
     def run_of(kind: str) -> Run:
         blueprint, dataset, data, options, settings = SMALL[kind]
         dataset = dataset and str(place / dataset)
-        return fit(kind, blueprint, dataset=dataset, data=data, options=options, **settings)
+        folder = place / "runs" / kind
+        with one_at_a_time(place, f"run-{kind}"):
+            if folder.exists():
+                return open_run(str(folder))
+            return fit(kind, blueprint, dataset=dataset, data=data, options=options, **settings)
 
     return run_of
 
@@ -145,8 +175,11 @@ def artifact_of(place, run_of) -> Callable[[str, str], Path]:
 
     @cache
     def artifact_of(kind: str, format: str) -> Path:
-        output = str(place / "artifacts" / f"{kind}-{format}")
-        return export_run(run_of(kind), Request(format, output)).folder
+        folder, run = place / "artifacts" / f"{kind}-{format}", run_of(kind)
+        with one_at_a_time(place, folder.name):
+            if not folder.exists():
+                export_run(run, Request(format, str(folder)))
+        return folder
 
     return artifact_of
 

@@ -33,7 +33,7 @@ def inputs(place, photos, table) -> dict[str, list[str]]:
     """What is asked about: pictures of many sizes with one that is none, and rows of a table."""
     (place / "other").mkdir()
     (place / "other" / "words.png").write_text("words")
-    rows = table.read_text("utf-8").splitlines()
+    rows = table.read_text("utf-8").split("\n")
     rows[3] = rows[3].replace("c,d", "a word that is new")
     lacking = [row.partition(",")[2] for row in rows]
     (place / "some.csv").write_text("\n".join(rows[:40]), "utf-8")
