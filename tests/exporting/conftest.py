@@ -204,7 +204,9 @@ def export_from(monkeypatch):
 
     real = export.run_child
 
-    def take(artifact: Path, spoil: Callable[[Path], None] = lambda model: None) -> None:
+    def take(
+        artifact: Path, spoil: Callable[[Path], None] = lambda model: None, hide: bool = True
+    ) -> None:
         def run_child(module: str, scratch: Path) -> None:
             job = json.loads((scratch / "job.json").read_text(encoding="utf-8"))
             if module == "building":
@@ -217,7 +219,8 @@ def export_from(monkeypatch):
                 spoil(staged / job["model"])
             elif module == "parity" and job["format"] == "onnx":
                 with pytest.MonkeyPatch.context() as patch:
-                    patch.setitem(sys.modules, "keras", None)
+                    if hide:
+                        patch.setitem(sys.modules, "keras", None)
                     patch.setattr(sys, "argv", ["parity", str(scratch / "job.json")])
                     parity.main()
             else:
