@@ -6,6 +6,8 @@ batches it would have seen.
 
 import numpy as np
 
+STRETCH = 50  # batches that are sorted by length together
+
 
 def epoch_order(
     size: int, seed: int, epoch: int, *, shard: int = 0, num_shards: int = 1
@@ -25,6 +27,39 @@ def epoch_order(
     """
     order = np.random.default_rng(np.random.SeedSequence([seed, epoch])).permutation(size)
     return order[: size - size % num_shards][shard::num_shards]
+
+
+def group_lengths(
+    order: np.ndarray, lengths: np.ndarray, batch_size: int, seed: int, epoch: int
+) -> np.ndarray:
+    """Rearrange an order so that each batch of it holds examples of similar length.
+
+    Examples are sorted by length within stretches of `STRETCH` batches only, and the batches are
+    dealt anew, so that the order stays a random one.
+
+    Args:
+        order: int array of shape (examples,). Positions of examples.
+        lengths: int array. How long each example is, by its position.
+        batch_size: int. Examples in a batch; an incomplete one stays the last.
+        seed: int. The run's seed.
+        epoch: int. Which epoch.
+
+    Returns:
+        int array of shape (examples,). The same positions.
+    """
+    stretch = STRETCH * batch_size
+    # The rows that no whole batch holds are the last of the order, not the longest of it.
+    rest = len(order) % batch_size
+    kept, last = order[: len(order) - rest], order[len(order) - rest :]
+    parts = [kept[start : start + stretch] for start in range(0, len(kept), stretch)]
+    ordered = [part[np.argsort(lengths[part], kind="stable")] for part in parts]
+    if not ordered:
+        return last
+    batches = np.concatenate(ordered).reshape(-1, batch_size)
+    dealt = np.random.default_rng(np.random.SeedSequence([seed, epoch, 1])).permutation(
+        len(batches)
+    )
+    return np.concatenate([batches[dealt].ravel(), last])
 
 
 def uniform(seed: int, epoch: int, indices: np.ndarray, draws: int) -> np.ndarray:

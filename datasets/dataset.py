@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from threefold.datasets.facts import Facts, NumericTarget
+from threefold.datasets.ragged import Ragged
 
 SPLITS = ("train", "validation", "test")
 
@@ -19,22 +20,32 @@ class Source(Protocol):
         """Return the number of examples."""
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the examples at `indices`, each array with the batch first."""
+        """Return the examples at `indices`, each array with the batch first.
+
+        Sequences of different lengths come as an array of objects.
+        """
+
+
+def find_lengths(source: Source) -> np.ndarray | None:
+    """Return how long each example is, or None where all are of one length."""
+    return getattr(source, "lengths", None)
 
 
 class ArraySource:
     """Examples that lie in memory.
 
     Args:
-        arrays: mapping of str to array. Columns of equal first dimension.
+        arrays: mapping of str to array or Ragged. Columns of equal first dimension.
     """
 
-    def __init__(self, arrays: Mapping[str, np.ndarray]):
+    def __init__(self, arrays: Mapping[str, np.ndarray | Ragged]):
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"columns must be of one length, got {lengths}")
         self.arrays = dict(arrays)
         self._length = next(iter(lengths.values()))
+        ragged = [array.lengths for array in arrays.values() if isinstance(array, Ragged)]
+        self.lengths = ragged[0] if ragged else None
 
     def __len__(self) -> int:
         return self._length
@@ -54,6 +65,8 @@ class Subset:
     def __init__(self, source: Source, rows: np.ndarray):
         self.source = source
         self.rows = np.asarray(rows, np.int64)
+        whole = find_lengths(source)
+        self.lengths = None if whole is None else whole[self.rows]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,6 +85,8 @@ class Joined:
     def __init__(self, sources: Sequence[Source]):
         self.sources = list(sources)
         self.starts = np.cumsum([0, *(len(source) for source in self.sources)])
+        lengths = [find_lengths(source) for source in self.sources]
+        self.lengths = None if lengths[0] is None else np.concatenate(lengths)
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -138,11 +153,15 @@ def numeric_targets(names: list[str], values: np.ndarray) -> tuple[NumericTarget
     )
 
 
-def fingerprint_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+def fingerprint_arrays(arrays: Mapping[str, np.ndarray | Ragged]) -> str:
     """Return the sha256 of names, types, shapes and contents."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(array.tobytes())
+        column = arrays[name]
+        parts = [column.values, column.offsets] if isinstance(column, Ragged) else [column]
+        for array in map(np.ascontiguousarray, parts):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            # Of objects, the bytes are mere addresses: theirs are texts.
+            plain = array.dtype != object
+            digest.update(array.tobytes() if plain else "\0".join(map(str, array)).encode())
     return digest.hexdigest()

@@ -3,7 +3,7 @@
 Facts are plain data: `run.json` holds them, and a model is rebuilt from them without the dataset.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,30 +20,57 @@ class NumericTarget(_Frozen):
     scale: float
 
 
-class ImageFacts(_Frozen):
+class _Facts(_Frozen):
+    """What all data may have: classes, or numbers to predict.
+
+    `class_counts` says how many examples (of tags: how many words) of each class the training
+    split holds.
+    """
+
+    class_names: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
+    targets: tuple[NumericTarget, ...] = ()
+
+    def raw(self) -> Self:
+        """Return the facts under which data are read as they are."""
+        return self
+
+    def outline(self) -> dict[str, tuple]:
+        """Return what must agree between a run and data for it."""
+        return {
+            "classes": self.class_names,
+            "targets": tuple(target.name for target in self.targets),
+        }
+
+    def _describe_goal(self) -> str:
+        if self.class_names:
+            return f"{len(self.class_names)} classes"
+        return f"target {', '.join(target.name for target in self.targets)}"
+
+
+class ImageFacts(_Facts):
     """Pictures of one shape, values 0 to 255; exactly one of `class_names`, `targets` is filled.
 
     Without height and width (see `raw`) every picture keeps the size that it has.
-
-    `class_counts` says how many examples of each class the training split holds.
     """
 
     kind: Literal["image"] = "image"
     image_shape: tuple[int | None, int | None, int]  # height, width, channels (1 grey, 3 colour)
-    class_names: tuple[str, ...] = ()
-    class_counts: tuple[int, ...] = ()
-    targets: tuple[NumericTarget, ...] = ()
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
         height, width, channels = self.image_shape
         colour = "grey" if channels == 1 else "colour"
         size = f"of {height} × {width} pixels" if height else "of any size"
-        return f"{colour} pictures {size}, {_describe_goal(self)}"
+        return f"{colour} pictures {size}, {self._describe_goal()}"
 
-    def raw(self) -> "ImageFacts":
+    def raw(self) -> Self:
         """Return the facts under which data are read as they are: uint8, not resized."""
         return self.model_copy(update={"image_shape": (None, None, self.image_shape[2])})
+
+    def outline(self) -> dict[str, tuple]:
+        """Return what must agree between a run and data for it."""
+        return super().outline() | {"shape": self.image_shape}
 
 
 class NumericColumn(_Frozen):
@@ -69,7 +96,7 @@ class CategoricalColumn(_Frozen):
     vocabulary: tuple[str, ...]
 
 
-class TableFacts(_Frozen):
+class TableFacts(_Facts):
     """The columns of a table, in the order in which the network takes them."""
 
     kind: Literal["table"] = "table"
@@ -77,9 +104,6 @@ class TableFacts(_Frozen):
     dates: tuple[DateColumn, ...] = ()
     categorical: tuple[CategoricalColumn, ...] = ()
     target_name: str
-    class_names: tuple[str, ...] = ()
-    class_counts: tuple[int, ...] = ()
-    targets: tuple[NumericTarget, ...] = ()
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
@@ -89,17 +113,142 @@ class TableFacts(_Frozen):
             (len(self.categorical), "categorical"),
         ]
         columns = ", ".join(f"{count} {kind}" for count, kind in counts if count)
-        return f"a table of {columns} columns, {_describe_goal(self)}"
+        return f"a table of {columns} columns, {self._describe_goal()}"
 
-    def raw(self) -> "TableFacts":
-        """Return the facts under which data are read as they are."""
-        return self
+    def outline(self) -> dict[str, tuple]:
+        """Return what must agree between a run and data for it."""
+        return super().outline() | {
+            f"{kind} columns": tuple(column.name for column in getattr(self, kind))
+            for kind in ("numeric", "dates", "categorical")
+        }
 
 
-Facts = Annotated[ImageFacts | TableFacts, Field(discriminator="kind")]
+class TextFacts(_Facts):
+    """Documents as tokens; `class_names` are those of documents, or the tags of words.
+
+    `tokenizer` is the content of a `tokenizer.json` (Hugging Face `tokenizers`) of
+    `vocabulary_size` tokens, trained on the training split; the token 0 is padding, 1 unknown.
+    Documents of more than `longest` tokens are cut there.
+    """
+
+    kind: Literal["text"] = "text"
+    tokenizer: str
+    vocabulary_size: int
+    longest: int
+
+    def describe(self) -> str:
+        """Return the facts in a person's words."""
+        text = f"text of up to {self.longest} of {self.vocabulary_size:,} tokens"
+        return f"{text}, {self._describe_goal()}" if self.class_names else text
 
 
-def _describe_goal(facts: ImageFacts | TableFacts) -> str:
-    if facts.class_names:
-        return f"{len(facts.class_names)} classes"
-    return f"target {', '.join(target.name for target in facts.targets)}"
+class PairFacts(_Facts):
+    """Pairs of texts, one to be made of the other; as in TextFacts, but for two languages.
+
+    In both, the token 2 begins and 3 ends a text. `unit` is what an error rate counts in the
+    target: `word`, `character` or `phoneme`.
+    """
+
+    kind: Literal["pair"] = "pair"
+    source_tokenizer: str
+    target_tokenizer: str
+    source_vocabulary_size: int
+    target_vocabulary_size: int
+    longest_source: int
+    longest_target: int
+    unit: Literal["word", "character", "phoneme"] = "word"
+
+    def describe(self) -> str:
+        """Return the facts in a person's words."""
+        return (
+            f"pairs of texts: up to {self.longest_source} of {self.source_vocabulary_size:,} "
+            f"tokens to up to {self.longest_target} of {self.target_vocabulary_size:,}"
+        )
+
+
+class SequenceFacts(_Facts):
+    """Series of several channels, each step a number of every channel; of any length.
+
+    Networks take ``(value - mean) / scale``, NaN (missing) as 0.
+    """
+
+    kind: Literal["sequence"] = "sequence"
+    channels: tuple[NumericColumn, ...]
+    longest: int
+
+    def describe(self) -> str:
+        """Return the facts in a person's words."""
+        count = len(self.channels)
+        channels = f"{count} channel{'s' if count > 1 else ''}"
+        return f"series of {channels}, up to {self.longest} steps, {self._describe_goal()}"
+
+    def outline(self) -> dict[str, tuple]:
+        """Return what must agree between a run and data for it."""
+        return super().outline() | {"channels": tuple(column.name for column in self.channels)}
+
+
+class ForecastFacts(_Facts):
+    """Series of one quantity in time, and what is known beside it.
+
+    A window holds `context` steps, of which `horizon` more are to be told. `past` columns are
+    known up to now, `known` ones also for the horizon (the calendar, plans). `season` steps make
+    a period. Networks take the columns as ``(value - mean) / scale``; the quantity itself is
+    scaled by each window inside the network.
+    """
+
+    kind: Literal["forecast"] = "forecast"
+    quantity: str
+    context: int
+    horizon: int
+    season: int
+    step: str  # seconds, or a word of pandas' offsets: the time between two steps
+    quantiles: tuple[float, ...]
+    past: tuple[NumericColumn, ...] = ()
+    known: tuple[NumericColumn, ...] = ()
+
+    def describe(self) -> str:
+        """Return the facts in a person's words."""
+        return (
+            f"series of '{self.quantity}': {self.horizon} steps from {self.context}, "
+            f"{len(self.past)} past and {len(self.known)} known columns"
+        )
+
+    def outline(self) -> dict[str, tuple]:
+        """Return what must agree between a run and data for it."""
+        return super().outline() | {
+            "quantity": (self.quantity,),
+            "window": (self.context, self.horizon),
+            "past columns": tuple(column.name for column in self.past),
+            "known columns": tuple(column.name for column in self.known),
+        }
+
+
+class SpeechFacts(_Facts):
+    """Recordings of one rate, samples from -1 to 1, and what is said in them.
+
+    `alphabet` holds the symbols of a transcript; the symbol at position i has the id i + 1, the
+    id 0 is CTC's blank.
+    """
+
+    kind: Literal["speech"] = "speech"
+    rate: int  # samples a second
+    longest: int  # samples
+    alphabet: tuple[str, ...]
+    longest_transcript: int
+
+    def describe(self) -> str:
+        """Return the facts in a person's words."""
+        return (
+            f"recordings of up to {self.longest / self.rate:.3g} s at {self.rate:,} Hz, "
+            f"{len(self.alphabet)} symbols"
+        )
+
+    def outline(self) -> dict[str, tuple]:
+        """Return what must agree between a run and data for it."""
+        return super().outline() | {"alphabet": self.alphabet, "rate": (self.rate,)}
+
+
+Facts = Annotated[
+    ImageFacts | TableFacts | TextFacts | PairFacts | SequenceFacts | ForecastFacts | SpeechFacts,
+    Field(discriminator="kind"),
+]

@@ -120,29 +120,16 @@ def bundled() -> dict[str, tuple[str, str]]:
 
 def _require_same_shape(dataset: Dataset, facts: Facts) -> None:
     """Refuse data that a run cannot take: other shapes, other columns, other classes."""
-    found, wanted = _outline(dataset.facts), _outline(facts)
+    found, wanted = dataset.facts.outline(), facts.outline()
     if facts.kind == dataset.facts.kind == "image" and facts.image_shape[0] is None:
         found["shape"] = (None, None, *found["shape"][2:])
-    if found == wanted:
+    if found == wanted and dataset.facts.kind == facts.kind:
         return
     holds, fitted = dataset.facts.describe(), facts.describe()
     if holds == fitted:  # as many of everything, of other names
-        what = next(name for name in wanted if found[name] != wanted[name])
+        what = next(name for name in wanted if found.get(name) != wanted[name])
         holds, fitted = (
             f"the {what} {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
             for names in (found[what], wanted[what])
         )
     raise UserError(f"dataset '{dataset.reference}' holds {holds}; the run was fitted on {fitted}")
-
-
-def _outline(facts: Facts) -> dict[str, tuple]:
-    """Return what must agree between a run and data for it."""
-    outline = {
-        "classes": facts.class_names,
-        "targets": tuple(target.name for target in facts.targets),
-    }
-    if facts.kind == "image":
-        return outline | {"shape": facts.image_shape}
-    for kind in ("numeric", "dates", "categorical"):
-        outline[f"{kind} columns"] = tuple(column.name for column in getattr(facts, kind))
-    return outline

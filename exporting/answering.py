@@ -5,7 +5,7 @@ from typing import IO
 
 from threefold.exporting.artifact import Artifact
 from threefold.exporting.runtime import load_runtime
-from threefold.tasks.evaluation import Answerer, Evaluation, evaluate
+from threefold.tasks.evaluation import Answerer, Evaluation, evaluate_splits
 from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Task
 from threefold.training.building import bind_task
@@ -19,8 +19,7 @@ def evaluate_artifact(
     record = artifact.record.run
     dataset, chosen = load_splits(record, record.facts.raw(), reference, data_options, split)
     answer, task = _ask(artifact)
-    size = record.settings.batch_size
-    return [evaluate(answer, task, dataset.splits[name], name, size) for name in chosen]
+    return evaluate_splits(answer, task, dataset.splits, chosen, record.settings.batch_size)
 
 
 def predict_artifact(

@@ -6,7 +6,8 @@ from typing import Any
 
 from threefold.datasets.files import replace_file
 from threefold.reporting.numbers import format_number
-from threefold.reporting.report import CAPTIONS, repeat_command
+from threefold.reporting.pictures import CAPTIONS
+from threefold.reporting.report import repeat_command
 
 WORDS_SHOWN = 12
 FIELDS_SHOWN = 40

@@ -52,20 +52,6 @@ MOST_POINTS = 5000  # beyond this a scatter is a blot: density is drawn instead
 LOG_SPREAD = 50  # a loss that falls by this factor is drawn on a logarithmic axis
 
 
-def draw(name: str, evaluation: Evaluation) -> Figure | None:
-    """Draw one of the pictures that a task lists.
-
-    Args:
-        name: str. One of the task's `pictures`.
-        evaluation: Evaluation. What to draw.
-
-    Returns:
-        Figure, or None where there is nothing to draw: no mistakes, or mistakes on the rows of a
-        table, which `mistakes.tabulate_mistakes` gives as text.
-    """
-    return _PICTURES[name](evaluation)
-
-
 @matplotlib.rc_context(STYLE)
 def learning_curves(history: Sequence[Mapping[str, float]]) -> Figure:
     """Draw every metric by epoch, training against validation, with the best epoch marked.
@@ -378,11 +364,3 @@ def plain(text: str, width: int = 60) -> str:
         kept = width - 1
         line = f"{line[: kept - kept // 2]}…{line[-(kept // 2) :]}"
     return line.replace("$", r"\$")
-
-
-_PICTURES = {
-    "confusion_matrix": confusion_matrix,
-    "reliability": reliability,
-    "worst_mistakes": worst_mistakes,
-    "residuals": residuals,
-}

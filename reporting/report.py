@@ -24,19 +24,11 @@ from threefold.datasets.options import as_typed
 from threefold.reporting import figures
 from threefold.reporting.mistakes import COLUMNS_SHOWN, count_mistakes, tabulate_mistakes
 from threefold.reporting.page import PIXELS_PER_INCH, render_page
+from threefold.reporting.pictures import CAPTIONS, draw
 from threefold.tasks.evaluation import Evaluation
 
 FORMAT = 1  # of report.json
 PAGE, CURVES, KEPT = "index.html", "learning_curves.png", "report.json"
-
-# What each picture shows, under it and for those who cannot see it.
-CAPTIONS = {
-    "confusion_matrix": "Which classes were taken for which. A row is a true class.",
-    "reliability": "Whether the model is as often right as it is confident. Bars on the dashed "
-    "line are perfect; a gap above a bar means too much confidence, a gap within it too little.",
-    "worst_mistakes": "The mistakes that the model was surest of.",
-    "residuals": "Predicted against true values, and the errors.",
-}
 
 
 def write_report(
@@ -140,7 +132,7 @@ def _make_section(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
     }
     for name in task.pictures:
         file = f"{split}_{name}.png"
-        figure = figures.draw(name, evaluation)
+        figure = draw(name, evaluation)
         if figure is not None:
             heading = name.replace("_", " ").capitalize()
             alt = f"{heading} of the {split} split: {_sum_up(evaluation)}"

@@ -91,7 +91,9 @@ class Classification(Task):
         best = np.sort(answers["probabilities"], axis=-1)[:, -2:]
         return best[:, -1] - best[:, 0] <= 2 * limit
 
-    def describe(self, answers: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    def describe(
+        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+    ) -> list[dict[str, Any]]:
         names = self.facts.class_names
         return [
             {

@@ -1,6 +1,6 @@
 """What an evaluation found: the metrics, and what is needed to draw them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,32 @@ class Evaluation:
     answers: Arrays
     truth: Arrays
     metrics: dict[str, Any]
+
+
+def evaluate_splits(
+    answer: Answerer, task: Task, splits: Mapping[str, Source], chosen: list[str], batch_size: int
+) -> list[Evaluation]:
+    """Judge a model on some splits, beside the baselines that its task knows.
+
+    Args:
+        answer: Answerer. The model.
+        task: Task. Judges the answers.
+        splits: mapping of str to Source. All that the data have.
+        chosen: list of str. Those to judge.
+        batch_size: int. Examples in a batch.
+
+    Returns:
+        list of Evaluation. Baselines are among its metrics where the data have what they learn
+        from, the split `train`, and it is not judged itself.
+    """
+    known = "train" in splits and not {"train", "all"} & set(chosen)
+    baselines = task.baselines(splits["train"]) if known else {}
+    found = [evaluate(answer, task, splits[name], name, batch_size) for name in chosen]
+    for evaluation in found:
+        beside = {name: judge(evaluation.source) for name, judge in baselines.items()}
+        if beside:
+            evaluation.metrics["baselines"] = beside
+    return found
 
 
 def evaluate(
@@ -89,5 +115,13 @@ def fill_batch(inputs: Arrays, batch_size: int) -> Arrays:
 
 
 def join_batches(batches: list[Arrays]) -> Arrays:
-    """Put batches of named arrays one behind the other."""
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    """Put batches of named arrays one behind the other, the shorter filled up with zeros."""
+    return {name: _join([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def _join(arrays: list[np.ndarray]) -> np.ndarray:
+    longest = max((array.shape[1] for array in arrays if array.ndim > 1), default=0)
+    if all(array.ndim < 2 or array.shape[1] == longest for array in arrays):
+        return np.concatenate(arrays)
+    missing = [[(0, 0), (0, longest - a.shape[1])] + [(0, 0)] * (a.ndim - 2) for a in arrays]
+    return np.concatenate([np.pad(a, width) for a, width in zip(arrays, missing, strict=True)])

@@ -40,7 +40,7 @@ def predict(answer: Answerer, task: Task, inputs: Iterable[Inputs], batch_size: 
         for start in range(0, len(names), batch_size):
             chosen = names[start : start + batch_size]
             batch = {name: array[start : start + batch_size] for name, array in examples.items()}
-            records = task.describe(answer(batch))
+            records = task.describe(answer(batch), batch)
             found.records += [
                 {"input": name} | record for name, record in zip(chosen, records, strict=True)
             ]

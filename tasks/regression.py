@@ -74,7 +74,9 @@ class Regression(Task):
     def leave(self, outputs) -> dict[str, Any]:
         return {"predictions": outputs * self.scale + self.mean}
 
-    def describe(self, answers: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    def describe(
+        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+    ) -> list[dict[str, Any]]:
         names = [target.name for target in self.facts.targets]
         return [dict(zip(names, map(float, row), strict=True)) for row in answers["predictions"]]
 

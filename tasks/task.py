@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from threefold.datasets.dataset import Source
 from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts
 from threefold.tasks.signature import Field, Output
@@ -37,7 +38,10 @@ class Task(ABC):
     augmentation: ClassVar[tuple[str, ...]] = ()
     pictures: ClassVar[tuple[str, ...]]
     headline: ClassVar[tuple[str, ...]]
-    score: ClassVar[str]  # the metric to hold on to: 1 is perfect
+    score: ClassVar[str]  # the metric to hold on to
+    # Of batches, the arrays whose second axis, time, is longer in some than in others: inputs by
+    # their names, `targets`, `weights`.
+    free: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -125,8 +129,21 @@ class Task(ABC):
         """Turn a model's raw outputs into named answers, in units that a person reads."""
 
     @abstractmethod
-    def describe(self, answers: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-        """Turn answers into one plain record an example, for tables, CSV and JSON."""
+    def describe(
+        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+    ) -> list[dict[str, Any]]:
+        """Turn answers for examples into one plain record each, for tables, CSV and JSON."""
+
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        """Fit what a model must beat to be worth its cost.
+
+        Args:
+            train: Source. The training split.
+
+        Returns:
+            dict of str to function. From another split to metrics, under the name of the method.
+        """
+        return {}
 
     @abstractmethod
     def judge(

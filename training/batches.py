@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from threefold.datasets.augmentation import augment, mixup
-from threefold.datasets.batching import epoch_order
-from threefold.datasets.dataset import Source
+from threefold.datasets.batching import epoch_order, group_lengths
+from threefold.datasets.dataset import Source, find_lengths
 from threefold.tasks.task import Task
 
 BLOCK_BYTES = 1 << 20  # more would keep a slow source waiting, and its pictures in memory
@@ -77,7 +77,12 @@ class Batches(keras.utils.PyDataset):
         kept, epoch = self._order, self.epoch
         if kept is None or kept[0] != epoch:
             size = len(self.source)
-            order = np.arange(size) if self.seed is None else epoch_order(size, self.seed, epoch)
+            order = np.arange(size)
+            if self.seed is not None:
+                order = epoch_order(size, self.seed, epoch)
+                lengths = find_lengths(self.source)
+                if lengths is not None:
+                    order = group_lengths(order, lengths, self.batch_size, self.seed, epoch)
             kept = self._order = (epoch, order)
         return kept[1]
 
@@ -89,7 +94,7 @@ def _in_blocks(batches: Batches):
     """
     import tensorflow as tf
 
-    first = batches[0]
+    first, free = batches[0], batches.task.free
     size = sum(array.nbytes for array in keras.tree.flatten(first))
     length = max(1, BLOCK_BYTES // size)
 
@@ -99,9 +104,13 @@ def _in_blocks(batches: Batches):
             for _, alike in itertools.groupby(block, _shapes):  # the last may be smaller
                 yield keras.tree.map_structure(lambda *arrays: np.stack(arrays), *alike)
 
-    signature = keras.tree.map_structure(
-        lambda array: tf.TensorSpec((None, None, *array.shape[1:]), array.dtype), first
-    )
+    def specify(array: np.ndarray, name: str) -> tf.TensorSpec:
+        shape = (None, *array.shape[2:]) if name in free else array.shape[1:]
+        return tf.TensorSpec((None, None, *shape), array.dtype)
+
+    inputs = {name: specify(array, name) for name, array in first[0].items()}
+    others = zip(first[1:], ("targets", "weights"), strict=False)
+    signature = (inputs, *(specify(array, name) for array, name in others))
     found = tf.data.Dataset.from_generator(blocks, output_signature=signature).unbatch()
     found = found.apply(tf.data.experimental.assert_cardinality(len(batches)))
     return found.prefetch(tf.data.AUTOTUNE)

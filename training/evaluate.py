@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from threefold.datasets.dataset import Dataset
-from threefold.tasks.evaluation import Answerer, Evaluation, answerer, evaluate
+from threefold.tasks.evaluation import Answerer, Evaluation, answerer, evaluate_splits
 from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Arrays, Task
 from threefold.training.building import rebuild_model
@@ -20,7 +20,7 @@ def evaluate_model(
 ) -> list[Evaluation]:
     """Judge a model on some splits of a dataset."""
     answer = ask_model(model, task, batch_size)
-    return [evaluate(answer, task, dataset.splits[split], split, batch_size) for split in splits]
+    return evaluate_splits(answer, task, dataset.splits, splits, batch_size)
 
 
 def evaluate_run(

@@ -160,7 +160,7 @@ def test_the_metric_in_training_is_accuracy():
 def test_a_description_reads_back_as_the_answer():
     answers, truth = random_answers(20)
     task = make()
-    records = task.describe(answers)
+    records = task.describe(answers, {})
     assert {type(record["probability"]) for record in records} == {float}  # for JSON
     assert [record["label"] for record in records] == [NAMES[i] for i in answers["label_index"]]
     assert [r["probability"] for r in records] == pytest.approx(answers["probabilities"].max(-1))

@@ -95,7 +95,7 @@ def test_a_step_follows_the_metric_beside_the_loss():
 
 def test_a_description_names_the_targets_in_plain_numbers():
     answers, truth = random_answers(5)
-    records = make().describe(answers)
+    records = make().describe(answers, {})
     assert [list(record) for record in records] == [["height", "weight"]] * 5
     assert {type(value) for record in records for value in record.values()} == {float}
     again = {"predictions": np.array([[r["height"], r["weight"]] for r in records])}

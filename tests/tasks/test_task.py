@@ -97,7 +97,7 @@ def test_predictions_keep_the_order_of_the_inputs_and_name_what_was_skipped():
     found = predict(answerer(Responder(), task, 2), task, parts, batch_size=2)
     assert [record["input"] for record in found.records] == list("abcdefg")
     assert found.errors == [mistake]
-    wanted = task.describe(task.answer(Responder()(task.inputs(examples))))
+    wanted = task.describe(task.answer(Responder()(task.inputs(examples))), examples)
     for record, one in zip(found.records, wanted, strict=True):
         assert record["label"] == one["label"]
         assert record["probabilities"] == pytest.approx(one["probabilities"], rel=1e-4)

@@ -1,0 +1,38 @@
+"""The pictures that tasks list by name: who draws each, and what it shows."""
+
+import importlib
+
+from matplotlib.figure import Figure
+
+from threefold.tasks.evaluation import Evaluation
+
+# Name -> (module of this room that has a function of that name, the words under the picture).
+_PICTURES = {
+    "confusion_matrix": (
+        "figures",
+        "Which classes were taken for which. A row is a true class.",
+    ),
+    "reliability": (
+        "figures",
+        "Whether the model is as often right as it is confident. Bars on the dashed line are "
+        "perfect; a gap above a bar means too much confidence, a gap within it too little.",
+    ),
+    "worst_mistakes": ("figures", "The mistakes that the model was surest of."),
+    "residuals": ("figures", "Predicted against true values, and the errors."),
+}
+CAPTIONS = {name: caption for name, (_, caption) in _PICTURES.items()}
+
+
+def draw(name: str, evaluation: Evaluation) -> Figure | None:
+    """Draw one of the pictures that a task lists.
+
+    Args:
+        name: str. One of the task's `pictures`.
+        evaluation: Evaluation. What to draw.
+
+    Returns:
+        Figure, or None where there is nothing to draw: no mistakes, or mistakes on the rows of a
+        table, which `mistakes.tabulate_mistakes` gives as text.
+    """
+    module = importlib.import_module(f"threefold.reporting.{_PICTURES[name][0]}")
+    return getattr(module, name)(evaluation)
