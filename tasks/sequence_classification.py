@@ -1,0 +1,13 @@
+"""Which class is it? Asked of a series."""
+
+from threefold.tasks.classification import Classification
+from threefold.tasks.sequence_features import SequenceFeatures
+
+
+class SequenceClassification(Classification, SequenceFeatures):
+    """Series in, the probability of every class out."""
+
+    name = "sequence_classification"
+
+
+TASK = SequenceClassification

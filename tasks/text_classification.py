@@ -1,0 +1,42 @@
+"""Which class is it? Asked of a text."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from threefold.datasets.dataset import Source
+from threefold.tasks.classification import Classification
+from threefold.tasks.text_features import TextFeatures
+
+
+class TextClassification(Classification, TextFeatures):
+    """Documents in, the probability of every class out."""
+
+    name = "text_classification"
+
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        """Fit a logistic regression on weighted counts of words and pairs of words."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+
+        examples = train[np.arange(len(train))]
+        words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+        model = make_pipeline(words, LogisticRegression(C=10, max_iter=1000))
+        try:
+            model.fit(list(examples["text"]), examples["label"])
+        except ValueError:  # of texts without two words in common
+            return {}
+
+        def judge(source: Source) -> dict[str, float]:
+            examples = source[np.arange(len(source))]
+            found = np.zeros((len(source), len(self.facts.class_names)))
+            found[:, model.classes_] = model.predict_proba(list(examples["text"]))
+            answers = {"probabilities": found, "label_index": found.argmax(axis=-1)}
+            metrics = self.judge(answers, self.truth(examples))
+            return {name: metrics[name] for name in self.headline}
+
+        return {"TF-IDF and logistic regression": judge}
+
+
+TASK = TextClassification

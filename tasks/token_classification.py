@@ -1,0 +1,136 @@
+"""Which tag has each word? Asked of a text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from threefold.datasets.ragged import pad
+from threefold.tasks.signature import Output
+from threefold.tasks.spans import find_spans, score_spans
+from threefold.tasks.task import Arrays
+from threefold.tasks.text_features import TextFeatures
+
+NO_TAG = -1  # of padding, and of the further tokens of a word
+
+
+class TokenClassification(TextFeatures):
+    """Words in, the probability of every tag out; names of several words are spans (BIO)."""
+
+    name = "token_classification"
+    losses = ("cross_entropy",)
+    pictures = ("tagged_text", "confusion_matrix")
+    headline = ("f1", "accuracy", "loss")
+    score = "f1"
+    free = ("tokens", "targets", "weights")
+
+    def arguments(self) -> dict[str, Any]:
+        return super().arguments() | {"num_outputs": len(self.facts.class_names)}
+
+    def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        length = self.inputs(examples)["tokens"].shape[1]
+        tags = pad(examples["tags"], length, np.int64, NO_TAG)
+        one_hot = np.eye(len(self.facts.class_names), dtype=np.float32)[np.maximum(tags, 0)]
+        return one_hot * (tags != NO_TAG)[..., None]  # (batch, time, tags)
+
+    def sample_weights(self, targets: np.ndarray) -> np.ndarray:
+        weights = targets.sum(axis=-1)
+        if self.class_weights == "balanced":
+            counts = np.array(self.facts.class_counts, np.float64)
+            weights = targets @ (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1)))
+        # Keras divides by the number of all tokens: so the mean is over those that have a tag.
+        return (weights * (weights.size / max(weights.sum(), 1e-6))).astype(np.float32)
+
+    def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        # From 1, as 0 fills the shorter batches up: 0 is no tag.
+        length = self.inputs(examples)["tokens"].shape[1]
+        return {"tag": pad(examples["tags"], length, np.int64, NO_TAG) + 1}
+
+    def compile_arguments(self) -> dict[str, Any]:
+        import keras
+
+        return {
+            "loss": keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=self.label_smoothing
+            ),
+            "weighted_metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
+        }
+
+    def answer(self, outputs: np.ndarray) -> Arrays:
+        """Return `probabilities` (batch, time, tags) and `tag_index` (batch, time)."""
+        scores = np.asarray(outputs, np.float32)
+        positive = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        probabilities = positive / positive.sum(axis=-1, keepdims=True)
+        return {"probabilities": probabilities, "tag_index": probabilities.argmax(axis=-1)}
+
+    def output_fields(self) -> tuple[Output, ...]:
+        names = self.facts.class_names
+        return (
+            Output(
+                name="probabilities",
+                dtype="float32",
+                shape=("batch", "time", len(names)),
+                meaning="probability of each tag, in the order of labels.txt; a word has that of "
+                "its first token",
+                range=(0, 1),
+                limit=1e-5,
+            ),
+            Output(
+                name="tag_index",
+                dtype="int64",
+                shape=("batch", "time"),
+                meaning="position of the most probable tag in labels.txt, from 0",
+                range=(0, len(names) - 1),
+            ),
+        )
+
+    def leave(self, outputs) -> dict[str, Any]:
+        import tensorflow as tf
+
+        probabilities = tf.nn.softmax(outputs)
+        return {"probabilities": probabilities, "tag_index": tf.argmax(probabilities, axis=-1)}
+
+    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+        best = np.sort(answers["probabilities"], axis=-1)[..., -2:]
+        return (best[..., -1] - best[..., 0] <= 2 * limit).any(axis=-1)
+
+    def describe(
+        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+    ) -> list[dict[str, Any]]:
+        names = self.facts.class_names
+        records = []
+        for row, (words, tags) in enumerate(zip(examples["words"], examples["tags"], strict=True)):
+            chosen = answers["tag_index"][row][: len(tags)][tags != NO_TAG]
+            found = [names[tag] for tag in chosen]
+            spans = [
+                {"text": " ".join(words[start:stop]), "tag": kind, "start": start, "stop": stop}
+                for kind, start, stop in find_spans(found)
+            ]
+            # A text over the limit has words that no tag was asked for.
+            tagged = list(zip(words, found, strict=False))
+            records.append({"tagged": [f"{word}/{tag}" for word, tag in tagged], "spans": spans})
+        return records
+
+    def judge(
+        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return precision, recall and f1 of whole spans (Tjong Kim Sang and De Meulder 2003), in
+        all and by kind, and accuracy and log-loss of single tags.
+        """
+        names, true = self.facts.class_names, truth["tag"] - 1
+        asked = true != NO_TAG
+        rows = [
+            ([names[tag] for tag in true[row][asked[row]]],
+             [names[tag] for tag in answers["tag_index"][row, : true.shape[1]][asked[row]]])
+            for row in range(len(true))
+        ]  # fmt: skip
+        probabilities = answers["probabilities"][:, : true.shape[1]][asked]
+        chosen = probabilities[np.arange(len(probabilities)), true[asked]]
+        predicted = answers["tag_index"][:, : true.shape[1]][asked]
+        return score_spans(rows) | {
+            "accuracy": float(np.mean(predicted == true[asked])),
+            "loss": float(-np.log(np.maximum(chosen, 1e-7)).mean(dtype=np.float64)),
+        }
+
+
+TASK = TokenClassification
