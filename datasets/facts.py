@@ -128,17 +128,21 @@ class TextFacts(_Facts):
 
     `tokenizer` is the content of a `tokenizer.json` (Hugging Face `tokenizers`) of
     `vocabulary_size` tokens, trained on the training split; the token 0 is padding, 1 unknown.
-    Documents of more than `longest` tokens are cut there.
+    Documents of more than `longest` tokens are cut there. `tagged` says that words have the
+    classes, as BIO tags, and not documents.
     """
 
     kind: Literal["text"] = "text"
     tokenizer: str
     vocabulary_size: int
     longest: int
+    tagged: bool = False
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
         text = f"text of up to {self.longest} of {self.vocabulary_size:,} tokens"
+        if self.tagged:
+            return f"{text}, {len(self.class_names)} tags of words"
         return f"{text}, {self._describe_goal()}" if self.class_names else text
 
 

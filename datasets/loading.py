@@ -6,6 +6,9 @@ A reference is a bundled NAME, a folder or file of the user's own, `tfds:NAME[/C
 
 import ast
 import importlib
+import inspect
+import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
@@ -20,7 +23,18 @@ from threefold.datasets.facts import Facts
 from threefold.datasets.options import Option, check_options, options_of
 
 PREFIXES = {"tfds": "tfds", "hf": "hugging_face"}
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+# Who reads a file or folder: by the task that the user named, else by what it looks like.
+BY_TASK = {
+    "text_classification": "text",
+    "text_generation": "text",
+    "token_classification": "conll",
+    "translation": "pairs",
+}
+BY_SUFFIX = {
+    ".csv": "tables", ".tsv": "tables", ".parquet": "tables",
+    ".txt": "text", ".jsonl": "text",
+    ".conll": "conll",
+}  # fmt: skip
 # What the loading gives to a loader, as opposed to what a user sets.
 CONTEXT = ("task", "facts")
 
@@ -47,7 +61,7 @@ def load(
     Raises:
         UserError: for an unknown reference or option, and for data that cannot be used.
     """
-    loader, context = find_loader(reference)
+    loader, context = find_loader(reference, task)
     known = loader_options(loader)
     checked = check_options(known, options or {}, flag="-d", owner=f"dataset '{reference}'")
     given = {"task": task, "facts": facts}
@@ -64,28 +78,45 @@ def loader_options(loader: Callable) -> dict[str, Option]:
     return options_of(loader, reserved=CONTEXT)
 
 
-def find_loader(reference: str) -> tuple[Callable[..., Dataset], tuple[str, ...]]:
+def find_loader(
+    reference: str, task: str | None = None
+) -> tuple[Callable[..., Dataset], tuple[str, ...]]:
     """Return the loader for a reference, and which of `CONTEXT` it takes."""
+    loader = _find_loader(reference, task)
+    return loader, tuple(name for name in CONTEXT if name in inspect.signature(loader).parameters)
+
+
+def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
     prefix, _, name = reference.partition(":")
     path = Path(reference).expanduser()
     if prefix in PREFIXES and name:
-        return partial(_module(PREFIXES[prefix]).load, name), CONTEXT
+        return partial(_module(PREFIXES[prefix]).load, name)
     if reference in bundled():
-        return _module(reference).load, ()
+        return _module(reference).load
     if not reference:  # which as a path would be the working folder
         raise UserError(f"no dataset ''{suggest('', bundled())}")
     if path.is_dir():
-        hugging_face = _module("hugging_face")
-        module = hugging_face if hugging_face.is_saved_folder(path) else _module("folder")
-        return partial(module.load, str(path)), CONTEXT
-    if path.is_file() and path.suffix.lower() in TABLE_SUFFIXES:
-        return partial(_module("tables").load, str(path)), CONTEXT
+        saved = _module("hugging_face").is_saved_folder(path)
+        reader = "hugging_face" if saved else BY_TASK.get(task) or _reader_of_folder(path)
+        return partial(_module(reader).load, str(path))
+    if path.is_file() and (reader := BY_TASK.get(task) or BY_SUFFIX.get(path.suffix.lower())):
+        return partial(_module(reader).load, str(path))
     if path.exists():
         raise UserError(
-            f"cannot read '{reference}' as a dataset: expected a table "
-            f"({', '.join(TABLE_SUFFIXES)}) or a folder"
+            f"cannot read '{reference}' as a dataset: expected a folder or a file of the kinds "
+            f"{', '.join(BY_SUFFIX)}"
         )
     raise UserError(f"no dataset '{reference}'{_hint(reference)}")
+
+
+def _reader_of_folder(folder: Path) -> str:
+    """Return who reads a folder, by the commonest of the files in it."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    counts = Counter(path.suffix.lower() for path in itertools.islice(files, 1000))
+    # A table in a folder belongs to the pictures beside it.
+    readers = {suffix: name for suffix, name in BY_SUFFIX.items() if name != "tables"}
+    commonest = max(counts, key=lambda suffix: (counts[suffix], suffix not in readers), default="")
+    return readers.get(commonest, "folder")
 
 
 def _module(name: str) -> ModuleType:

@@ -82,7 +82,7 @@ def test_options_are_checked_and_handed_on(table):
         ("hf:", {}, "no dataset 'hf:'"),
         ("", {}, "no dataset ''; there are: breast_cancer, "),
         ("house.csv", {}, "did you mean 'houses.csv'"),
-        ("./notes.txt", {}, r"cannot read './notes.txt' .* table \(.csv, .tsv, .parquet\)"),
+        ("./notes.xyz", {}, r"cannot read './notes.xyz' .* folder or a file of .* .csv, .tsv, "),
         ("digits", {"test_fractoin": "0.1"}, "'digits' has no option .*mean 'test_fraction'"),
         ("digits", {"test_fraction": "much"}, "-d test_fraction=much does not fit: .*number"),
         ("digits", {"test_fraction": "1"}, "below 1 together"),
@@ -93,7 +93,7 @@ def test_a_wrong_reference_or_option_is_one_line(
     reference, options, message, table, monkeypatch, tmp_path
 ):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "notes.txt").write_text("words")
+    (tmp_path / "notes.xyz").write_text("words")
     with pytest.raises(UserError, match=message) as raised:
         loading.load(reference, options)
     assert "\n" not in str(raised.value)

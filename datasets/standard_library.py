@@ -1,0 +1,87 @@
+"""Python's own standard library as text: its files are parsed, never imported."""
+
+import ast
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+from threefold.datasets.errors import UserError
+
+# Grouped as the library reference groups its chapters; only what Python 3.11 and later share.
+AREAS = {
+    "text": "string re difflib textwrap stringprep codecs gettext locale",
+    "data_types": "datetime zoneinfo calendar collections heapq bisect weakref types copy pprint "
+    "reprlib enum graphlib",
+    "numbers": "numbers decimal _pydecimal fractions random statistics",
+    "files": "pathlib os fileinput stat filecmp tempfile glob fnmatch linecache shutil posixpath "
+    "ntpath zipfile tarfile gzip bz2 lzma shelve dbm sqlite3 csv configparser plistlib "
+    "netrc",
+    "system": "io _pyio argparse optparse getopt logging getpass curses platform ctypes pty cmd "
+    "shlex",
+    "concurrency": "threading multiprocessing concurrent subprocess sched queue asyncio selectors",
+    "internet": "http urllib smtplib ftplib poplib imaplib ssl socket socketserver xmlrpc "
+    "ipaddress wsgiref uuid webbrowser email mailbox mimetypes base64 html xml json",
+    "interfaces": "tkinter turtle",
+    "development": "pydoc doctest unittest pdb bdb profile cProfile pstats timeit trace "
+    "tracemalloc",
+    "language": "ast symtable tokenize pyclbr py_compile compileall dis inspect importlib "
+    "traceback abc contextlib dataclasses warnings code codeop typing zipimport pkgutil "
+    "modulefinder runpy functools operator site sysconfig pickletools",
+}
+_TESTS = {"test", "tests", "idle_test"}
+_Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def source_files(modules: str) -> list[Path]:
+    """Return the files of some modules and packages, without their tests.
+
+    Args:
+        modules: str. Names, apart by spaces; one that this Python does not have is left out.
+
+    Returns:
+        list of Path. In the order of the names; of a package by path.
+
+    Raises:
+        UserError: where Python came without its sources.
+    """
+    library = Path(sysconfig.get_paths()["stdlib"])
+    found = []
+    for name in modules.split():
+        file, folder = library / f"{name}.py", library / name
+        if file.is_file():
+            found.append(file)
+        else:
+            inside = sorted(folder.rglob("*.py"))
+            found += [path for path in inside if not _TESTS & set(path.parts)]
+    if not found:
+        raise UserError(
+            f"the sources of Python's standard library are not in {library}; install them (a "
+            "package named libpython3-stdlib or python3-test, say), or use another dataset"
+        )
+    return found
+
+
+def parse_file(path: Path) -> ast.Module:
+    """Return the syntax tree of a source file."""
+    return ast.parse(path.read_bytes())
+
+
+def docstrings(path: Path) -> list[str]:
+    """Return the docstrings of a file, of the module first, then in the order of the file."""
+    tree = parse_file(path)
+    found = [ast.get_docstring(node) for node in (tree, *_documented(tree.body))]
+    return [_without_surrogates(text) for text in found if text]
+
+
+def _documented(body: list[ast.stmt]) -> Iterator[_Documented]:
+    """Yield classes, methods and functions, but not those inside of functions."""
+    for node in body:
+        if isinstance(node, _Documented):
+            yield node
+        if isinstance(node, ast.ClassDef | ast.If | ast.Try):
+            yield from _documented(node.body)
+
+
+def _without_surrogates(text: str) -> str:
+    # A docstring may tell of half characters by writing one, which no file of text can hold.
+    return text.encode("utf-8", "replace").decode()

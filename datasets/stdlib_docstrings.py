@@ -1,0 +1,84 @@
+"""Docstrings of Python's standard library: which area does each document (read from its sources).
+
+The areas follow the chapters of the library reference. Each docstring counts once: one that
+repeats another, by and large, is left out. Splits are by docstring, so those of one module are
+in all of them: what is asked is the area of a docstring, not of a library never seen.
+"""
+
+import re
+from functools import cache
+
+import numpy as np
+from pydantic import PositiveInt
+
+from threefold.datasets.dataset import Dataset
+from threefold.datasets.documents import Wording, classify
+from threefold.datasets.facts import Facts
+from threefold.datasets.splitting import split_rows
+from threefold.datasets.standard_library import AREAS, docstrings, source_files
+from threefold.datasets.tokenizing import Kind
+
+TASK = "text_classification"
+_FEWEST_WORDS = 4
+_SHINGLE = 5  # words in a row
+
+
+def load(
+    *,
+    facts: Facts | None = None,
+    tokenizer: Kind = "wordpiece",
+    vocabulary_size: PositiveInt = 4000,
+    max_tokens: PositiveInt = 128,
+    lowercase: bool = True,
+    validation_fraction: float = 0.15,
+    test_fraction: float = 0.15,
+    split_seed: int = 0,
+) -> Dataset:
+    """Load the docstrings.
+
+    Args:
+        facts: Facts. Those of a run: its tokenizer then rules.
+        tokenizer: str. What a token is: word, character, wordpiece or bpe.
+        vocabulary_size: int. The most tokens the tokenizer learns.
+        max_tokens: int. Where longer docstrings are cut.
+        lowercase: bool. Whether capital letters are made small.
+        validation_fraction: float. Share of the docstrings kept for validation.
+        test_fraction: float. Share of the docstrings kept for the test.
+        split_seed: int. Which seeded, stratified division into splits.
+
+    Returns:
+        Dataset. `tokens`, `label` and `text`.
+
+    Raises:
+        UserError: where Python came without its sources.
+    """
+    texts, labels = _read()
+    rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
+    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase)
+    names = tuple(AREAS)
+    return classify("stdlib_docstrings", texts, labels, names, rows, wording, facts=facts)
+
+
+@cache
+def _read() -> tuple[list[str], np.ndarray]:
+    texts, labels = [], []
+    seen: set[str] = set()
+    for label, modules in enumerate(AREAS.values()):
+        for path in source_files(modules):
+            for text in docstrings(path):
+                if _is_new(text, seen):
+                    texts.append(text)
+                    labels.append(label)
+    return texts, np.array(labels, np.int64)
+
+
+def _is_new(text: str, seen: set[str]) -> bool:
+    """Return whether most of a text, in runs of words, was not seen before; then remember it."""
+    words = re.findall(r"\w+", text.lower())
+    if len(words) < _FEWEST_WORDS:
+        return False
+    last = max(1, len(words) - _SHINGLE + 1)
+    shingles = {" ".join(words[start : start + _SHINGLE]) for start in range(last)}
+    new = 2 * len(shingles & seen) < len(shingles)
+    seen |= shingles
+    return new
