@@ -131,7 +131,7 @@ def build_sequence_classifier(
     units: tuple[Count, ...] = (64,),
     cell: Cell = "gru",
     bidirectional: bool = True,
-    pooling: Literal["last", "mean", "max"] = "mean",
+    pooling: Literal["last", "mean", "max"] = "max",
     dropout: Rate = 0.2,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:

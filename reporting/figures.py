@@ -48,6 +48,7 @@ MOST_DRAWN = 60  # classes of a matrix whose rows can be told apart
 PAIRS_SHOWN = 30
 GRID_WIDTH = 10.5  # inches: six pictures of short captions side by side
 TARGETS_SHOWN = 8
+CHANNELS_SHOWN = 4
 MOST_POINTS = 5000  # beyond this a scatter is a blot: density is drawn instead
 LOG_SPREAD = 50  # a loss that falls by this factor is drawn on a logarithmic axis
 
@@ -260,36 +261,51 @@ def reliability(evaluation: Evaluation) -> Figure:
 
 @matplotlib.rc_context(STYLE)
 def worst_mistakes(evaluation: Evaluation) -> Figure | None:
-    """Draw the pictures that were judged most wrongly, worst first.
+    """Draw the pictures or series that were judged most wrongly, worst first.
 
     Args:
-        evaluation: Evaluation. Of pictures; of a table's rows there is no drawing.
+        evaluation: Evaluation. Of pictures or series; of a table's rows and of texts there is no
+            drawing.
 
     Returns:
-        Figure. Each picture under what it is and what it was taken for; None without mistakes.
+        Figure. Each example under what it is and what it was taken for; None without mistakes.
     """
-    facts, positions = evaluation.task.facts, find_mistakes(evaluation)
-    if facts.kind != "image" or not len(positions):
+    kind, positions = evaluation.task.facts.kind, find_mistakes(evaluation)
+    if kind not in ("image", "sequence") or not len(positions):
         return None
-    inputs = evaluation.task.inputs(evaluation.source[positions])
-    pictures = np.clip(inputs["image"], 0, 255).astype(np.uint8)
+    examples = evaluation.source[positions]
     captions = [_caption(evaluation, position) for position in positions]
     lines = [line for caption in captions for line in caption.split("\n")]
     width = max(1.75, 0.075 * max(map(len, lines)) + 0.3)  # inches
     columns = min(int(GRID_WIDTH / width), len(positions))
     rows = math.ceil(len(positions) / columns)
-    height = 1.5 * min(pictures.shape[1] / pictures.shape[2], 2.0)
+    if kind == "image":
+        images = evaluation.task.inputs(examples)["image"]
+        shown, draw = np.clip(images, 0, 255).astype(np.uint8), _draw_picture
+        height = 1.5 * min(shown.shape[1] / shown.shape[2], 2.0)
+    else:
+        shown, draw, height = examples["values"], _draw_series, 1.2
     height += 0.17 * len(lines) / len(captions) + 0.12
     figure = _figure(max(width * columns, 4.5), height * rows + 0.4)
     _head(figure, f"Worst mistakes, {plain(evaluation.split)}: true → predicted")
-    # A few pixels must not be blurred into something that the model never saw.
-    smoothing = "nearest" if max(pictures.shape[1:3]) <= 64 else "antialiased"
-    for position, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+    for position, (example, caption) in enumerate(zip(shown, captions, strict=True)):
         axes = figure.add_subplot(rows, columns, position + 1)
-        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation=smoothing)
+        draw(axes, example)
         axes.set_title(caption, fontsize=8.5, loc="center")
-        axes.set_axis_off()
     return figure
+
+
+def _draw_picture(axes: Axes, picture: np.ndarray) -> None:
+    # A few pixels must not be blurred into something that the model never saw.
+    smoothing = "nearest" if max(picture.shape[:2]) <= 64 else "antialiased"
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation=smoothing)
+    axes.set_axis_off()
+
+
+def _draw_series(axes: Axes, series: np.ndarray) -> None:
+    for number, channel in enumerate(series.T[:CHANNELS_SHOWN]):
+        axes.plot(channel, color=(BLUE, VERMILION, GREEN, GREY)[number], linewidth=0.8)
+    axes.tick_params(labelsize=6.5)
 
 
 def _caption(evaluation: Evaluation, position: int) -> str:

@@ -1,14 +1,16 @@
 """Which answers were the most wrong, and what the examples behind them held."""
 
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
 
-from threefold.datasets.facts import TableFacts
+from threefold.datasets.facts import TableFacts, TextFacts
 from threefold.tasks.evaluation import Evaluation
 
 SHOWN = 24
 COLUMNS_SHOWN = 40
+LONGEST_EXCERPT = 300  # characters of a text
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,23 @@ def count_mistakes(evaluation: Evaluation) -> int:
 
 
 def tabulate_mistakes(evaluation: Evaluation) -> MistakeTable:
-    """Return the worst mistakes on the rows of a table.
+    """Return the worst mistakes on the rows of a table, or on texts.
 
     Args:
-        evaluation: Evaluation. Its task's facts are those of a table.
+        evaluation: Evaluation. Its task's facts are those of a table or of texts.
 
     Returns:
         MistakeTable. Without rows where nothing was wrong.
     """
     facts, positions = evaluation.task.facts, find_mistakes(evaluation)
     examples = evaluation.source[positions] if len(positions) else {}
-    names = [column.name for column in (*facts.numeric, *facts.dates, *facts.categorical)]
+    if facts.kind == "text":
+        names, decode = ["text"], _excerpt
+    else:
+        names = [column.name for column in (*facts.numeric, *facts.dates, *facts.categorical)]
+        decode = _decode
     rows = [
-        _tell_answer(evaluation, position) + _decode(facts, examples, row)[:COLUMNS_SHOWN]
+        _tell_answer(evaluation, position) + decode(facts, examples, row)[:COLUMNS_SHOWN]
         for row, position in enumerate(positions)
     ]
     asked = ["true", "predicted", "probability"]
@@ -104,6 +110,10 @@ def _decode(facts: TableFacts, examples: dict[str, np.ndarray], row: int) -> lis
             for column, word in zip(facts.categorical, ids, strict=True)
         ]
     return cells
+
+
+def _excerpt(facts: TextFacts, examples: dict[str, np.ndarray], row: int) -> list[str]:
+    return [textwrap.shorten(str(examples["text"][row]), LONGEST_EXCERPT, placeholder=" …")]
 
 
 def _tell_date(days: float) -> str:
