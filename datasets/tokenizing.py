@@ -7,6 +7,7 @@ can be read as one of them but as unknown.
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -200,13 +201,20 @@ def encode_words(
     ):
         ids = np.array(encoding.ids, np.int32)
         owners = np.array(encoding.word_ids, np.int32)
-        missing = np.setdiff1d(np.arange(len(words)), owners)
-        places = np.searchsorted(owners, missing)
-        ids, owners = np.insert(ids, places, UNKNOWN), np.insert(owners, places, missing)
         first = np.diff(owners, prepend=-1) > 0
+        if np.count_nonzero(first) < len(words):
+            missing = np.setdiff1d(np.arange(len(words)), owners)
+            places = np.searchsorted(owners, missing)
+            ids, owners = np.insert(ids, places, UNKNOWN), np.insert(owners, places, missing)
+            first = np.diff(owners, prepend=-1) > 0
         found.append(ids[:longest])
         begins.append(np.where(first, owners, -1)[:longest])
     return Ragged.join(found, np.int32), Ragged.join(begins, np.int32)
+
+
+def split_words(text: str) -> list[str]:
+    """Split a text as tokenizers of words do: at spaces, and around punctuation."""
+    return re.findall(r"\w+|[^\w\s]", text)
 
 
 def decode(content: str, ids: Sequence[np.ndarray]) -> list[str]:
