@@ -236,20 +236,40 @@ def draw_recurrent(
         tensor of shape (batch, time, units), or twice the units where bidirectional. Behind the
         end of a sequence it means nothing.
     """
-
-    def read(sequences, direction: str):
-        layer = CELLS[cell](
-            units,
-            return_sequences=True,
-            recurrent_dropout=recurrent_dropout,
-            seed=random.getrandbits(31),
-            name=f"{name}_{direction}",
-        )
-        return layer(sequences)
-
-    forwards = read(x, "forwards")
+    forwards = _cell(cell, units, recurrent_dropout, f"{name}_forwards")(x)
     if not bidirectional:
         return forwards
     turned = ReverseWithin(name=f"{name}_turn")([x, lengths])
-    backwards = ReverseWithin(name=f"{name}_turn_back")([read(turned, "backwards"), lengths])
+    backwards = _cell(cell, units, recurrent_dropout, f"{name}_backwards")(turned)
+    backwards = ReverseWithin(name=f"{name}_turn_back")([backwards, lengths])
     return keras.layers.Concatenate(name=f"{name}_both")([forwards, backwards])
+
+
+def draw_stateful(x, state: list, units: int, cell: str, *, recurrent_dropout: float, name: str):
+    """Draw a recurrent layer that goes on from a given state.
+
+    Args:
+        x: tensor of shape (batch, time, features).
+        state: list of tensors of shape (batch, units). Two for an LSTM, else one.
+        units: int. Of the layer.
+        cell: str. One of `CELLS`.
+        recurrent_dropout: float. Share of the state that is dropped from step to step.
+        name: str. The layer's name.
+
+    Returns:
+        tensor of shape (batch, time, units), and the state behind the last step as a list.
+    """
+    layer = _cell(cell, units, recurrent_dropout, name, return_state=True)
+    x, *after = layer(x, initial_state=state)
+    return x, after
+
+
+def _cell(cell: str, units: int, recurrent_dropout: float, name: str, **options):
+    return CELLS[cell](
+        units,
+        return_sequences=True,
+        recurrent_dropout=recurrent_dropout,
+        seed=random.getrandbits(31),  # see `draw_dropout`
+        name=name,
+        **options,
+    )

@@ -25,6 +25,8 @@ from threefold.blueprints.options import Count, Rate
 
 DATASETS = {
     "sequence_classification": "cylinder_bell_funnel",
+    "text_classification": "stdlib_docstrings",
+    "token_classification": "stdlib_tokens",
 }
 TRAINING = {
     "epochs": 15,
@@ -36,7 +38,12 @@ TRAINING = {
     "ema": 0.95,
 }
 
+TASK_TRAINING = {
+    "text_classification": {"epochs": 12, "learning_rate": 1e-2},
+}
+
 Cell = Literal["simple", "lstm", "gru"]
+Pooling = Literal["last", "mean", "max"]
 
 
 def build_text_classifier(
@@ -48,8 +55,9 @@ def build_text_classifier(
     units: tuple[Count, ...] = (64,),
     cell: Cell = "gru",
     bidirectional: bool = True,
-    pooling: Literal["last", "mean", "max"] = "max",
-    dropout: Rate = 0.3,
+    shortcut: bool = True,
+    pooling: tuple[Pooling, ...] = ("max", "mean"),
+    dropout: Rate = 0.5,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
     """Draw a network that reads a text and says what it is.
@@ -63,7 +71,9 @@ def build_text_classifier(
         units: tuple of int. Units of each recurrent layer, in each direction.
         cell: str. `simple`, `lstm` or `gru`.
         bidirectional: bool. Whether to read from both ends.
-        pooling: str. What sums the text up: the `last` state, or the `mean` or `max` of all.
+        shortcut: bool. Whether the vectors stand beside what was read of them (Lai et al. 2015,
+            "Recurrent convolutional neural networks for text classification").
+        pooling: tuple of str. What sums the text up: the `last` state, the `mean` or `max` of all.
         dropout: float. Share dropped of the vectors and after each recurrent layer.
         recurrent_dropout: float. Share of the state dropped from step to step; above 0 it forbids
             the fused kernels of a GPU.
@@ -74,10 +84,12 @@ def build_text_classifier(
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     lengths = CountTokens(name="lengths")(tokens)
     x = TokenEmbedding(vocabulary_size, embedding_dim, name="embedding")(tokens)
-    x = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
-    x = _convolve(x, lengths, convolutions, kernel_size)
+    vectors = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
+    x = _convolve(vectors, lengths, convolutions, kernel_size)
     x = _recur(x, lengths, units, cell, bidirectional, dropout, recurrent_dropout)
-    x = PoolSteps(pooling, name="pool")([x, lengths])  # (batch, features)
+    if shortcut:
+        x = layers.Concatenate(name="shortcut")([vectors, x])
+    x = _sum_up(x, lengths, pooling)  # (batch, features)
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
     return keras.Model({"tokens": tokens}, outputs, name="rnn")
 
@@ -131,7 +143,7 @@ def build_sequence_classifier(
     units: tuple[Count, ...] = (64,),
     cell: Cell = "gru",
     bidirectional: bool = True,
-    pooling: Literal["last", "mean", "max"] = "max",
+    pooling: tuple[Pooling, ...] = ("max",),
     dropout: Rate = 0.2,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
@@ -145,7 +157,8 @@ def build_sequence_classifier(
         units: tuple of int. Units of each recurrent layer, in each direction.
         cell: str. `simple`, `lstm` or `gru`.
         bidirectional: bool. Whether to read from both ends.
-        pooling: str. What sums the series up: the `last` state, or the `mean` or `max` of all.
+        pooling: tuple of str. What sums the series up: the `last` state, the `mean` or `max` of
+            all.
         dropout: float. Share dropped after each recurrent layer.
         recurrent_dropout: float. Share of the state dropped from step to step; above 0 it forbids
             the fused kernels of a GPU.
@@ -168,13 +181,15 @@ def build_sequence_classifier(
     x = ZeroPadding(name="series")([standardise(known), lengths])  # (batch, time, channels)
     x = _convolve(x, lengths, convolutions, kernel_size)
     x = _recur(x, lengths, units, cell, bidirectional, dropout, recurrent_dropout)
-    x = PoolSteps(pooling, name="pool")([x, lengths])  # (batch, features)
+    x = _sum_up(x, lengths, pooling)  # (batch, features)
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
     return keras.Model({"values": values, "lengths": lengths}, outputs, name="rnn")
 
 
 TASKS = {
     "sequence_classification": build_sequence_classifier,
+    "text_classification": build_text_classifier,
+    "token_classification": build_tagger,
 }
 
 
@@ -208,3 +223,10 @@ def _recur(
         )
         x = draw_dropout(dropout, f"recurrent_{step}_dropout")(x)
     return x  # (batch, time, the last of units, or twice that)
+
+
+def _sum_up(x, lengths, pooling: tuple[str, ...]):
+    if not pooling:
+        raise ValueError("pooling: expected last, mean or max, or several of them")
+    found = [PoolSteps(kind, name=f"pool_{kind}")([x, lengths]) for kind in dict.fromkeys(pooling)]
+    return found[0] if len(found) == 1 else layers.Concatenate(name="pools")(found)

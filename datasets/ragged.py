@@ -42,7 +42,7 @@ class Ragged:
 
 
 def padded_length(length: int, longest: int) -> int:
-    """Return the length that a batch is padded to: one of at most eight.
+    """Return the length that a batch is padded to: one of at most four.
 
     Compiled backends make a program for each length that they meet: a few lengths cost less than
     the padding that they add.
@@ -54,7 +54,7 @@ def padded_length(length: int, longest: int) -> int:
     Returns:
         int. At least `length`, and at least 1.
     """
-    step = max(8, 2 ** int(np.ceil(np.log2(max(longest, 1)))) // 8)
+    step = max(8, 2 ** int(np.ceil(np.log2(max(longest, 1)))) // 4)
     return max(1, -(-length // step)) * step
 
 

@@ -85,7 +85,9 @@ def evaluate(
     return Evaluation(split, task, source, joined, judged, task.judge(joined, judged))
 
 
-def answerer(respond: Callable[[Arrays], np.ndarray], task: Task, batch_size: int) -> Answerer:
+def answerer(
+    respond: Callable[[Arrays], np.ndarray | Arrays], task: Task, batch_size: int
+) -> Answerer:
     """Return the answerer that a Keras model is.
 
     Args:
@@ -101,7 +103,10 @@ def answerer(respond: Callable[[Arrays], np.ndarray], task: Task, batch_size: in
     def answer(examples: Arrays) -> Arrays:
         inputs = task.inputs(examples)
         size = len(next(iter(inputs.values())))
-        return task.answer(respond(fill_batch(inputs, batch_size))[:size])
+        outputs = respond(fill_batch(inputs, batch_size))
+        if isinstance(outputs, dict):
+            return task.answer({name: array[:size] for name, array in outputs.items()})
+        return task.answer(outputs[:size])
 
     return answer
 

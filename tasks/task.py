@@ -124,9 +124,15 @@ class Task(ABC):
     def compile_arguments(self) -> dict[str, Any]:
         """Return `loss` and `metrics` for `keras.Model.compile`."""
 
+    def responder(self, model) -> Callable[[Arrays], Any]:
+        """Return how a Keras model is asked: a function from its inputs to raw outputs."""
+        return lambda inputs: np.asarray(model.predict_on_batch(inputs))
+
     @abstractmethod
-    def answer(self, outputs: np.ndarray) -> Arrays:
-        """Turn a model's raw outputs into named answers, in units that a person reads."""
+    def answer(self, outputs: Any) -> Arrays:
+        """Turn raw outputs, an array or several by name, into named answers, in units that a
+        person reads.
+        """
 
     @abstractmethod
     def describe(

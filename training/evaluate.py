@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import IO
 
 import keras
-import numpy as np
 
 from threefold.datasets.dataset import Dataset
 from threefold.tasks.evaluation import Answerer, Evaluation, answerer, evaluate_splits
 from threefold.tasks.prediction import Predictions, predict
-from threefold.tasks.task import Arrays, Task
+from threefold.tasks.task import Task
 from threefold.training.building import rebuild_model
 from threefold.training.data import load_splits, read_run_inputs
 from threefold.training.run import Run
@@ -71,8 +70,4 @@ def predict_run(
 
 def ask_model(model: keras.Model, task: Task, batch_size: int) -> Answerer:
     """Return a model as evaluation and prediction see it."""
-
-    def respond(inputs: Arrays) -> np.ndarray:
-        return np.asarray(model.predict_on_batch(inputs))
-
-    return answerer(respond, task, batch_size)
+    return answerer(task.responder(model), task, batch_size)

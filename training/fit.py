@@ -81,7 +81,7 @@ def start(command: Command, announce: Announce) -> Fitted:
     dataset = loading.load(reference, command.data_options, task=command.task)
     task_class = find_task(dataset.task)
     builder_for(blueprint, dataset.task)
-    settings = command.settings.resolve(blueprint, task_class.augmentation)
+    settings = command.settings.resolve(blueprint, dataset.task, task_class.augmentation)
     if settings.augment and dataset.facts.kind != "image":
         raise UserError(f"--augment is for pictures; {reference} is {dataset.facts.describe()}")
     record = RunRecord(

@@ -76,17 +76,21 @@ class TrainingSettings(BaseModel):
         """
         return cls(**check_options(cls.options(), given, flag="--", owner="fit"))
 
-    def resolve(self, blueprint: ModuleType, augmentation: tuple[str, ...]) -> "TrainingSettings":
+    def resolve(
+        self, blueprint: ModuleType, task: str, augmentation: tuple[str, ...]
+    ) -> "TrainingSettings":
         """Fill what was left open.
 
         Args:
-            blueprint: module. Its `TRAINING` holds the defaults that suit the family.
+            blueprint: module. Its `TRAINING` holds the defaults that suit the family, and its
+                `TASK_TRAINING`, if it has one, what else suits a task.
+            task: str. The task's name.
             augmentation: tuple of str. What suits the task.
 
         Returns:
             TrainingSettings. Without open fields, but for those where `None` means "off".
         """
-        recipe = dict(blueprint.TRAINING)
+        recipe = blueprint.TRAINING | getattr(blueprint, "TASK_TRAINING", {}).get(task, {})
         optimizer = self.optimizer or recipe["optimizer"]
         if optimizer != recipe["optimizer"]:
             for name in ("learning_rate", "weight_decay"):  # they were meant for another rule

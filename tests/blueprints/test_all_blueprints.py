@@ -83,7 +83,7 @@ def step_losses(cell: Cell, model, positions: list[int]) -> list[float]:
     from threefold.training.loop import compile_model
 
     settings = TrainingSettings.parse({"schedule": "constant", "warmup": "0"})
-    settings = settings.resolve(find_blueprint(cell.blueprint), ())
+    settings = settings.resolve(find_blueprint(cell.blueprint), cell.task_name, ())
     # A fit ends by putting averaged weights in place of the trained ones.
     settings = settings.model_copy(update={"ema": None})
     compile_model(model, cell.task, settings, len(positions))

@@ -16,7 +16,9 @@ RECIPE = {
 
 
 def resolve(augmentation=("shift",), **given):
-    return TrainingSettings.parse(given).resolve(SimpleNamespace(TRAINING=RECIPE), augmentation)
+    return TrainingSettings.parse(given).resolve(
+        SimpleNamespace(TRAINING=RECIPE), "a_task", augmentation
+    )
 
 
 def test_what_is_left_open_comes_from_the_blueprint_and_the_task():
@@ -50,7 +52,7 @@ def test_resolving_twice_changes_nothing():
     """A run's own settings are resolved again when it is repeated."""
     found = resolve(optimizer="lars", augment="")
     again = TrainingSettings.model_validate(found.model_dump())
-    assert again.resolve(SimpleNamespace(TRAINING=RECIPE), ("flip",)) == found
+    assert again.resolve(SimpleNamespace(TRAINING=RECIPE), "a_task", ("flip",)) == found
 
 
 def test_every_blueprint_names_settings_that_exist():
