@@ -11,25 +11,25 @@ from typing import Literal
 
 import numpy as np
 
-from threefold.datasets.dataset import SPLITS, Dataset, Subset, numeric_targets
+from threefold.datasets.dataset import Dataset, Subset, numeric_targets
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.folder_listing import (
     Listing,
+    divide_listing,
     find_target_file,
     list_classes,
     list_targets,
+    require_every_class,
     sub_folders,
 )
 from threefold.datasets.images import (
-    SUFFIXES,
     Header,
     ImageShape,
     guess_shape,
     read_batch,
     read_headers,
 )
-from threefold.datasets.splitting import split_rows
 
 TASKS = ("image_classification", "image_regression")
 
@@ -83,7 +83,7 @@ def load(
     listing = list_classes(root, facts) if classes else list_targets(root, facts)
     listing, headers, notes = _check_headers(root, listing, skip_bad)
     if facts is None and classes:
-        _require_every_class(root, listing)
+        require_every_class(root, listing)
     if facts is not None:
         image_size = image_size or facts.image_shape[:2]
         channels = channels or facts.image_shape[2]
@@ -92,7 +92,7 @@ def load(
     else:
         shape, remarks = guess_shape(headers, image_size=image_size, channels=channels)
     fractions = {"validation": validation_fraction, "test": test_fraction}
-    rows, decisions = _split(path, listing, fractions, split_seed)
+    rows, decisions = divide_listing(path, listing, fractions, split_seed)
     if facts is None:
         facts = _describe(shape, listing, rows["train"])
     goal = "label" if classes else "target"
@@ -167,43 +167,6 @@ def _check_headers(
     shown = os.path.join(root, listing.names[bad[0]])
     notes = [f"left out as unreadable: {len(bad)} of {len(headers)} files, such as '{shown}'"]
     return listing.keep(good), [headers[row] for row in good], notes
-
-
-def _require_every_class(root: Path, listing: Listing) -> None:
-    labels = listing.goals[listing.splits == SPLITS.index("train")]
-    counts = np.bincount(labels, minlength=len(listing.goal_names))
-    for name, count in zip(listing.goal_names, counts, strict=True):
-        if count == 0:
-            raise UserError(
-                f"class folder '{name}' of '{root}' holds no pictures to train on "
-                f"({', '.join(SUFFIXES)}); fill or remove it"
-            )
-
-
-def _split(
-    path: str, listing: Listing, fractions: dict[str, float], seed: int
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the rows of each split, what the folder lacks taken out of train, and what to say."""
-    rows = {name: np.flatnonzero(listing.splits == i) for i, name in enumerate(SPLITS)}
-    train = rows["train"]
-    labels = listing.goals[train] if listing.goals.ndim == 1 else None
-    wanted = {name: 0.0 if len(rows[name]) else share for name, share in fractions.items()}
-    parts = split_rows(len(train) if labels is None else labels, *wanted.values(), seed)
-    rows = {name: train[parts[name]] if name in parts else rows[name] for name in SPLITS}
-    notes = []
-    if carved := [name for name, share in wanted.items() if share > 0]:
-        shares = " and ".join(f"{100 * wanted[name]:g} %" for name in carved)
-        stratified = "" if labels is None else " stratified,"
-        notes.append(
-            f"no {' or '.join(carved)} split in {path}: {shares} of the training pictures kept "
-            f"for {'it' if len(carved) == 1 else 'them'},{stratified} seed {seed}"
-        )
-    if labels is not None:
-        counts = np.bincount(labels, minlength=len(listing.goal_names))
-        if alone := [listing.goal_names[i] for i in np.flatnonzero(counts == 1)]:
-            shown = ", ".join(alone[:5]) + (", ..." if len(alone) > 5 else "")
-            notes.append(f"a single picture, which train keeps, of {len(alone)} classes: {shown}")
-    return {name: found for name, found in rows.items() if len(found)}, notes
 
 
 def _describe(shape: ImageShape, listing: Listing, train: np.ndarray) -> ImageFacts:

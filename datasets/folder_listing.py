@@ -1,37 +1,50 @@
-"""What a folder of pictures holds: names of files and what is to be learned of each.
+"""What a folder of pictures, or of texts, holds: names of files and what is to be learned of each.
 
 Nothing is opened here but a table of targets.
 """
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from threefold.datasets.columns import read_cells
 from threefold.datasets.dataset import SPLITS
 from threefold.datasets.errors import UserError, suggest
-from threefold.datasets.facts import ImageFacts
+from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.images import SUFFIXES
+from threefold.datasets.splitting import split_rows
 from threefold.datasets.table_files import Table, read_table
 from threefold.datasets.table_roles import SPLIT_WORDS
 
 TARGET_FILES = ("targets.csv", "labels.csv")
 
 
+class FileKind(NamedTuple):
+    """A kind of file: what a person calls them, and how their names end."""
+
+    noun: str
+    suffixes: tuple[str, ...]
+
+
+PICTURES = FileKind("pictures", SUFFIXES)
+
+
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of a folder, sorted by name.
+    """The pictures, or other files, of a folder, sorted by name.
 
     Args:
         names: list of str. Paths relative to the folder.
-        goals: int64 array of shape (pictures,), the class of each, or float32 array of shape
-            (pictures, targets), its numbers.
+        goals: int64 array of shape (files,), the class of each, or float32 array of shape
+            (files, targets), its numbers.
         goal_names: tuple of str. Names of the classes, or of the numbers.
         splits: int array of shape (pictures,). Which of `SPLITS` each belongs to; all to the
             first where the folder does not say.
         notes: list of str. What was decided.
+        files: FileKind. What they are.
     """
 
     names: list[str]
@@ -39,11 +52,12 @@ class Listing:
     goal_names: tuple[str, ...]
     splits: np.ndarray
     notes: list[str] = field(default_factory=list)
+    files: FileKind = PICTURES
 
     def keep(self, rows: np.ndarray) -> "Listing":
-        """Return the listing of some of the pictures only."""
+        """Return the listing of some of the files only."""
         names = [self.names[row] for row in rows]
-        return Listing(names, self.goals[rows], self.goal_names, self.splits[rows], self.notes)
+        return replace(self, names=names, goals=self.goals[rows], splits=self.splits[rows])
 
 
 def find_target_file(root: Path) -> Path | None:
@@ -60,12 +74,13 @@ def sub_folders(folder: Path) -> list[str]:
         raise UserError(f"cannot read folder '{folder}': {error.strerror}") from None
 
 
-def list_classes(root: Path, facts: ImageFacts | None) -> Listing:
-    """List pictures that lie in one sub-folder per class.
+def list_classes(root: Path, facts: Facts | None, files: FileKind = PICTURES) -> Listing:
+    """List files that lie in one sub-folder per class.
 
     Args:
         root: Path. The folder; it may hold `train` and other splits that hold the classes.
-        facts: ImageFacts. Those of a run, whose classes then rule.
+        facts: Facts. Those of a run, whose classes then rule.
+        files: FileKind. Which files.
 
     Returns:
         Listing. Classes are in the order of the run, else of their names.
@@ -78,7 +93,7 @@ def list_classes(root: Path, facts: ImageFacts | None) -> Listing:
     others = 0
     present = sub_folders(folders["train"])
     if len(present) < (1 if facts else 2):
-        raise _no_classes(root, folders["train"], present)
+        raise _no_classes(root, folders["train"], present, files)
     class_names = facts.class_names if facts else tuple(present)
     for split, folder in folders.items():
         for name in sub_folders(folder):
@@ -87,14 +102,15 @@ def list_classes(root: Path, facts: ImageFacts | None) -> Listing:
                 raise UserError(
                     f"class folder '{folder / name}' is none {whose}{suggest(name, class_names)}"
                 )
-            pictures, skipped = _walk(folder / name)
+            inside, skipped = walk(folder / name, files)
             others += skipped
             prefix = os.path.relpath(folder / name, root)
             row = class_names.index(name), SPLITS.index(split)
-            found += [(os.path.join(prefix, picture), *row) for picture in pictures]
+            found += [(os.path.join(prefix, file), *row) for file in inside]
     if not found:
-        raise UserError(f"the class folders of '{root}' hold no pictures ({', '.join(SUFFIXES)})")
-    notes = [f"{others} files that are hidden or no pictures are ignored"] if others else []
+        kinds = ", ".join(files.suffixes)
+        raise UserError(f"the class folders of '{root}' hold no {files.noun} ({kinds})")
+    notes = [f"{others} files that are hidden or no {files.noun} are ignored"] if others else []
     beside = set(sub_folders(root)) - {folder.name for folder in folders.values()}
     if folders["train"] != root and beside:
         notes.append(f"folders beside the splits are ignored: {', '.join(sorted(beside))}")
@@ -105,6 +121,7 @@ def list_classes(root: Path, facts: ImageFacts | None) -> Listing:
         class_names,
         np.array([split for _, _, split in found], np.int64),
         notes,
+        files,
     )
 
 
@@ -132,40 +149,94 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return found
 
 
-def _walk(folder: Path) -> tuple[list[str], int]:
-    """Return the pictures in and below a folder, and how many other files there are."""
+def walk(folder: Path, files: FileKind = PICTURES) -> tuple[list[str], int]:
+    """Return the files of a kind in and below a folder, and how many others there are."""
 
     def refuse(error: OSError) -> None:
         raise UserError(f"cannot read folder '{error.filename}': {error.strerror}")
 
-    pictures, others = [], 0
-    for parent, folders, files in os.walk(folder, onerror=refuse):
+    found, others = [], 0
+    for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        kept = [name for name in files if name.lower().endswith(SUFFIXES) and name[0] != "."]
-        others += len(files) - len(kept)
+        kept = [n for n in names if n.lower().endswith(files.suffixes) and n[0] != "."]
+        others += len(names) - len(kept)
         inside = os.path.relpath(parent, folder)
-        pictures += kept if inside == "." else [os.path.join(inside, name) for name in kept]
-    return pictures, others
+        found += kept if inside == "." else [os.path.join(inside, name) for name in kept]
+    return found, others
 
 
-def _no_classes(root: Path, folder: Path, class_names: list[str]) -> UserError:
+def _no_classes(root: Path, folder: Path, class_names: list[str], files: FileKind) -> UserError:
     """Return what to say of a folder without classes to tell apart."""
     if class_names:
         found = f"holds a single class, '{class_names[0]}'"
     else:
-        pictures, others = _walk(folder)
-        found = "holds no pictures" if others else "is empty"
-        if pictures:
-            found = f"holds {len(pictures)} pictures and no sub-folders"
+        inside, others = walk(folder, files)
+        found = f"holds no {files.noun}" if others else "is empty"
+        if inside:
+            found = f"holds {len(inside)} {files.noun} and no sub-folders"
+    expected = f"folder '{folder}' {found}; expected one sub-folder of {files.noun} for each class"
+    if files != PICTURES:
+        return UserError(expected)
     table = find_target_file(root)
     return UserError(
-        f"folder '{folder}' {found}; expected one sub-folder of pictures for each class, or "
+        f"{expected}, or "
         + (
             f"--task image_regression for the numbers in {table.name}"
             if table
             else f"a {TARGET_FILES[0]} with numbers for each picture"
         )
     )
+
+
+def require_every_class(root: Path, listing: Listing) -> None:
+    """Refuse a class without a file to train on."""
+    labels = listing.goals[listing.splits == SPLITS.index("train")]
+    counts = np.bincount(labels, minlength=len(listing.goal_names))
+    for name, count in zip(listing.goal_names, counts, strict=True):
+        if count == 0:
+            raise UserError(
+                f"class folder '{name}' of '{root}' holds no {listing.files.noun} to train on "
+                f"({', '.join(listing.files.suffixes)}); fill or remove it"
+            )
+
+
+def divide_listing(
+    path: str, listing: Listing, fractions: dict[str, float], seed: int
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the rows of each split, what the folder lacks taken out of train, and what to say.
+
+    Args:
+        path: str. What messages call the folder.
+        listing: Listing. Its files.
+        fractions: dict of str to float. Share of `validation` and `test`, where they are lacking.
+        seed: int. Which division, stratified where there are classes.
+
+    Returns:
+        (dict of str to int array, list of str).
+    """
+    noun = listing.files.noun
+    rows = {name: np.flatnonzero(listing.splits == i) for i, name in enumerate(SPLITS)}
+    train = rows["train"]
+    labels = listing.goals[train] if listing.goals.ndim == 1 else None
+    wanted = {name: 0.0 if len(rows[name]) else share for name, share in fractions.items()}
+    parts = split_rows(len(train) if labels is None else labels, *wanted.values(), seed)
+    rows = {name: train[parts[name]] if name in parts else rows[name] for name in SPLITS}
+    notes = []
+    if carved := [name for name, share in wanted.items() if share > 0]:
+        shares = " and ".join(f"{100 * wanted[name]:g} %" for name in carved)
+        stratified = "" if labels is None else " stratified,"
+        notes.append(
+            f"no {' or '.join(carved)} split in {path}: {shares} of the training {noun} kept "
+            f"for {'it' if len(carved) == 1 else 'them'},{stratified} seed {seed}"
+        )
+    if labels is not None:
+        counts = np.bincount(labels, minlength=len(listing.goal_names))
+        if alone := [listing.goal_names[i] for i in np.flatnonzero(counts == 1)]:
+            shown = ", ".join(alone[:5]) + (", ..." if len(alone) > 5 else "")
+            notes.append(
+                f"a single {noun[:-1]}, which train keeps, of {len(alone)} classes: {shown}"
+            )
+    return {name: found for name, found in rows.items() if len(found)}, notes
 
 
 def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
@@ -203,7 +274,7 @@ def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
     goals = np.stack([_read_numbers(table, name) for name in wanted], axis=1)
     names = _read_names(root, table, first)
     order = np.array(sorted(range(len(names)), key=names.__getitem__))
-    pictures, _ = _walk(root)
+    pictures, _ = walk(root)
     unnamed = len(set(pictures) - set(names))
     notes = [f"targets are read from {path.name}: {', '.join(wanted)}"]
     if unnamed:

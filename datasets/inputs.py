@@ -9,7 +9,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from threefold.datasets.errors import UserError
-from threefold.datasets.facts import Facts, ImageFacts, TableFacts
+from threefold.datasets.facts import Facts, ImageFacts, PairFacts, TableFacts, TextFacts
 
 STDIN = "-"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -37,20 +37,24 @@ def read_inputs(
     batch_size: int,
     *,
     encoding: str = "utf-8",
+    text: str | None = None,
+    source: str | None = None,
 ) -> Iterator[Inputs]:
     """Read what a user wants predicted, some at a time.
 
     Args:
         given: sequence of str. Files, folders and globs; `-` reads standard input: a table as CSV,
-            for pictures one path a line.
+            for pictures one path a line, for texts one of them a line.
         facts: Facts. Shapes and columns of the run.
         stdin: binary stream. Standard input.
         batch_size: int. Pictures decoded at a time.
-        encoding: str. Of the characters of a CSV.
+        encoding: str. Of the characters of a CSV, or of texts.
+        text: str. The column of a table that holds the texts; guessed if None.
+        source: str. The column of a table that holds the sources of pairs.
 
     Returns:
-        iterator of Inputs. At most `batch_size` pictures, or the rows of one table. A file that
-        cannot be read is one of the errors.
+        iterator of Inputs. At most `batch_size` pictures or texts, or the rows of one table. A
+        file that cannot be read is one of the errors.
 
     Raises:
         UserError: at once, for a path that does not exist.
@@ -59,6 +63,12 @@ def read_inputs(
         paths = _picture_paths(given, stdin)
         starts = range(0, len(paths), batch_size)
         return (_read_pictures(paths[start : start + batch_size], facts) for start in starts)
+    if isinstance(facts, TextFacts | PairFacts):
+        from threefold.datasets.text_inputs import SUFFIXES, read_text_inputs
+
+        column = source if isinstance(facts, PairFacts) else text
+        texts = list(_files(given, SUFFIXES))
+        return read_text_inputs(texts, facts, stdin, batch_size, column=column, encoding=encoding)
     files = list(_files(given, TABLE_SUFFIXES))
     return (_read_table(stdin if file == STDIN else file, facts, encoding) for file in files)
 

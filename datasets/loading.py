@@ -8,6 +8,7 @@ import ast
 import importlib
 import inspect
 import itertools
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -26,13 +27,13 @@ PREFIXES = {"tfds": "tfds", "hf": "hugging_face"}
 # Who reads a file or folder: by the task that the user named, else by what it looks like.
 BY_TASK = {
     "text_classification": "text",
-    "text_generation": "text",
+    "text_generation": "prose",
     "token_classification": "conll",
     "translation": "pairs",
 }
 BY_SUFFIX = {
     ".csv": "tables", ".tsv": "tables", ".parquet": "tables",
-    ".txt": "text", ".jsonl": "text",
+    ".txt": "prose", ".jsonl": "text",
     ".conll": "conll",
 }  # fmt: skip
 # What the loading gives to a loader, as opposed to what a user sets.
@@ -99,7 +100,7 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
         saved = _module("hugging_face").is_saved_folder(path)
         reader = "hugging_face" if saved else BY_TASK.get(task) or _reader_of_folder(path)
         return partial(_module(reader).load, str(path))
-    if path.is_file() and (reader := BY_TASK.get(task) or BY_SUFFIX.get(path.suffix.lower())):
+    if path.is_file() and (reader := BY_TASK.get(task) or _reader_of_file(path)):
         return partial(_module(reader).load, str(path))
     if path.exists():
         raise UserError(
@@ -109,13 +110,31 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
     raise UserError(f"no dataset '{reference}'{_hint(reference)}")
 
 
+def _reader_of_file(path: Path) -> str | None:
+    """Return who reads a file, by the end of its name; of JSON Lines by the first one's names."""
+    if path.suffix.lower() != ".jsonl":
+        return BY_SUFFIX.get(path.suffix.lower())
+    with open(path, "rb") as file:
+        try:
+            names = set(json.loads(file.readline()))
+        except (ValueError, TypeError):
+            return BY_SUFFIX[".jsonl"]
+    if names >= {"source", "target"}:
+        return "pairs"
+    return "prose" if len(names) == 1 else BY_SUFFIX[".jsonl"]
+
+
 def _reader_of_folder(folder: Path) -> str:
     """Return who reads a folder, by the commonest of the files in it."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
-    counts = Counter(path.suffix.lower() for path in itertools.islice(files, 1000))
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    files = list(itertools.islice(found, 1000))
+    counts = Counter(path.suffix.lower() for path in files)
     # A table in a folder belongs to the pictures beside it.
     readers = {suffix: name for suffix, name in BY_SUFFIX.items() if name != "tables"}
     commonest = max(counts, key=lambda suffix: (counts[suffix], suffix not in readers), default="")
+    if commonest == ".txt":
+        inside = {path.parent.name.lower() for path in files if path.parent != folder}
+        return "text" if inside - set(_module("table_roles").SPLIT_WORDS) else "prose"
     return readers.get(commonest, "folder")
 
 

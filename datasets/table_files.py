@@ -103,6 +103,26 @@ def read_table(
     if isinstance(source, str | Path) and Path(source).suffix.lower() == ".parquet":
         return _read_parquet(Path(source))
     name = str(source) if isinstance(source, str | Path) else "standard input"
+    codec = find_codec(encoding)
+    try:
+        with _open_text(source, codec) as handle:
+            return _read_rows(handle, name, skip_bad_rows)
+    except UnicodeDecodeError as error:
+        # The decoder saw the file in pieces: only the file itself tells the line.
+        content = Path(source).read_bytes() if isinstance(source, str | Path) else error.object
+        raise UserError(describe_bad_bytes(content, name, encoding, error)) from None
+    except UnicodeError as error:  # an encoding's own complaint, such as a missing mark of UTF-16
+        raise UserError(f"cannot read {name} as {encoding}: {error}") from None
+    except OSError as error:
+        raise UserError(f"cannot read {name}: {error.strerror or error}") from None
+
+
+def find_codec(encoding: str) -> str:
+    """Return the codec of an encoding, for UTF-8 one that takes a byte-order mark off.
+
+    Raises:
+        UserError: for what is no encoding of text.
+    """
     try:
         "a".encode(encoding)  # not every codec is one of text
         codec = codecs.lookup(encoding).name
@@ -110,16 +130,7 @@ def read_table(
         raise UserError(
             f"unknown encoding '{encoding}'; expected one of Python's, such as utf-8 or latin-1"
         ) from None
-    codec = "utf-8-sig" if codec == "utf-8" else codec
-    try:
-        with _open_text(source, codec) as handle:
-            return _read_rows(handle, name, skip_bad_rows)
-    except UnicodeDecodeError as error:
-        raise UserError(_describe_bad_bytes(source, name, encoding, error)) from None
-    except UnicodeError as error:  # an encoding's own complaint, such as a missing mark of UTF-16
-        raise UserError(f"cannot read {name} as {encoding}: {error}") from None
-    except OSError as error:
-        raise UserError(f"cannot read {name}: {error.strerror or error}") from None
+    return "utf-8-sig" if codec == "utf-8" else codec
 
 
 def _open_text(source: str | Path | IO, codec: str) -> IO[str]:
@@ -131,11 +142,8 @@ def _open_text(source: str | Path | IO, codec: str) -> IO[str]:
     return io.StringIO(content.removeprefix("\ufeff"), newline="")
 
 
-def _describe_bad_bytes(
-    source: str | Path | IO, name: str, encoding: str, error: UnicodeDecodeError
-) -> str:
-    # The decoder saw the file in pieces: only the file itself tells the line.
-    content = Path(source).read_bytes() if isinstance(source, str | Path) else error.object
+def describe_bad_bytes(content: bytes, name: str, encoding: str, error: UnicodeDecodeError) -> str:
+    """Return what to say of a file's bytes that are not of an encoding: the line, what to do."""
     try:
         content.decode(error.encoding)
         start = error.start

@@ -175,7 +175,7 @@ def refuse(folder, options=None, **context):
 
 def test_an_empty_folder_is_refused(tmp_path):
     assert f"folder '{tmp_path}' is empty; expected one sub-folder of pictures" in refuse(tmp_path)
-    (tmp_path / "notes.txt").write_text("words")
+    (tmp_path / "notes.md").write_text("words")
     assert f"folder '{tmp_path}' holds no pictures; expected" in refuse(tmp_path)
 
 

@@ -1,0 +1,152 @@
+"""Raw texts for a prediction: files, columns of tables, or lines of standard input."""
+
+import itertools
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from threefold.datasets.documents import as_objects
+from threefold.datasets.errors import UserError
+from threefold.datasets.facts import PairFacts, TextFacts
+from threefold.datasets.inputs import STDIN, Inputs
+from threefold.datasets.table_roles import require_column
+from threefold.datasets.text_files import (
+    decode_text,
+    find_text_column,
+    read_lines,
+    read_text,
+    read_text_table,
+    read_texts,
+)
+from threefold.datasets.tokenizing import encode, encode_words, split_words
+
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
+SUFFIXES = (".txt", *TABLES)
+
+_Named = tuple[str, str | UserError]  # what a text is called, and the text or what is wrong
+
+
+def read_text_inputs(
+    files: list[str],
+    facts: TextFacts | PairFacts,
+    stdin: IO[bytes],
+    batch_size: int,
+    *,
+    column: str | None,
+    encoding: str,
+) -> Iterator[Inputs]:
+    """Read texts.
+
+    Args:
+        files: list of str. Plain text (a document; for pairs and tags a text on each line),
+            tables, or `-`.
+        facts: TextFacts or PairFacts. The tokenizer of the run.
+        stdin: binary stream. Standard input: a text on each line.
+        batch_size: int. Texts in one part.
+        column: str. The column of tables that holds the texts; guessed if None.
+        encoding: str. Of the characters.
+
+    Returns:
+        iterator of Inputs. Of documents `tokens` and `text`; of words to be tagged `tokens`,
+        `tags` (0 where a word begins, -1 where it goes on) and `words`; of pairs `source` and
+        `source_text`. A text in which there is nothing to see is one of the errors.
+    """
+    found = (text for file in files for text in _read(file, facts, stdin, column, encoding))
+    over, longest = 0, facts.longest_source if isinstance(facts, PairFacts) else facts.longest
+    while part := list(itertools.islice(found, batch_size)):
+        read = [
+            (name, text if isinstance(text, UserError) or text.strip() else _is_empty(name))
+            for name, text in part
+        ]
+        good = [(name, text) for name, text in read if isinstance(text, str)]
+        examples, cut = _encode([text for _, text in good], facts, longest)
+        over += cut
+        errors = [text for _, text in read if isinstance(text, UserError)]
+        yield Inputs([name for name, _ in good], examples, errors)
+    if over:
+        texts = "text is" if over == 1 else "texts are"
+        warnings.warn(f"{over} {texts} longer than {longest} tokens and cut there", stacklevel=2)
+
+
+def _is_empty(name: str) -> UserError:
+    return UserError(f"{name} is empty; expected a text")
+
+
+def _encode(
+    texts: list[str], facts: TextFacts | PairFacts, longest: int
+) -> tuple[dict[str, np.ndarray], int]:
+    """Return what a model is asked, and how many texts were cut."""
+    rows = np.arange(len(texts))
+    if isinstance(facts, PairFacts):
+        tokens = encode(facts.source_tokenizer, texts)
+        examples = {"source_text": as_objects(texts)}
+        name = "source"
+    elif facts.tagged:
+        words = [tuple(split_words(text)) for text in texts]
+        tokens, begins = encode_words(facts.tokenizer, words)
+        tags = [np.minimum(places[:longest], 0) for places in begins[rows]]
+        examples, name = {"tags": as_objects(tags), "words": as_objects(words)}, "tokens"
+    else:
+        tokens = encode(facts.tokenizer, texts)
+        examples, name = {"text": as_objects(texts)}, "tokens"
+    kept = as_objects([ids[:longest] for ids in tokens[rows]])
+    return {name: kept, **examples}, int(np.count_nonzero(tokens.lengths > longest))
+
+
+def _read(
+    file: str, facts: TextFacts | PairFacts, stdin: IO[bytes], column: str | None, encoding: str
+) -> Iterator[_Named]:
+    """Yield the texts of a file; one that cannot be read is an error among them."""
+    try:
+        yield from _read_file(file, facts, stdin, column, encoding)
+    except UserError as error:
+        yield file, error
+
+
+def _read_file(
+    file: str, facts: TextFacts | PairFacts, stdin: IO[bytes], column: str | None, encoding: str
+) -> Iterator[_Named]:
+    pairs, suffix = isinstance(facts, PairFacts), Path(file).suffix.lower()
+    if file == STDIN:
+        file, text = (
+            "standard input",
+            decode_text(stdin.read(), "standard input", encoding=encoding),
+        )
+    elif suffix in TABLES and not (pairs and suffix == ".tsv"):
+        yield from _read_column(file, pairs, column, encoding)
+        return
+    else:
+        text = read_text(file, encoding=encoding)
+        if not pairs and not facts.tagged:
+            yield file, text
+            return
+    lines = read_lines(text)
+    for number, line in _take_sources(lines, column) if pairs else lines:
+        yield f"{file} line {number}", line
+
+
+def _take_sources(
+    lines: Iterable[tuple[int, str]], column: str | None
+) -> Iterator[tuple[int, str]]:
+    """Yield the sources of lines that may hold targets too, as `pairs` finds them."""
+    place = int(column) - 1 if column and column.isdecimal() else 0
+    for position, (number, line) in enumerate(lines):
+        cells = [cell.strip() for cell in line.split("\t")]
+        names = [cell.lower() for cell in cells[:2]] == ["source", "target"]
+        if position == 0 and (column in cells or names):
+            place = cells.index(column) if column in cells else place
+        else:
+            yield number, cells[min(place, len(cells) - 1)]
+
+
+def _read_column(file: str, pairs: bool, column: str | None, encoding: str) -> Iterator[_Named]:
+    table = read_text_table(file, encoding=encoding)
+    if pairs:
+        column = column or "source"
+        require_column(table, column)
+    name = find_text_column(table, column)
+    for row, text in enumerate(read_texts(table, name)):
+        yield table.where(row), text
