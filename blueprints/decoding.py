@@ -128,3 +128,89 @@ def _pick(values, beam):
     """Return, of values (batch, width, ...), those of the beams chosen (batch, width)."""
     beam = ops.reshape(beam, (*ops.shape(beam), *[1] * (len(values.shape) - 2)))
     return ops.take_along_axis(values, beam, axis=1)
+
+
+class Sampler(keras.Model):
+    """Go on with texts, token by token, as chance has it.
+
+    Chance comes in as numbers, so that the same seed writes the same text on every backend and in
+    an exported model. Fan et al. 2018 for the best `top_k` tokens, Holtzman et al. 2020 for those
+    that make up `top_p` of the probability.
+
+    Args:
+        model: keras.Model. With the layers `first_state` and `decoder`.
+    """
+
+    def __init__(self, model: keras.Model):
+        super().__init__(name="sampler")
+        self.first_state, self.decoder = model.get_layer("first_state"), model.get_layer("decoder")
+
+    def call(self, inputs):
+        """Write.
+
+        Args:
+            inputs: dict of tensors: `tokens` (batch, time), what there is, at least one token and
+                no padding; `uniforms` (batch, steps) from 0 to 1, chance, one number for each
+                token to write; `temperature`, `top_k`, `top_p` (batch,). A temperature of 0 writes
+                the most probable token.
+
+        Returns:
+            dict: `log_probabilities` (batch, time - 1) of each token that there is but the first;
+            `next_probabilities` (batch, tokens) behind the last; `written` int32 (batch, steps).
+        """
+        tokens, uniforms = inputs["tokens"], inputs["uniforms"]
+        found = self.decoder({"target": tokens, **self.first_state(tokens)}, training=False)
+        log = ops.log_softmax(ops.cast(found["logits"], "float32"))
+        chosen = ops.take_along_axis(log[:, :-1], tokens[:, 1:, None], axis=-1)
+        settings = [inputs[name][:, None] for name in ("temperature", "top_k", "top_p")]
+        names = sorted(name for name in found if name.startswith("state_"))
+        steps = ops.shape(uniforms)[1]
+        places = ops.arange(steps)
+
+        def go_on(step, written, logits, *values):
+            return step < steps
+
+        def advance(step, written, logits, *values):
+            here = ops.cast(ops.equal(places, step), "float32")
+            token = _draw(logits, ops.sum(uniforms * here, axis=1, keepdims=True), *settings)
+            written = ops.where(ops.equal(places, step), token, written)
+            found = self.decoder(
+                {"target": token, **dict(zip(names, values, strict=True))}, training=False
+            )
+            logits = ops.cast(found["logits"][:, 0], "float32")
+            return step + 1, written, logits, *(found[name] for name in names)
+
+        _, written, *_ = ops.while_loop(
+            go_on,
+            advance,
+            (
+                ops.zeros((), "int32"),
+                ops.zeros_like(uniforms, "int32"),
+                ops.cast(found["logits"][:, -1], "float32"),
+                *(found[name] for name in names),
+            ),
+        )
+        return {
+            "log_probabilities": ops.squeeze(chosen, axis=-1),
+            "next_probabilities": ops.exp(log[:, -1]),
+            "written": written,
+        }
+
+
+def _draw(logits, uniform, temperature, top_k, top_p):
+    """Draw a token of each row (batch, tokens); all else is (batch, 1), what is drawn too."""
+    size = logits.shape[-1]
+    # A start or padding is never written.
+    logits = ops.where(ops.less(ops.arange(size), END), IMPOSSIBLE, logits)
+    values, tokens = ops.top_k(logits, size)  # sorted: the most probable first
+    greedy = ops.less_equal(temperature, 0.0)
+    odds = ops.softmax(values / ops.where(greedy, 1.0, temperature))
+    before = ops.cumsum(odds, axis=-1) - odds
+    rank = ops.cast(ops.arange(size), "float32")
+    kept = ops.logical_and(rank < top_k, before < top_p)
+    # The first is always kept: nothing is before it.
+    odds = ops.where(ops.logical_or(kept, rank < 1), odds, 0.0)
+    reached = ops.cumsum(odds, axis=-1) / ops.sum(odds, axis=-1, keepdims=True)
+    place = ops.sum(ops.cast(reached <= uniform, "int32"), axis=-1, keepdims=True)
+    place = ops.where(greedy, 0, ops.minimum(place, size - 1))
+    return ops.cast(ops.take_along_axis(tokens, place, axis=-1), "int32")

@@ -264,6 +264,44 @@ def draw_stateful(x, state: list, units: int, cell: str, *, recurrent_dropout: f
     return x, after
 
 
+def state_sizes(cell: str, units: tuple[int, ...]) -> dict[str, int]:
+    """Return the width of each part of the state of recurrent layers: an LSTM has two a layer."""
+    parts = ("hidden", "cell") if cell == "lstm" else ("hidden",)
+    return {f"state_{step}_{part}": width for step, width in enumerate(units, 1) for part in parts}
+
+
+@keras.saving.register_keras_serializable("threefold")
+class FirstState(keras.layers.Layer):
+    """Zeros: the state of recurrent layers that have read nothing.
+
+    Args:
+        sizes: mapping of str to int. The width of each part, from `state_sizes`.
+    """
+
+    def __init__(self, sizes: dict[str, int], **kwargs):
+        super().__init__(**kwargs)
+        self.sizes = dict(sizes)
+
+    def call(self, tokens):
+        """Return the state by name, (batch, width) each, for tokens (batch, time)."""
+        batch = ops.shape(tokens)[0]
+        return {
+            name: ops.zeros((batch, width), self.compute_dtype)
+            for name, width in self.sizes.items()
+        }
+
+    def compute_output_spec(self, tokens):
+        """Return the shapes and the type."""
+        return {
+            name: keras.KerasTensor((tokens.shape[0], width), self.compute_dtype)
+            for name, width in self.sizes.items()
+        }
+
+    def get_config(self):
+        """Return the arguments."""
+        return super().get_config() | {"sizes": self.sizes}
+
+
 def _cell(cell: str, units: int, recurrent_dropout: float, name: str, **options):
     return CELLS[cell](
         units,

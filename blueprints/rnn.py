@@ -15,11 +15,14 @@ from keras import layers, ops
 
 from threefold.blueprints.layers import (
     CountTokens,
+    FirstState,
     PoolSteps,
     TokenEmbedding,
     ZeroPadding,
     draw_dropout,
     draw_recurrent,
+    draw_stateful,
+    state_sizes,
 )
 from threefold.blueprints.options import Count, Rate
 
@@ -27,6 +30,7 @@ DATASETS = {
     "sequence_classification": "cylinder_bell_funnel",
     "text_classification": "stdlib_docstrings",
     "token_classification": "stdlib_tokens",
+    "text_generation": "stdlib_prose",
 }
 TRAINING = {
     "epochs": 15,
@@ -186,10 +190,57 @@ def build_sequence_classifier(
     return keras.Model({"values": values, "lengths": lengths}, outputs, name="rnn")
 
 
+def build_language_model(
+    vocabulary_size: int,
+    embedding_dim: Count = 64,
+    units: tuple[Count, ...] = (256,),
+    cell: Cell = "gru",
+    dropout: Rate = 0.1,
+    recurrent_dropout: Rate = 0.0,
+) -> keras.Model:
+    """Draw a network that reads a text and tells, at every token, which comes next.
+
+    Args:
+        vocabulary_size: int. Tokens; 0 is padding.
+        embedding_dim: int. Length of a token's vector.
+        units: tuple of int. Units of each recurrent layer.
+        cell: str. `simple`, `lstm` or `gru`.
+        dropout: float. Share dropped of the vectors and after each recurrent layer.
+        recurrent_dropout: float. Share of the state dropped from step to step; above 0 it forbids
+            the fused kernels of a GPU.
+
+    Returns:
+        keras.Model. From `tokens` (batch, time) int32 to (batch, time, vocabulary_size): one logit
+        a token. Its layers `first_state` and `decoder` are what `decoding.Sampler` asks for.
+    """
+    target = keras.Input((None,), dtype="int32", name="target")
+    sizes = state_sizes(cell, units)
+    before = {name: keras.Input((width,), name=name) for name, width in sizes.items()}
+    x = TokenEmbedding(vocabulary_size, embedding_dim, name="embedding")(target)
+    x = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
+    after = {}
+    for step, width in enumerate(units, 1):
+        names = [name for name in sizes if name.startswith(f"state_{step}_")]
+        state = [before[name] for name in names]
+        x, values = draw_stateful(
+            x, state, width, cell, recurrent_dropout=recurrent_dropout, name=f"recurrent_{step}"
+        )
+        after |= dict(zip(names, values, strict=True))
+        x = draw_dropout(dropout, f"recurrent_{step}_dropout")(x)  # (batch, time, units)
+    logits = layers.Dense(vocabulary_size, dtype="float32", name="head")(x)
+    decoder = keras.Model({"target": target, **before}, {"logits": logits, **after}, name="decoder")
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    state = FirstState(sizes, name="first_state")(tokens)
+    return keras.Model(
+        {"tokens": tokens}, decoder({"target": tokens, **state})["logits"], name="rnn"
+    )
+
+
 TASKS = {
     "sequence_classification": build_sequence_classifier,
     "text_classification": build_text_classifier,
     "token_classification": build_tagger,
+    "text_generation": build_language_model,
 }
 
 

@@ -21,6 +21,7 @@ from threefold.blueprints.layers import (
     draw_dropout,
     draw_recurrent,
     draw_stateful,
+    state_sizes,
     true_steps,
 )
 from threefold.blueprints.options import Count, Rate
@@ -114,7 +115,7 @@ def _draw_encoder(
         x = draw_dropout(dropout, f"encoder_{step}_dropout")(x)
     summary = PoolSteps("mean", name="summary")([x, lengths])  # (batch, features)
     state = {"memory": x, "memory_lengths": lengths}
-    for name, width in _state_sizes(cell, decoder_units).items():
+    for name, width in state_sizes(cell, decoder_units).items():
         state[name] = layers.Dense(width, activation="tanh", name=f"first_{name}")(summary)
     return keras.Model({"source": source}, state, name="encoder")
 
@@ -138,7 +139,7 @@ def _draw_decoder(
     x = draw_dropout(dropout, "target_dropout")(x)  # (batch, steps, embedding_dim)
     after = {}
     for step, width in enumerate(units, 1):
-        names = [name for name in _state_sizes(cell, units) if name.startswith(f"state_{step}_")]
+        names = [name for name in state_sizes(cell, units) if name.startswith(f"state_{step}_")]
         x, values = draw_stateful(
             x,
             [before[name] for name in names],
@@ -185,9 +186,3 @@ class TrueSteps(layers.Layer):
     def compute_output_spec(self, inputs):
         """Return the mask's shape and type."""
         return keras.KerasTensor(inputs[0].shape[:2], "bool")
-
-
-def _state_sizes(cell: str, units: tuple[int, ...]) -> dict[str, int]:
-    """Return the width of each part of the decoder's state: an LSTM has two a layer."""
-    parts = ("hidden", "cell") if cell == "lstm" else ("hidden",)
-    return {f"state_{step}_{part}": width for step, width in enumerate(units, 1) for part in parts}

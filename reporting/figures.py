@@ -70,7 +70,7 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> Figure:
     has_rate = "learning_rate" in history[-1]
     columns = min(len(panels), 3)
     rows = math.ceil(len(panels) / columns)
-    figure = _figure(max(4.2 * columns, 5.5), 3.4 * rows + 1.5 * has_rate + 0.4)
+    figure = new_figure(max(4.2 * columns, 5.5), 3.4 * rows + 1.5 * has_rate + 0.4)
     grid = figure.add_gridspec(
         rows + has_rate, columns, height_ratios=[3.4] * rows + [1.2] * has_rate
     )
@@ -154,7 +154,7 @@ def confusion_matrix(evaluation: Evaluation) -> Figure | None:
     longest = max(map(len, labels))
     side = size * points / 72
     margin = 0.9 + 0.085 * longest
-    figure = _figure(max(side + margin + 1.2, 5.2), max(side + margin + 0.6, 3.2))
+    figure = new_figure(max(side + margin + 1.2, 5.2), max(side + margin + 0.6, 3.2))
     axes = figure.add_subplot()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -164,7 +164,7 @@ def confusion_matrix(evaluation: Evaluation) -> Figure | None:
     axes.set_yticks(range(size), labels, fontsize=font)
     axes.set(xlabel="predicted class", ylabel="true class")
     right = f"{np.trace(counts):,} of {counts.sum():,} right"
-    _head(figure, f"Confusion matrix, {plain(evaluation.split)}: {right}")
+    head(figure, f"Confusion matrix, {plain(evaluation.split)}: {right}")
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
@@ -210,7 +210,7 @@ def _draw_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure 
     if not pairs:
         return None
     labels = [f"{plain(names[row], 26)} → {plain(names[column], 26)}" for row, column in pairs]
-    figure = _figure(8, 0.26 * len(pairs) + 1.3)
+    figure = new_figure(8, 0.26 * len(pairs) + 1.3)
     axes = figure.add_subplot()
     bars = axes.barh(range(len(pairs)), [wrong[pair] for pair in pairs], color=BLUE, height=0.7)
     told = [f"{wrong[pair]:,} of {counts[pair[0]].sum():,}" for pair in pairs]
@@ -221,7 +221,7 @@ def _draw_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure 
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("examples of the true class given the wrong one")
-    _head(figure, f"Most confused pairs, {plain(split)}: true → predicted")
+    head(figure, f"Most confused pairs, {plain(split)}: true → predicted")
     return figure
 
 
@@ -242,7 +242,7 @@ def reliability(evaluation: Evaluation) -> Figure:
     width = 1 / CALIBRATION_BINS
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     centres = (bins + 0.5) * width
-    figure = _figure(5.6, 5.6)
+    figure = new_figure(5.6, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1.1])
     upper.bar(centres, accuracy, width * 0.94, color=BLUE, label="accuracy")
     upper.bar(
@@ -252,7 +252,7 @@ def reliability(evaluation: Evaluation) -> Figure:
     upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.2, label="perfect", zorder=3)
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     upper.legend(loc="upper left")
-    _head(figure, f"Reliability, {plain(evaluation.split)}: expected calibration error {error:.3f}")
+    head(figure, f"Reliability, {plain(evaluation.split)}: expected calibration error {error:.3f}")
     lower.bar(centres, counts, width * 0.94, color=PALE)
     lower.set(xlabel="confidence: probability of the predicted class", ylabel="examples")
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -286,8 +286,8 @@ def worst_mistakes(evaluation: Evaluation) -> Figure | None:
     else:
         shown, draw, height = examples["values"], _draw_series, 1.2
     height += 0.17 * len(lines) / len(captions) + 0.12
-    figure = _figure(max(width * columns, 4.5), height * rows + 0.4)
-    _head(figure, f"Worst mistakes, {plain(evaluation.split)}: true → predicted")
+    figure = new_figure(max(width * columns, 4.5), height * rows + 0.4)
+    head(figure, f"Worst mistakes, {plain(evaluation.split)}: true → predicted")
     for position, (example, caption) in enumerate(zip(shown, captions, strict=True)):
         axes = figure.add_subplot(rows, columns, position + 1)
         draw(axes, example)
@@ -336,7 +336,7 @@ def residuals(evaluation: Evaluation) -> Figure:
         Figure. One row a target, for the first `TARGETS_SHOWN`.
     """
     targets = evaluation.task.facts.targets[:TARGETS_SHOWN]
-    figure = _figure(9, 3.9 * len(targets))
+    figure = new_figure(9, 3.9 * len(targets))
     panels = figure.subplots(len(targets), 2, squeeze=False, width_ratios=[1, 1.15])
     for column, (target, (left, right)) in enumerate(zip(targets, panels, strict=True)):
         true = evaluation.truth["target"][:, column].astype(np.float64)
@@ -361,7 +361,7 @@ def residuals(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure, sizes in inches, that keeps texts apart and inside."""
     figure = Figure(figsize=(width, height), layout="constrained")
     # The padding alone is not kept where an axis must be as high as it is wide.
@@ -369,7 +369,8 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _head(figure: Figure, text: str) -> None:
+def head(figure: Figure, text: str) -> None:
+    """Write the heading of a figure."""
     figure.suptitle(text, x=0.02, ha="left", fontsize=11)
 
 

@@ -28,6 +28,7 @@ from threefold.reporting.pictures import CAPTIONS, draw
 from threefold.tasks.evaluation import Evaluation
 
 FORMAT = 1  # of report.json
+MISTAKES = ("confusion_matrix", "worst_mistakes")  # pictures that there are where there are some
 PAGE, CURVES, KEPT = "index.html", "learning_curves.png", "report.json"
 
 
@@ -139,6 +140,8 @@ def _make_section(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
             section["figures"].append(_save(folder, file, figure, CAPTIONS[name], alt))
             continue
         (folder / file).unlink(missing_ok=True)  # of the same split, judged before
+        if name not in MISTAKES:
+            continue
         if not count_mistakes(evaluation):
             remark = f"No mistakes: all {len(evaluation.source):,} examples are answered right."
             if remark not in section["remarks"]:

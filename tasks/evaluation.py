@@ -1,7 +1,7 @@
 """What an evaluation found: the metrics, and what is needed to draw them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ class Evaluation:
         answers: dict of str to array. Named answers, the batch first.
         truth: dict of str to array. What they were compared with.
         metrics: dict. Plain numbers, nested where a class or target has its own.
+        details: dict of str to array. What pictures show beside the answers; empty for artifacts.
     """
 
     split: str
@@ -32,6 +33,7 @@ class Evaluation:
     answers: Arrays
     truth: Arrays
     metrics: dict[str, Any]
+    details: Arrays = field(default_factory=dict)
 
 
 def evaluate_splits(
@@ -101,7 +103,7 @@ def answerer(
     """
 
     def answer(examples: Arrays) -> Arrays:
-        inputs = task.inputs(examples)
+        inputs = task.asked(examples)
         size = len(next(iter(inputs.values())))
         outputs = respond(fill_batch(inputs, batch_size))
         if isinstance(outputs, dict):

@@ -62,6 +62,12 @@ class Task(ABC):
     def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         """Pick what enters the model out of a batch of examples, under the model's input names."""
 
+    def asked(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        """Pick what is given to a model's responder: what `inputs` picks, but for tasks that
+        train on something else than what they are asked for.
+        """
+        return self.inputs(examples)
+
     @abstractmethod
     def input_fields(self) -> tuple[Field, ...]:
         """Return what an exported model takes: pixels, columns, as they are before `inputs`."""
@@ -127,6 +133,10 @@ class Task(ABC):
     def responder(self, model) -> Callable[[Arrays], Any]:
         """Return how a Keras model is asked: a function from its inputs to raw outputs."""
         return lambda inputs: np.asarray(model.predict_on_batch(inputs))
+
+    def explain(self, model, source: Source) -> Arrays:
+        """Return what pictures show of a model's way to some answers: attention, say."""
+        return {}
 
     @abstractmethod
     def answer(self, outputs: Any) -> Arrays:

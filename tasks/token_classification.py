@@ -19,7 +19,7 @@ class TokenClassification(TextFeatures):
 
     name = "token_classification"
     losses = ("cross_entropy",)
-    pictures = ("tagged_text", "confusion_matrix")
+    pictures = ("tagged_text",)
     headline = ("f1", "accuracy", "loss")
     score = "f1"
     free = ("tokens", "targets", "weights")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from threefold.datasets.dataset import Source
 from threefold.datasets.ragged import PAD, pad, padded_length
 from threefold.datasets.tokenizing import END, START, decode
 from threefold.tasks.decoding import error_rate, token_loss, token_weights
@@ -14,6 +15,7 @@ from threefold.tasks.task import Arrays, Task
 WIDTH = 4  # beams
 LENGTH_PENALTY = 1.0
 SHOWN = 4  # answers in a record, the best first
+EXPLAINED = 4  # texts whose attention is drawn
 
 
 class Translation(Task):
@@ -73,6 +75,14 @@ class Translation(Task):
     def answer(self, outputs: Arrays) -> Arrays:
         """Return `tokens` (batch, beams, steps), the best first, and their `scores`."""
         return {"tokens": outputs["tokens"].astype(np.int64), "scores": outputs["scores"]}
+
+    def explain(self, model, source: Source) -> Arrays:
+        """Return `attention` (texts, steps, time): where the decoder looks for each true token."""
+        examples = source[np.arange(min(EXPLAINED, len(source)))]
+        inputs = self.inputs(examples)
+        state = model.get_layer("encoder").predict_on_batch({"source": inputs["source"]})
+        found = model.get_layer("decoder").predict_on_batch({"target": inputs["target"], **state})
+        return {"attention": np.asarray(found["attention"])}
 
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {"target": pad(examples["target"], self.facts.longest_target + 1, np.int64)}

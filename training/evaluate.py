@@ -19,7 +19,10 @@ def evaluate_model(
 ) -> list[Evaluation]:
     """Judge a model on some splits of a dataset."""
     answer = ask_model(model, task, batch_size)
-    return evaluate_splits(answer, task, dataset.splits, splits, batch_size)
+    found = evaluate_splits(answer, task, dataset.splits, splits, batch_size)
+    for evaluation in found:
+        evaluation.details.update(task.explain(model, evaluation.source))
+    return found
 
 
 def evaluate_run(

@@ -1,0 +1,112 @@
+"""Figures of what networks make of texts: tagged words, attention."""
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from threefold.datasets.tokenizing import kind_of, token_names
+from threefold.reporting.figures import BLUE, GREEN, GREY, STYLE, VERMILION, head, new_figure, plain
+from threefold.tasks.evaluation import Evaluation
+
+SENTENCES_SHOWN = 12
+LINE_WIDTH = 110  # characters
+COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", GREY)
+
+
+@matplotlib.rc_context(STYLE)
+def attention(evaluation: Evaluation) -> Figure | None:
+    """Draw where the decoder looks while it writes each token.
+
+    Args:
+        evaluation: Evaluation. With `attention` (texts, steps, time) among its details.
+
+    Returns:
+        Figure. One panel a text, a row for each token written; None for an artifact, which does
+        not tell.
+    """
+    if "attention" not in evaluation.details:
+        return None
+    weights, facts = evaluation.details["attention"], evaluation.task.facts
+    examples = evaluation.source[np.arange(len(weights))]
+    sources = _name_tokens(facts.source_tokenizer, examples["source"])
+    targets = [
+        [*names, "(end)"] for names in _name_tokens(facts.target_tokenizer, examples["target"])
+    ]
+    sizes = [
+        (0.3 * len(s) + 1.2, 0.26 * len(t) + 0.9) for s, t in zip(sources, targets, strict=True)
+    ]
+    columns = 2
+    rows = -(-len(weights) // columns)
+    width = min(2 * max(size[0] for size in sizes), 12.0)
+    figure = new_figure(max(width, 6.0), rows * min(max(size[1] for size in sizes), 6.0) + 0.4)
+    head(figure, f"Attention, {plain(evaluation.split)}: where each token written looks")
+    for place, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        shown = weights[place, : len(target), : len(source)]
+        axes.imshow(shown, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axes.set_xticks(range(len(source)), source, fontsize=8)
+        axes.set_yticks(range(len(target)), target, fontsize=8)
+        axes.xaxis.tick_top()
+        axes.tick_params(length=0)
+        axes.grid(False)
+    return figure
+
+
+def _name_tokens(tokenizer: str, texts) -> list[list[str]]:
+    names = token_names(tokenizer)
+    blank = "␣" if kind_of(tokenizer) == "character" else " "
+    return [[plain(names[token].replace(" ", blank), 12) for token in text] for text in texts]
+
+
+@matplotlib.rc_context(STYLE)
+def tagged_text(evaluation: Evaluation) -> Figure | None:
+    """Write some sentences with each span in the colour of its kind, mistakes marked.
+
+    Args:
+        evaluation: Evaluation. Of tags.
+
+    Returns:
+        Figure. Under each word of a span its kind; in brackets what it truly is, where that
+        differs.
+    """
+    names = evaluation.task.facts.class_names
+    kinds = sorted({name.partition("-")[2] for name in names} - {""})
+    colours = {kind: COLOURS[place % len(COLOURS)] for place, kind in enumerate(kinds)}
+    rows = np.arange(min(SENTENCES_SHOWN, len(evaluation.source)))
+    examples = evaluation.source[rows]
+    lines = []
+    for row in rows:
+        asked = np.asarray(examples["tags"][row]) >= 0
+        true = [names[tag] for tag in np.asarray(examples["tags"][row])[asked]]
+        chosen = evaluation.answers["tag_index"][row][: len(asked)][asked]
+        lines += _lay_out(examples["words"][row], true, [names[tag] for tag in chosen])
+    figure = new_figure(10.5, 0.36 * len(lines) + 0.9)
+    head(figure, f"Tagged text, {plain(evaluation.split)}: what was found, (what it is)")
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    axes.set(xlim=(0, LINE_WIDTH), ylim=(len(lines), -1.2))
+    for height, line in enumerate(lines):
+        for place, word, found, true in line:
+            kind, wanted = found.partition("-")[2], true.partition("-")[2]
+            axes.text(place, height, word, family="monospace", fontsize=8.5,
+                      color=colours.get(kind, "#222222"))  # fmt: skip
+            if kind != wanted:
+                note = f"({wanted or 'none'})"
+                axes.text(place, height + 0.36, note, fontsize=6, color=VERMILION)
+    for place, kind in enumerate(kinds):
+        axes.text(place * LINE_WIDTH / max(len(kinds), 1), -0.8, f"■ {plain(kind, 14)}",
+                  color=colours[kind], fontsize=8.5)  # fmt: skip
+    return figure
+
+
+def _lay_out(words, true: list[str], found: list[str]) -> list[list[tuple[int, str, str, str]]]:
+    """Break a sentence into lines of (column, word, tag found, true tag)."""
+    lines, place = [[]], 0
+    for word, wanted, given in zip(words, true, found, strict=False):
+        word = plain(str(word), 40)
+        if place + len(word) > LINE_WIDTH and lines[-1]:
+            lines.append([])
+            place = 0
+        lines[-1].append((place, word, given, wanted))
+        place += len(word) + 1
+    return [line for line in lines if line]

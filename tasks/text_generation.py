@@ -1,0 +1,187 @@
+"""How does it go on? Asked of a text."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from threefold.datasets.dataset import Source
+from threefold.datasets.tokenizing import decode, kind_of
+from threefold.tasks.decoding import token_loss, token_weights
+from threefold.tasks.signature import Field, Output
+from threefold.tasks.task import Arrays, Task
+
+PROVEN_STEPS = 8  # tokens written for each row while an export is proven
+SETTINGS = {"temperature": 1.0, "top_k": 50.0, "top_p": 1.0}
+
+
+class TextGeneration(Task):
+    """Texts in, their next tokens out."""
+
+    name = "text_generation"
+    losses = ("cross_entropy",)
+    pictures = ()
+    headline = ("perplexity", "bits_per_character", "loss")
+    score = "token_accuracy"
+    free = ()
+
+    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {"tokens": examples["tokens"][:, :-1]}
+
+    def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        return examples["tokens"][:, 1:]
+
+    def sample_weights(self, targets: np.ndarray) -> np.ndarray:
+        return token_weights(targets)
+
+    def arguments(self) -> dict[str, Any]:
+        return {"vocabulary_size": self.facts.vocabulary_size}
+
+    def compile_arguments(self) -> dict[str, Any]:
+        import keras
+
+        return {
+            "loss": token_loss(self.label_smoothing),
+            "weighted_metrics": [keras.metrics.SparseCategoricalAccuracy(name="token_accuracy")],
+        }
+
+    def asked(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        """Return whole windows, and chance: each token is told from those before it."""
+        return self._ask(examples["tokens"].astype(np.int32))
+
+    def responder(self, model) -> Callable[[Arrays], Arrays]:
+        """Return the sampler."""
+        from threefold.blueprints.decoding import Sampler
+
+        sampler = Sampler(model)
+
+        def respond(inputs: Arrays) -> Arrays:
+            found = sampler.predict_on_batch(inputs)
+            return {name: np.asarray(array) for name, array in found.items()}
+
+        return respond
+
+    def answer(self, outputs: Arrays) -> Arrays:
+        """Return `log_probabilities` (batch, time - 1) of the tokens but the first,
+        `next_probabilities` (batch, tokens) and what was `written` (batch, steps).
+        """
+        return {**outputs, "written": outputs["written"].astype(np.int64)}
+
+    def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        tokens = examples["tokens"]
+        return {"characters": self._count_characters(tokens[:, 1:])}
+
+    def judge(
+        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return the loss in nats a token, its exponential, the perplexity, and bits a character
+        of the text.
+        """
+        log = answers["log_probabilities"].astype(np.float64)
+        return {
+            "loss": float(-log.mean()),
+            "perplexity": float(np.exp(-log.mean())),
+            "bits_per_character": float(-log.sum() / np.log(2) / truth["characters"].sum()),
+        }
+
+    def describe(
+        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+    ) -> list[dict[str, Any]]:
+        return [{"text": text} for text in decode(self.facts.tokenizer, list(answers["written"]))]
+
+    def input_fields(self) -> tuple[Field, ...]:
+        settings = {
+            "temperature": "above 1 more chance, below 1 less, 0 none",
+            "top_k": "how many of the most probable tokens may be written",
+            "top_p": "which share of the probability may be written, the most probable first",
+        }
+        return (
+            Field(
+                name="tokens",
+                dtype="int64",
+                shape=("batch", "time"),
+                meaning="ids from tokenizer.json, at least one, without padding",
+                range=(0, self.facts.vocabulary_size - 1),
+            ),
+            Field(
+                name="uniforms",
+                dtype="float32",
+                shape=("batch", "steps"),
+                meaning="chance: one number for each token to write",
+                range=(0, 1),
+            ),
+            *(
+                Field(name=name, dtype="float32", shape=("batch",), meaning=meaning)
+                for name, meaning in settings.items()
+            ),
+        )
+
+    def output_fields(self) -> tuple[Output, ...]:
+        return (
+            Output(
+                name="log_probabilities",
+                dtype="float32",
+                shape=("batch", "time"),
+                meaning="of each token but the first, from those before it",
+                limit=1e-4,
+            ),
+            Output(
+                name="next_probabilities",
+                dtype="float32",
+                shape=("batch", self.facts.vocabulary_size),
+                meaning="of each token of tokenizer.json, behind the last",
+                range=(0, 1),
+                limit=1e-5,
+            ),
+            Output(
+                name="written",
+                dtype="int64",
+                shape=("batch", "steps"),
+                meaning="ids from tokenizer.json of the tokens that follow",
+                range=(0, self.facts.vocabulary_size - 1),
+            ),
+        )
+
+    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return self._ask(examples["tokens"].astype(np.int64))
+
+    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        tokens = examples["tokens"]
+        return {**examples, "tokens": tokens[:, : (tokens.shape[1] + 1) // 2]}
+
+    def entrance(self) -> tuple[Callable, list]:
+        import tensorflow as tf
+
+        return lambda raw: {**raw, "tokens": tf.cast(raw["tokens"], tf.int32)}, []
+
+    def leave(self, outputs) -> dict[str, Any]:
+        import tensorflow as tf
+
+        return {**outputs, "written": tf.cast(outputs["written"], tf.int64)}
+
+    def serving(self, model) -> tuple[Callable, list]:
+        from threefold.blueprints.decoding import Sampler
+
+        enter, tables = self.entrance()
+        sampler = Sampler(model)
+        return lambda raw: self.leave(sampler(enter(raw))), [model, *tables]
+
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        return {}
+
+    def _ask(self, tokens: np.ndarray) -> Arrays:
+        # Not at random: what is proven must be written again.
+        places = np.arange(len(tokens) * PROVEN_STEPS).reshape(len(tokens), PROVEN_STEPS)
+        chance = (tokens.sum(axis=1, keepdims=True) + places % PROVEN_STEPS) * 0.6180339887 % 1
+        settings = {
+            name: np.full(len(tokens), value, np.float32) for name, value in SETTINGS.items()
+        }
+        return {"tokens": tokens, "uniforms": chance.astype(np.float32), **settings}
+
+    def _count_characters(self, tokens: np.ndarray) -> np.ndarray:
+        if kind_of(self.facts.tokenizer) == "character":
+            return np.full(len(tokens), tokens.shape[1])
+        return np.array([len(text) for text in decode(self.facts.tokenizer, list(tokens))])
+
+
+TASK = TextGeneration
