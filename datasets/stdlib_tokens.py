@@ -34,7 +34,7 @@ def load(
     *,
     facts: Facts | None = None,
     tokenizer: Kind = "wordpiece",
-    vocabulary_size: PositiveInt = 2000,
+    vocabulary_size: PositiveInt = 4000,
     max_tokens: PositiveInt = 192,
     lowercase: bool = False,
     validation_fraction: float = 0.1,
