@@ -66,7 +66,7 @@ class BeamSearch(keras.Model):
                 training=False,
             )
             log = ops.log_softmax(ops.cast(found["logits"][:, 0], "float32"))
-            log = ops.reshape(log, (batch, width, -1))
+            log = ops.reshape(log, (batch, width, log.shape[-1]))
             beam, token, totals, lengths = self._choose(log, totals, lengths, ended)
             origin = ops.reshape(ops.arange(batch)[:, None] * width + beam, (rows,))
             # No end in time is an end, too.

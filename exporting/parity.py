@@ -213,7 +213,9 @@ def _draw(staged: Path, task: Task, evaluation: Evaluation) -> None:
     from threefold.reporting.pictures import draw
     from threefold.reporting.report import save_figure
 
-    for name in (*task.pictures, "reliability"):
+    # Where nothing went wrong, mistakes are no picture: reliability is one.
+    others = ("reliability",) if "probabilities" in evaluation.answers else ()
+    for name in (*task.pictures, *others):
         figure = draw(name, evaluation)
         if figure is not None:
             save_figure(staged / f"{name}.png", figure)

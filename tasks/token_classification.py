@@ -118,15 +118,18 @@ class TokenClassification(TextFeatures):
         all and by kind, and accuracy and log-loss of single tags.
         """
         names, true = self.facts.class_names, truth["tag"] - 1
+        # Filled up to different lengths, both hold all that is asked.
+        length = min(true.shape[1], answers["tag_index"].shape[1])
+        true, found = true[:, :length], answers["tag_index"][:, :length]
         asked = true != NO_TAG
         rows = [
             ([names[tag] for tag in true[row][asked[row]]],
-             [names[tag] for tag in answers["tag_index"][row, : true.shape[1]][asked[row]]])
+             [names[tag] for tag in found[row][asked[row]]])
             for row in range(len(true))
         ]  # fmt: skip
-        probabilities = answers["probabilities"][:, : true.shape[1]][asked]
+        probabilities = answers["probabilities"][:, :length][asked]
         chosen = probabilities[np.arange(len(probabilities)), true[asked]]
-        predicted = answers["tag_index"][:, : true.shape[1]][asked]
+        predicted = found[asked]
         return score_spans(rows) | {
             "accuracy": float(np.mean(predicted == true[asked])),
             "loss": float(-np.log(np.maximum(chosen, 1e-7)).mean(dtype=np.float64)),
