@@ -9,7 +9,14 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from threefold.datasets.errors import UserError
-from threefold.datasets.facts import Facts, ImageFacts, PairFacts, TableFacts, TextFacts
+from threefold.datasets.facts import (
+    Facts,
+    ImageFacts,
+    PairFacts,
+    SpeechFacts,
+    TableFacts,
+    TextFacts,
+)
 
 STDIN = "-"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -44,25 +51,29 @@ def read_inputs(
 
     Args:
         given: sequence of str. Files, folders and globs; `-` reads standard input: a table as CSV,
-            for pictures one path a line, for texts one of them a line.
+            for pictures and recordings one path a line, for texts one of them a line.
         facts: Facts. Shapes and columns of the run.
         stdin: binary stream. Standard input.
-        batch_size: int. Pictures decoded at a time.
+        batch_size: int. Pictures or recordings decoded at a time.
         encoding: str. Of the characters of a CSV, or of texts.
         text: str. The column of a table that holds the texts; guessed if None.
         source: str. The column of a table that holds the sources of pairs.
 
     Returns:
-        iterator of Inputs. At most `batch_size` pictures or texts, or the rows of one table. A
-        file that cannot be read is one of the errors.
+        iterator of Inputs. At most `batch_size` pictures, recordings or texts, or the rows of one
+        table. A file that cannot be read is one of the errors.
 
     Raises:
         UserError: at once, for a path that does not exist.
     """
     if isinstance(facts, ImageFacts):
-        paths = _picture_paths(given, stdin)
+        paths = _paths(given, IMAGE_SUFFIXES, stdin)
         starts = range(0, len(paths), batch_size)
         return (_read_pictures(paths[start : start + batch_size], facts) for start in starts)
+    if isinstance(facts, SpeechFacts):
+        from threefold.datasets.sound_files import SUFFIXES, read_sound_inputs
+
+        return read_sound_inputs(_paths(given, SUFFIXES, stdin), facts.rate, batch_size)
     if isinstance(facts, TextFacts | PairFacts):
         from threefold.datasets.text_inputs import SUFFIXES, read_text_inputs
 
@@ -98,9 +109,10 @@ def _read_table(source: str | IO[bytes], facts: TableFacts, encoding: str) -> In
     return Inputs(rows.names, rows.arrays, rows.errors)
 
 
-def _picture_paths(given: Sequence[str], stdin: IO[bytes]) -> list[str]:
+def _paths(given: Sequence[str], suffixes: tuple[str, ...], stdin: IO[bytes]) -> list[str]:
+    """Return the files of a kind; standard input holds the path of one on each line."""
     paths = []
-    for found in _files(given, IMAGE_SUFFIXES):
+    for found in _files(given, suffixes):
         if found == STDIN:
             # As the file system has them: a name need not be UTF-8.
             lines = stdin.read().splitlines()

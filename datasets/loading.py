@@ -30,6 +30,7 @@ BY_TASK = {
     "text_generation": "prose",
     "token_classification": "conll",
     "translation": "pairs",
+    "speech_recognition": "speech",
 }
 BY_SUFFIX = {
     ".csv": "tables", ".tsv": "tables", ".parquet": "tables",
@@ -131,6 +132,9 @@ def _reader_of_folder(folder: Path) -> str:
     counts = Counter(path.suffix.lower() for path in files)
     # A table in a folder belongs to the pictures beside it.
     readers = {suffix: name for suffix, name in BY_SUFFIX.items() if name != "tables"}
+    sounds = sum(counts[suffix] for suffix in _module("sound_files").SUFFIXES)
+    if sounds and sounds >= max(counts.values()):  # each may have a text beside it
+        return "speech"
     commonest = max(counts, key=lambda suffix: (counts[suffix], suffix not in readers), default="")
     if commonest == ".txt":
         inside = {path.parent.name.lower() for path in files if path.parent != folder}
