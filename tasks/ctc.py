@@ -63,8 +63,9 @@ def search_prefixes(
             for symbol, probability in tried:
                 # The symbol that is sounding already begins anew only after a blank.
                 before = ended if prefix and symbol == prefix[-1] else ended + going
-                longer = found.setdefault((*prefix, int(symbol)), [0.0, 0.0])
-                longer[1] += before * probability
+                if before > 0:
+                    longer = found.setdefault((*prefix, int(symbol)), [0.0, 0.0])
+                    longer[1] += before * probability
         best = sorted(found.items(), key=lambda item: -sum(item[1]))[:width]
         # Long recordings are less probable than the smallest number: what counts is kept apart.
         total = sum(best[0][1]) or 1.0
