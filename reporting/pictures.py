@@ -19,6 +19,20 @@ _PICTURES = {
     ),
     "worst_mistakes": ("figures", "The mistakes that the model was surest of."),
     "residuals": ("figures", "Predicted against true values, and the errors."),
+    "attention": (
+        "text_figures",
+        "Where the decoder looks while it writes each token of the true answer: the darker, the "
+        "more.",
+    ),
+    "tagged_text": (
+        "text_figures",
+        "Sentences with every span in the colour of its kind; beneath a mistake, what is true.",
+    ),
+    "spectrogram": (
+        "speech_figures",
+        "Recordings with what was written of them and what is true: those with most errors first, "
+        "then those written least surely.",
+    ),
 }
 CAPTIONS = {name: caption for name, (_, caption) in _PICTURES.items()}
 
