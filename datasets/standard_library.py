@@ -52,11 +52,11 @@ def source_files(modules: str) -> list[Path]:
             found.append(file)
         else:
             inside = sorted(folder.rglob("*.py"))
-            found += [path for path in inside if not _TESTS & set(path.parts)]
+            found += [p for p in inside if not _TESTS & set(p.relative_to(folder).parts)]
     if not found:
         raise UserError(
-            f"the sources of Python's standard library are not in {library}; install them (a "
-            "package named libpython3-stdlib or python3-test, say), or use another dataset"
+            f"the sources of Python's standard library are not in {library}; use a Python that "
+            "comes with them, or another dataset"
         )
     return found
 

@@ -66,6 +66,58 @@ def test_a_reference_from_home_stays_as_it_was_typed(table, monkeypatch, tmp_pat
     assert loading.load("~/houses.csv").reference == "~/houses.csv"
 
 
+def tree(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    return str(root)
+
+
+@pytest.mark.parametrize(
+    ("names", "reader"),
+    [
+        (["a.txt", "b.txt", "readme.md"], "prose"),
+        (["train/a.txt", "test/b.txt"], "prose"),
+        (["cat/a.txt", "dog/b.txt"], "text"),
+        (["train/cat/a.txt", "train/dog/b.txt"], "text"),
+        (["train.conll", "test.conll"], "conll"),
+        (["cat/a.png", "dog/b.png", "cat/a.txt", "dog/b.txt", "notes.md"], "folder"),
+        (["cat/a.png", "targets.csv", "more.csv"], "folder"),
+        (["a.xyz"], "folder"),
+        ([".a.txt", "cat/b.png"], "folder"),
+    ],
+)
+def test_a_folder_is_read_by_what_it_holds_most(names, reader, tmp_path):
+    loader, _ = loading.find_loader(tree(tmp_path, *names))
+    assert loader.func.__module__ == f"threefold.datasets.{reader}"
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "reader"),
+    [
+        ("a.csv", None, "tables"),
+        ("a.csv", "tabular_regression", "tables"),
+        ("a.csv", "text_classification", "text"),
+        ("a.tsv", None, "tables"),
+        ("a.tsv", "translation", "pairs"),
+        ("a.txt", None, "prose"),
+        ("a.txt", "token_classification", "conll"),
+        ("a.TXT", "translation", "pairs"),
+        ("a.jsonl", None, "text"),
+        ("a.jsonl", "text_generation", "prose"),
+        ("a.conll", None, "conll"),
+        ("", "text_generation", "prose"),
+        ("", "text_classification", "text"),
+    ],
+)
+def test_a_file_is_read_by_the_task_or_its_name(name, task, reader, tmp_path):
+    reference = tree(tmp_path, name or "a.png") + f"/{name}"
+    loader, context = loading.find_loader(reference, task)
+    assert loader.func.__module__ == f"threefold.datasets.{reader}"
+    assert "facts" in context
+
+
 def test_options_are_checked_and_handed_on(table):
     dataset = loading.load(table, {"target": "area", "test_fraction": "0.5"})
     assert dataset.task == "tabular_regression"
