@@ -212,6 +212,52 @@ def predict(run, inputs, data_options, output, backend, as_json):
         sys.exit(EXIT_FAILURE)
 
 
+@cli.command()
+@click.argument("run")
+@click.option("--prompt", default="", help="what to go on with")
+@click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="texts")
+@click.option("--length", type=click.IntRange(1), default=200, show_default=True, help="tokens")
+@click.option(
+    "--temperature",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="above 1 more chance, below 1 less; 0 for the most probable tokens",
+)
+@click.option("--top-k", type=click.IntRange(1), default=50, show_default=True,
+              help="so many of the most probable tokens may be written")  # fmt: skip
+@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0,
+              show_default=True, help="such a share of the probability may be written")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="of chance")
+@click.option("--output", metavar="FILE", help="write a .csv or .jsonl file")
+@_backend_option
+@_json_option
+def generate(run, output, backend, as_json, **wishes):
+    """Let RUN, a run or an artifact, write texts."""
+    from threefold.exporting.artifact import is_artifact
+    from threefold.reporting.records import check_output
+
+    if output:
+        check_output(output)
+    if is_artifact(run):
+        from threefold.exporting.answering import generate_artifact
+        from threefold.tasks.generation import Wish
+
+        artifact = _open_artifact(run, backend)
+        records = generate_artifact(artifact, Wish(**wishes))
+        who = {"artifact": run, "format": artifact.record.format}
+    else:
+        who = {"run": run, "backend": _choose_backend(backend, run)}
+        from threefold.tasks.generation import Wish
+        from threefold.training.evaluate import generate_run
+        from threefold.training.run import open_run
+
+        records = generate_run(open_run(run), Wish(**wishes))
+    from threefold.reporting.session import show_texts
+
+    show_texts(who, records, output, as_json)
+
+
 def _open_artifact(path: str, backend: str | None):
     from threefold.exporting.artifact import open_artifact
 
@@ -331,7 +377,9 @@ def doctor(backend, as_json):
 
 def main() -> None:
     """Run the command line; errors are one line, with a traceback only under `--debug`."""
-    warnings.showwarning = _warn
+    from threefold.reporting.failures import explain, warn
+
+    warnings.showwarning = warn
     try:
         sys.exit(cli.main(prog_name="threefold", standalone_mode=False) or 0)
     except NoArgsIsHelpError as error:
@@ -342,35 +390,7 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        sys.exit(_explain(error))
-
-
-def _explain(error: Exception) -> int:
-    """Say what went wrong in one line; return the exit code."""
-    from threefold.reporting.console import notes
-
-    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-    text = " ".join(text.split()) or type(error).__name__
-    if isinstance(error, click.UsageError) and error.ctx:
-        text += f" ({error.ctx.command_path} --help)"
-    elif not hasattr(error, "exit_code") and not isinstance(error, OSError):
-        text = f"{type(error).__name__}: {text} (threefold --debug ... shows where)"
-    notes.print(f"[red]error:[/] {_escape(text)}", soft_wrap=True)
-    return getattr(error, "exit_code", 1)
-
-
-def _warn(message, category, filename, lineno, file=None, line=None) -> None:
-    """Say a warning in one line; where in the code it arose helps nobody."""
-    from threefold.reporting.console import notes
-
-    text = " ".join(str(message).split())
-    notes.print(f"[yellow]warning:[/] {_escape(text)}", soft_wrap=True)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+        sys.exit(explain(error))
 
 
 if __name__ == "__main__":

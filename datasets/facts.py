@@ -3,7 +3,7 @@
 Facts are plain data: `run.json` holds them, and a model is rebuilt from them without the dataset.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,9 +27,16 @@ class _Facts(_Frozen):
     split holds.
     """
 
+    examples: ClassVar[str]  # what examples are called
     class_names: tuple[str, ...] = ()
     class_counts: tuple[int, ...] = ()
     targets: tuple[NumericTarget, ...] = ()
+
+    def sidecars(self) -> dict[str, str]:
+        """Return what other programs must know of the data: contents by the names of files."""
+        # One line each, whatever it holds.
+        lines = [" ".join(name.split()) + "\n" for name in self.class_names]
+        return {"labels.txt": "".join(lines)} if lines else {}
 
     def raw(self) -> Self:
         """Return the facts under which data are read as they are."""
@@ -54,6 +61,7 @@ class ImageFacts(_Facts):
     Without height and width (see `raw`) every picture keeps the size that it has.
     """
 
+    examples: ClassVar[str] = "pictures"
     kind: Literal["image"] = "image"
     image_shape: tuple[int | None, int | None, int]  # height, width, channels (1 grey, 3 colour)
 
@@ -99,6 +107,7 @@ class CategoricalColumn(_Frozen):
 class TableFacts(_Facts):
     """The columns of a table, in the order in which the network takes them."""
 
+    examples: ClassVar[str] = "rows of a table"
     kind: Literal["table"] = "table"
     numeric: tuple[NumericColumn, ...] = ()
     dates: tuple[DateColumn, ...] = ()
@@ -132,6 +141,7 @@ class TextFacts(_Facts):
     classes, as BIO tags, and not documents.
     """
 
+    examples: ClassVar[str] = "texts"
     kind: Literal["text"] = "text"
     tokenizer: str
     vocabulary_size: int
@@ -145,6 +155,10 @@ class TextFacts(_Facts):
             return f"{text}, {len(self.class_names)} tags of words"
         return f"{text}, {self._describe_goal()}" if self.class_names else text
 
+    def sidecars(self) -> dict[str, str]:
+        """Return what other programs must know of the data."""
+        return super().sidecars() | {"tokenizer.json": self.tokenizer}
+
 
 class PairFacts(_Facts):
     """Pairs of texts, one to be made of the other; as in TextFacts, but for two languages.
@@ -153,6 +167,7 @@ class PairFacts(_Facts):
     target: `word`, `character` or `phoneme`.
     """
 
+    examples: ClassVar[str] = "texts"
     kind: Literal["pair"] = "pair"
     source_tokenizer: str
     target_tokenizer: str
@@ -169,6 +184,13 @@ class PairFacts(_Facts):
             f"tokens to up to {self.longest_target} of {self.target_vocabulary_size:,}"
         )
 
+    def sidecars(self) -> dict[str, str]:
+        """Return what other programs must know of the data."""
+        return super().sidecars() | {
+            "source_tokenizer.json": self.source_tokenizer,
+            "target_tokenizer.json": self.target_tokenizer,
+        }
+
 
 class SequenceFacts(_Facts):
     """Series of several channels, each step a number of every channel; of any length.
@@ -176,6 +198,7 @@ class SequenceFacts(_Facts):
     Networks take ``(value - mean) / scale``, NaN (missing) as 0.
     """
 
+    examples: ClassVar[str] = "series"
     kind: Literal["sequence"] = "sequence"
     channels: tuple[NumericColumn, ...]
     longest: int
@@ -200,6 +223,7 @@ class ForecastFacts(_Facts):
     scaled by each window inside the network.
     """
 
+    examples: ClassVar[str] = "windows of series"
     kind: Literal["forecast"] = "forecast"
     quantity: str
     context: int
@@ -234,6 +258,7 @@ class SpeechFacts(_Facts):
     id 0 is CTC's blank.
     """
 
+    examples: ClassVar[str] = "recordings"
     kind: Literal["speech"] = "speech"
     rate: int  # samples a second
     longest: int  # samples

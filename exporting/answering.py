@@ -1,11 +1,12 @@
 """Judging an artifact, and asking it: its own runtime runs the model, without Keras."""
 
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, Any
 
 from threefold.exporting.artifact import Artifact
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.evaluation import Answerer, Evaluation, evaluate_splits
+from threefold.tasks.generation import Wish, generate
 from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Task
 from threefold.training.building import bind_task
@@ -30,6 +31,12 @@ def predict_artifact(
     inputs = read_run_inputs(record, record.facts.raw(), given, data_options, stdin)
     answer, task = _ask(artifact)
     return predict(answer, task, inputs, record.settings.batch_size)
+
+
+def generate_artifact(artifact: Artifact, wish: Wish) -> list[dict[str, Any]]:
+    """Let an artifact write texts; see `tasks.generation.generate`."""
+    answer, task = _ask(artifact)
+    return generate(answer, task, wish)
 
 
 def _ask(artifact: Artifact) -> tuple[Answerer, Task]:

@@ -198,11 +198,10 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) ->
     """Write the sidecars, and the record over all of them."""
     task = bind_task(run.record)
     signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
-    labels = task.facts.class_names
-    if labels:
-        lines = [" ".join(label.split()) for label in labels]  # one line each, whatever it holds
-        replace_file(staged / "labels.txt", ("\n".join(lines) + "\n").encode())
-    write_example(staged / "example.py", request.format, bool(labels))
+    for name, text in task.facts.sidecars().items():
+        replace_file(staged / name, text.encode())
+    answers = {output.name for output in signature.outputs}
+    write_example(staged / "example.py", request.format, "label_index" in answers)
     versions = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -211,8 +210,8 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) ->
         "format": request.format,
         "task": run.record.task,
         "signature": signature,
-        "labels": labels,
-        "preprocessing": "inside the graph: " + "; ".join(
+        "labels": task.facts.class_names,
+        "preprocessing": "inside the graph, from these on: " + "; ".join(
             f"{field.name}: {field.meaning}" for field in signature.inputs[:8]
         ),
         "run": run.record,

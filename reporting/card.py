@@ -30,7 +30,7 @@ def write_card(folder: Path, content: Mapping[str, Any]) -> None:
         f"{run.backend} and exported for {runtime} (`{file}`)."
         + (" Its weights and activations are 8-bit integers." if parity["quantized"] else ""),
         "## Use",
-        f"Answers for {_inputs(run.facts)} such as those that it was trained on; what is unlike "
+        f"Answers for {run.facts.examples} such as those that it was trained on; what is unlike "
         "them gets an answer too, which means nothing. `python example.py` shows how to ask it.",
         _table(("input", "type", "shape", "meaning"), map(_row, content["signature"].inputs)),
         _table(("output", "type", "shape", "meaning"), map(_row, content["signature"].outputs)),
@@ -73,10 +73,6 @@ def _tell_parity(parity: Mapping[str, Any], backend: str, runtime: str) -> str:
 
 def _told(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, Mapping[str, float]]]:
     return [("trained model", metrics["run"]), ("this file", metrics["artifact"])]
-
-
-def _inputs(facts) -> str:
-    return "pictures" if facts.kind == "image" else "rows of a table"
 
 
 def _name(reference: str) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from threefold.datasets.dataset import Source
 from threefold.datasets.tokenizing import decode, kind_of
 from threefold.tasks.decoding import token_loss, token_weights
 from threefold.tasks.signature import Field, Output
@@ -47,7 +46,7 @@ class TextGeneration(Task):
 
     def asked(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         """Return whole windows, and chance: each token is told from those before it."""
-        return self._ask(examples["tokens"].astype(np.int32))
+        return self._ask(examples, np.int32)
 
     def responder(self, model) -> Callable[[Arrays], Arrays]:
         """Return the sampler."""
@@ -143,7 +142,7 @@ class TextGeneration(Task):
         )
 
     def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return self._ask(examples["tokens"].astype(np.int64))
+        return self._ask(examples, np.int64)
 
     def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         tokens = examples["tokens"]
@@ -166,17 +165,14 @@ class TextGeneration(Task):
         sampler = Sampler(model)
         return lambda raw: self.leave(sampler(enter(raw))), [model, *tables]
 
-    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
-        return {}
-
-    def _ask(self, tokens: np.ndarray) -> Arrays:
-        # Not at random: what is proven must be written again.
-        places = np.arange(len(tokens) * PROVEN_STEPS).reshape(len(tokens), PROVEN_STEPS)
-        chance = (tokens.sum(axis=1, keepdims=True) + places % PROVEN_STEPS) * 0.6180339887 % 1
-        settings = {
-            name: np.full(len(tokens), value, np.float32) for name, value in SETTINGS.items()
-        }
-        return {"tokens": tokens, "uniforms": chance.astype(np.float32), **settings}
+    def _ask(self, examples: Mapping[str, np.ndarray], dtype) -> Arrays:
+        tokens = examples["tokens"].astype(dtype)
+        # Where nothing is to be written, a little is, to prove it; the same whenever it is asked.
+        places = tokens.sum(axis=1, keepdims=True) + np.arange(PROVEN_STEPS)
+        asked = {"uniforms": (places * 0.6180339887 % 1).astype(np.float32)}
+        asked |= {name: np.full(len(tokens), value, np.float32) for name, value in SETTINGS.items()}
+        asked |= {name: examples[name] for name in asked if name in examples}
+        return {"tokens": tokens, **asked}
 
     def _count_characters(self, tokens: np.ndarray) -> np.ndarray:
         if kind_of(self.facts.tokenizer) == "character":

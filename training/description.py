@@ -79,9 +79,7 @@ def describe_blueprint(
     dataset = loading.load(reference, data_options, task=task)
     builder = builder_for(blueprint, dataset.task)
     bound = find_task(dataset.task)(dataset.facts)
-    settings = TrainingSettings(loss=bound.loss).resolve(
-        blueprint, bound.name, bound.augmentation
-    )
+    settings = TrainingSettings(loss=bound.loss).resolve(blueprint, bound.name, bound.augmentation)
     model, options = build_model(name, bound, dict(given), "float32")
     summary, _, about = inspect.getdoc(blueprint).partition("\n\n")
     return {

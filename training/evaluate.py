@@ -1,15 +1,16 @@
 """Judging a run, and asking it: Keras runs the model."""
 
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, Any
 
 import keras
 
 from threefold.datasets.dataset import Dataset
 from threefold.tasks.evaluation import Answerer, Evaluation, answerer, evaluate_splits
+from threefold.tasks.generation import Wish, generate, require_writer
 from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Task
-from threefold.training.building import rebuild_model
+from threefold.training.building import bind_task, rebuild_model
 from threefold.training.data import load_splits, read_run_inputs
 from threefold.training.run import Run
 
@@ -69,6 +70,13 @@ def predict_run(
     model, task = rebuild_model(run)
     batch_size = run.record.settings.batch_size
     return predict(ask_model(model, task, batch_size), task, inputs, batch_size)
+
+
+def generate_run(run: Run, wish: Wish) -> list[dict[str, Any]]:
+    """Let a run's best weights write texts; see `tasks.generation.generate`."""
+    require_writer(bind_task(run.record))
+    model, task = rebuild_model(run)
+    return generate(ask_model(model, task, wish.count), task, wish)
 
 
 def ask_model(model: keras.Model, task: Task, batch_size: int) -> Answerer:

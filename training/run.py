@@ -2,6 +2,7 @@
 
 runs/cnn-digits-001/
 run.json       the resolved command, the facts of the data, versions and device
+labels.txt     the facts again, for other programs: of texts also tokenizer.json
 history.csv    one row an epoch
 checkpoints/   state to resume from, best weights
 metrics.json   the full metrics by split
@@ -82,7 +83,9 @@ class Run:
         return self.folder / "report"
 
     def write_record(self) -> None:
-        """Write `run.json`."""
+        """Write `run.json`, and beside it what other programs must know of the data."""
+        for name, text in self.record.facts.sidecars().items():
+            replace_file(self.folder / name, text.encode())
         _write_json(self.folder / "run.json", self.record.model_dump(mode="json"))
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
