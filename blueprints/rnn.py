@@ -55,7 +55,7 @@ def build_text_classifier(
     num_outputs: int,
     embedding_dim: Count = 64,
     convolutions: tuple[Count, ...] = (),
-    kernel_size: Count = 5,
+    kernel_size: Count | None = None,
     units: tuple[Count, ...] = (64,),
     cell: Cell = "gru",
     bidirectional: bool = True,
@@ -71,7 +71,7 @@ def build_text_classifier(
         num_outputs: int. Classes.
         embedding_dim: int. Length of a token's vector.
         convolutions: tuple of int. Filters of each convolution before the recurrent layers.
-        kernel_size: int. Steps that a convolution sees.
+        kernel_size: int. Steps that a convolution sees; 5 if None.
         units: tuple of int. Units of each recurrent layer, in each direction.
         cell: str. `simple`, `lstm` or `gru`.
         bidirectional: bool. Whether to read from both ends.
@@ -103,7 +103,7 @@ def build_tagger(
     num_outputs: int,
     embedding_dim: Count = 64,
     convolutions: tuple[Count, ...] = (),
-    kernel_size: Count = 3,
+    kernel_size: Count | None = None,
     units: tuple[Count, ...] = (64,),
     cell: Cell = "lstm",
     bidirectional: bool = True,
@@ -117,7 +117,7 @@ def build_tagger(
         num_outputs: int. Tags.
         embedding_dim: int. Length of a token's vector.
         convolutions: tuple of int. Filters of each convolution before the recurrent layers.
-        kernel_size: int. Steps that a convolution sees.
+        kernel_size: int. Steps that a convolution sees; 5 if None.
         units: tuple of int. Units of each recurrent layer, in each direction.
         cell: str. `simple`, `lstm` or `gru`.
         bidirectional: bool. Whether to read from both ends.
@@ -143,7 +143,7 @@ def build_sequence_classifier(
     channels: tuple[tuple[float, float], ...],
     num_outputs: int,
     convolutions: tuple[Count, ...] = (32,),
-    kernel_size: Count = 5,
+    kernel_size: Count | None = None,
     units: tuple[Count, ...] = (64,),
     cell: Cell = "gru",
     bidirectional: bool = True,
@@ -157,7 +157,7 @@ def build_sequence_classifier(
         channels: tuple of (mean, scale). One pair for each number of a step.
         num_outputs: int. Classes.
         convolutions: tuple of int. Filters of each convolution before the recurrent layers.
-        kernel_size: int. Steps that a convolution sees.
+        kernel_size: int. Steps that a convolution sees; 5 if None.
         units: tuple of int. Units of each recurrent layer, in each direction.
         cell: str. `simple`, `lstm` or `gru`.
         bidirectional: bool. Whether to read from both ends.
@@ -244,10 +244,12 @@ TASKS = {
 }
 
 
-def _convolve(x, lengths, filters: tuple[int, ...], kernel_size: int):
+def _convolve(x, lengths, filters: tuple[int, ...], kernel_size: int | None):
+    if kernel_size and not filters:
+        raise ValueError("kernel_size is that of convolutions, and there are none")
     for step, width in enumerate(filters, 1):
         convolve = layers.Conv1D(
-            width, kernel_size, padding="same", activation="relu", name=f"convolution_{step}"
+            width, kernel_size or 5, padding="same", activation="relu", name=f"convolution_{step}"
         )
         x = ZeroPadding(name=f"convolution_{step}_end")([convolve(x), lengths])
     return x  # (batch, time, the last of filters)

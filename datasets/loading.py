@@ -35,7 +35,7 @@ BY_TASK = {
 BY_SUFFIX = {
     ".csv": "tables", ".tsv": "tables", ".parquet": "tables",
     ".txt": "prose", ".jsonl": "text",
-    ".conll": "conll",
+    ".conll": "conll", ".ts": "sequences",
 }  # fmt: skip
 # What the loading gives to a loader, as opposed to what a user sets.
 CONTEXT = ("task", "facts")

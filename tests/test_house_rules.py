@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 ARROWS = {
     "datasets": set(),
     "blueprints": set(),
-    "tasks": {"datasets"},
+    "tasks": {"blueprints", "datasets"},
     "training": {"blueprints", "datasets", "tasks"},
     "reporting": {"datasets", "tasks"},
     "exporting": {"datasets", "reporting", "tasks", "training"},

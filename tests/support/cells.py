@@ -1,0 +1,114 @@
+"""Every blueprint for each of its tasks, small, for the tests that promise something of all.
+
+The cells are found, not listed: a new family is tested as soon as its file is there. Pictures and
+tables are the bundled ones; other data are written here, a few lines of each.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from threefold.training.building import blueprint_names, find_blueprint
+
+# Smaller than the default where that saves time; a family that is not named is built as it is.
+SMALL = {
+    "cnn": {"filters": "4", "dense_units": "8"},
+    "resnet": {"width": "4"},
+    "rnn": {"units": "6"},
+    "seq2seq": {"embedding_dim": "6", "encoder_units": "5", "decoder_units": "6"},
+}
+WORDS = "bread cheese apple soup river stone cloud forest engine wheel piston valve".split()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One blueprint for one task."""
+
+    blueprint: str
+    task: str
+
+    def __str__(self) -> str:
+        return f"{self.blueprint}-{self.task}"
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The blueprint's options."""
+        return SMALL.get(self.blueprint, {})
+
+    def data(self, folder: Path) -> tuple[str, dict[str, str]]:
+        """Return the reference of small data, and its options; write them if need be."""
+        fractions = {"validation_fraction": "0.2", "test_fraction": "0.2"}
+        if self.task not in WRITERS:
+            return find_blueprint(self.blueprint).DATASETS[self.task], fractions
+        name, write, options = WRITERS[self.task]
+        path = folder / name
+        if not path.exists():
+            write(path)
+        return str(path), fractions | options
+
+
+def _write_series(path: Path) -> None:
+    draw = np.random.default_rng(0)
+    lines = ["@problemName small", "@classLabel true up down", "@data"]
+    for number in range(60):
+        steps = np.arange(draw.integers(5, 14))
+        slope = 1 if number % 2 else -1
+        channels = [slope * steps + draw.normal(size=len(steps)) for _ in range(2)]
+        texts = [",".join(f"{value:.3f}" for value in channel) for channel in channels]
+        lines.append(":".join([*texts, "up" if number % 2 else "down"]))
+    path.write_text("\n".join(lines))
+
+
+def _write_documents(path: Path) -> None:
+    draw = np.random.default_rng(0)
+    lines = []
+    for number in range(60):
+        topic = number % 3
+        words = draw.choice(WORDS[4 * topic : 4 * topic + 4], draw.integers(2, 12))
+        label = ("food", "land", "car")[topic]
+        lines.append(json.dumps({"text": f"{' '.join(words)} {number}", "label": label}))
+    path.write_text("\n".join(lines))
+
+
+def _write_sentences(path: Path) -> None:
+    draw = np.random.default_rng(0)
+    sentences = []
+    for _ in range(60):
+        rows = []
+        for word in draw.choice(WORDS, draw.integers(3, 10)):
+            place = WORDS.index(word)
+            if place < 4:
+                rows += [f"{word} B-FOOD", "pie I-FOOD"]
+            else:
+                rows.append(f"{word} {'B-LAND' if place < 8 else 'O'}")
+        sentences.append("\n".join(rows))
+    path.write_text("\n\n".join(sentences) + "\n")
+
+
+def _write_prose(path: Path) -> None:
+    draw = np.random.default_rng(0)
+    paragraphs = [" ".join(draw.choice(WORDS, 30)) + "." for _ in range(40)]
+    path.write_text("\n\n".join(paragraphs))
+
+
+def _write_pairs(path: Path) -> None:
+    draw = np.random.default_rng(0)
+    lines = []
+    for _ in range(60):
+        word = "".join(draw.choice(list("abcde"), draw.integers(2, 9)))
+        lines.append(f"{word}\t{' '.join(reversed(word.upper()))}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+# Task -> (name of the file, who writes it, options of the data).
+WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
+    "sequence_classification": ("series.ts", _write_series, {}),
+    "text_classification": ("documents.jsonl", _write_documents, {"max_tokens": "14"}),
+    "token_classification": ("sentences.conll", _write_sentences, {"max_tokens": "14"}),
+    "text_generation": ("prose.txt", _write_prose, {"context": "12"}),
+    "translation": ("pairs.tsv", _write_pairs, {"max_tokens": "10", "tokenizer": "character"}),
+}
+CELLS = [Cell(name, task) for name, (tasks, _) in blueprint_names().items() for task in tasks]
