@@ -13,6 +13,7 @@ from threefold.datasets.facts import (
     Facts,
     ImageFacts,
     PairFacts,
+    SequenceFacts,
     SpeechFacts,
     TableFacts,
     TextFacts,
@@ -80,6 +81,8 @@ def read_inputs(
         column = source if isinstance(facts, PairFacts) else text
         texts = list(_files(given, SUFFIXES))
         return read_text_inputs(texts, facts, stdin, batch_size, column=column, encoding=encoding)
+    if isinstance(facts, SequenceFacts):
+        return (_read_series(file, facts) for file in list(_files(given, (".ts",))))
     files = list(_files(given, TABLE_SUFFIXES))
     return (_read_table(stdin if file == STDIN else file, facts, encoding) for file in files)
 
@@ -97,6 +100,18 @@ def _read_pictures(paths: list[str], facts: ImageFacts) -> Inputs:
             [], {"image": np.empty((0, *(side or 0 for side in facts.image_shape)))}, errors
         )
     return Inputs(names, {"image": stack_images([image for _, image in good])}, errors)
+
+
+def _read_series(file: str, facts: SequenceFacts) -> Inputs:
+    from threefold.datasets.sequences import read_series
+
+    try:
+        if file == STDIN:
+            raise UserError("series are read from files: give a .ts file")
+        names, values = read_series(file, facts)
+    except UserError as error:
+        return Inputs([], {}, [error])
+    return Inputs(names, {"values": values}, [])
 
 
 def _read_table(source: str | IO[bytes], facts: TableFacts, encoding: str) -> Inputs:

@@ -3,7 +3,6 @@
 The format: https://www.aeon-toolkit.org/en/stable/api_reference/file_specifications/ts.html
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +42,9 @@ def load(
     """
     files, notes = _find_pair(Path(path)), []
     read = {split: _read(file) for split, file in files.items()}
+    for split, rows in read.items():
+        if rows[0][2] is None:
+            raise UserError(f"{files[split]} says '@classLabel false': nothing to learn")
     names = facts.class_names if facts else _class_names(read)
     parts = {split: _to_arrays(files[split], rows, names) for split, rows in read.items()}
     widths = {part["values"].values.shape[1] for part in parts.values()}
@@ -70,6 +72,28 @@ def load(
         ),
         notes=notes,
     )
+
+
+def read_series(path: str, facts: SequenceFacts) -> tuple[list[str], np.ndarray]:
+    """Read series to be classified, with or without a class of their own.
+
+    Args:
+        path: str. A `.ts` file.
+        facts: SequenceFacts. Those of the run.
+
+    Returns:
+        (list of str, object array): what each is called, and its values (steps, channels).
+
+    Raises:
+        UserError: for what is no such file, with the line, or has other channels.
+    """
+    rows = _read(Path(path))
+    width, wanted = rows[0][1].shape[1], len(facts.channels)
+    if width != wanted:
+        raise UserError(f"{path} has {width} channels; the run was fitted on {wanted}")
+    values = np.empty(len(rows), object)
+    values[:] = [series for _, series, _ in rows]
+    return [f"{path} line {line}" for line, _, _ in rows], values
 
 
 def describe_channels(
@@ -136,16 +160,20 @@ def _describe(parts: dict, names: tuple[str, ...], train: np.ndarray) -> Sequenc
     )
 
 
-def _read(file: Path) -> list[tuple[int, np.ndarray, str]]:
+def _read(file: Path) -> list[tuple[int, np.ndarray, str | None]]:
     """Return the line, the series (steps, channels) and the class of each row of a file."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {file}: {error}") from None
+    begin, labelled = _read_head(file, lines)
     rows, width = [], None
-    for number, line in _data_lines(file, text):
-        *channels, label = line.split(":")
-        if not channels or not label.strip():
+    for number, line in enumerate(map(str.strip, lines[begin:]), begin + 1):
+        if not line or line.startswith("#"):
+            continue
+        channels = line.split(":")
+        label = channels.pop().strip() if labelled else None
+        if not channels or label == "":
             raise UserError(f"{file} line {number}: expected channels and a class, apart by ':'")
         series = [_read_channel(file, number, channel) for channel in channels]
         if len({len(channel) for channel in series}) > 1:
@@ -153,26 +181,26 @@ def _read(file: Path) -> list[tuple[int, np.ndarray, str]]:
         width = width or len(series)
         if len(series) != width:
             raise UserError(f"{file} line {number}: {len(series)} channels; expected {width}")
-        rows.append((number, np.stack(series, axis=1), label.strip()))
+        rows.append((number, np.stack(series, axis=1), label))
     if not rows:
         raise UserError(f"{file} holds no series behind @data")
     return rows
 
 
-def _data_lines(file: Path, text: str) -> Iterator[tuple[int, str]]:
-    begun = False
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        if begun:
-            yield number, line
-        elif line.lower() == "@data":
-            begun = True
-        elif line.lower().split() in (["@timestamps", "true"], ["@classlabel", "false"]):
-            raise UserError(f"{file} line {number}: series with '{line}' are not supported")
-        elif not line.startswith("@"):
+def _read_head(file: Path, lines: list[str]) -> tuple[int, bool]:
+    """Return where the data begin, and whether they have classes."""
+    labelled = True
+    for number, line in enumerate(lines, 1):
+        words = line.lower().split()
+        if words == ["@data"]:
+            return number, labelled
+        if words[:2] == ["@timestamps", "true"]:
+            raise UserError(f"{file} line {number}: series with time stamps are not supported")
+        if words[:1] == ["@classlabel"]:
+            labelled = words[1:2] == ["true"]
+        if words and words[0][0] not in "@#":
             raise UserError(f"{file} line {number}: expected a line that begins with @, or @data")
+    raise UserError(f"{file} has no line @data: it is no file of the UCR and UEA archives")
 
 
 def _read_channel(file: Path, number: int, text: str) -> np.ndarray:

@@ -24,6 +24,15 @@ _PICTURES = {
         "Where the decoder looks while it writes each token of the true answer: the darker, the "
         "more.",
     ),
+    "errors_by_length": (
+        "text_figures",
+        "How many of the true tokens it takes to mend the answers, by the length of the true "
+        "answer. The bars say how many there are of each length.",
+    ),
+    "loss_by_position": (
+        "text_figures",
+        "How well a token is told by how much of the text is before it.",
+    ),
     "tagged_text": (
         "text_figures",
         "Sentences with every span in the colour of its kind; beneath a mistake, what is true.",

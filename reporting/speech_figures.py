@@ -6,10 +6,10 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from rapidfuzz.distance import Levenshtein
 
 from threefold.reporting.figures import BLUE, STYLE, VERMILION, head, new_figure, plain
 from threefold.tasks.ctc import align, count_frames
-from threefold.tasks.decoding import edit_distance
 from threefold.tasks.evaluation import Evaluation
 
 SHOWN = 4  # recordings
@@ -50,7 +50,7 @@ def _choose(evaluation: Evaluation) -> np.ndarray:
     """Return the positions of the recordings to show."""
     task, answers = evaluation.task, evaluation.answers
     pairs = zip(evaluation.truth["symbols"], answers["symbols"], strict=True)
-    errors = [edit_distance(task.write(a), task.write(b)) for a, b in pairs]
+    errors = [Levenshtein.distance(task.write(a), task.write(b)) for a, b in pairs]
     surest = answers["probabilities"].max(axis=-1)  # (batch, time)
     least = np.where(answers["probabilities"].any(axis=-1), surest, 1.0).min(axis=1)
     return np.lexsort((least, -np.array(errors)))[:SHOWN]

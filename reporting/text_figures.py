@@ -3,9 +3,21 @@
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from rapidfuzz.distance import Levenshtein
 
 from threefold.datasets.tokenizing import kind_of, token_names
-from threefold.reporting.figures import BLUE, GREEN, GREY, STYLE, VERMILION, head, new_figure, plain
+from threefold.reporting.figures import (
+    BLUE,
+    GREEN,
+    GREY,
+    PALE,
+    STYLE,
+    VERMILION,
+    head,
+    new_figure,
+    plain,
+)
+from threefold.tasks.decoding import until_end
 from threefold.tasks.evaluation import Evaluation
 
 SENTENCES_SHOWN = 12
@@ -110,3 +122,49 @@ def _lay_out(words, true: list[str], found: list[str]) -> list[list[tuple[int, s
         lines[-1].append((place, word, given, wanted))
         place += len(word) + 1
     return [line for line in lines if line]
+
+
+@matplotlib.rc_context(STYLE)
+def errors_by_length(evaluation: Evaluation) -> Figure:
+    """Draw the error rate of answers by the length of the true ones.
+
+    Args:
+        evaluation: Evaluation. Of a translation.
+
+    Returns:
+        Figure.
+    """
+    found = [until_end(row) for row in evaluation.answers["tokens"][:, 0]]
+    wanted = [until_end(row) for row in evaluation.truth["target"]]
+    lengths = np.array([len(row) for row in wanted])
+    edits = np.array([Levenshtein.distance(a, b) for a, b in zip(found, wanted, strict=True)])
+    sizes = np.unique(lengths[lengths > 0])
+    rates = [edits[lengths == size].sum() / lengths[lengths == size].sum() for size in sizes]
+    figure = new_figure(6.5, 4.2)
+    head(figure, f"Errors by length, {plain(evaluation.split)}")
+    upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    upper.plot(sizes, rates, "o-", color=BLUE)
+    upper.set(ylabel="edits a true token", ylim=(0, None))
+    lower.bar(sizes, [np.count_nonzero(lengths == size) for size in sizes], color=PALE)
+    lower.set(xlabel="tokens of the true answer", ylabel="texts")
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def loss_by_position(evaluation: Evaluation) -> Figure:
+    """Draw the loss of a token by its place in the window.
+
+    Args:
+        evaluation: Evaluation. Of a text generation.
+
+    Returns:
+        Figure.
+    """
+    losses = -evaluation.answers["log_probabilities"].mean(axis=0)
+    figure = new_figure(6.5, 3.6)
+    head(figure, f"Loss by position, {plain(evaluation.split)}")
+    axes = figure.add_subplot()
+    axes.plot(np.arange(1, len(losses) + 1), losses, color=BLUE)
+    axes.axhline(losses.mean(), color=GREY, linestyle="--", linewidth=1)
+    axes.set(xlabel="tokens before it", ylabel="loss, nats a token", ylim=(0, None))
+    return figure

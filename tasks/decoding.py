@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from threefold.datasets.ragged import PAD
+from threefold.datasets.tokenizing import END
 
 
 def token_loss(label_smoothing: float):
@@ -30,25 +31,15 @@ def token_weights(targets: np.ndarray) -> np.ndarray:
     return (true * (true.size / max(true.sum(), 1))).astype(np.float32)
 
 
-def edit_distance(one: Sequence, other: Sequence) -> int:
-    """Return how many insertions, deletions and replacements make one sequence of another.
-
-    Levenshtein 1966; a row of the table at a time.
-    """
-    row = np.arange(len(other) + 1)
-    places = np.arange(1, len(other) + 1)
-    symbols = np.array(list(other), object)
-    for count, symbol in enumerate(one, 1):
-        replaced = row[:-1] + (symbols != symbol)
-        best = np.minimum(replaced, row[1:] + 1)
-        # Insertions run along the row: the least of what is before, plus the steps from there.
-        shifted = np.concatenate([[count], best - places])
-        row = np.minimum.accumulate(shifted) + np.concatenate([[0], places])
-        row[0] = count
-    return int(row[-1])
-
-
 def error_rate(found: Sequence[Sequence], wanted: Sequence[Sequence]) -> float:
     """Return the edits from what was found to what was wanted, by the length of the latter."""
-    edits = sum(edit_distance(a, b) for a, b in zip(found, wanted, strict=True))
+    from rapidfuzz.distance import Levenshtein
+
+    edits = sum(Levenshtein.distance(a, b) for a, b in zip(found, wanted, strict=True))
     return edits / max(1, sum(map(len, wanted)))
+
+
+def until_end(row: np.ndarray) -> np.ndarray:
+    """Return the tokens of a text before its end."""
+    ends = np.flatnonzero((row == END) | (row == PAD))
+    return row[: ends[0]] if len(ends) else row

@@ -19,7 +19,7 @@ class TextGeneration(Task):
 
     name = "text_generation"
     losses = ("cross_entropy",)
-    pictures = ()
+    pictures = ("loss_by_position",)
     headline = ("perplexity", "bits_per_character", "loss")
     score = "token_accuracy"
     free = ()

@@ -8,7 +8,7 @@ import numpy as np
 from threefold.datasets.dataset import Source
 from threefold.datasets.ragged import PAD, pad, padded_length
 from threefold.datasets.tokenizing import END, START, decode
-from threefold.tasks.decoding import error_rate, token_loss, token_weights
+from threefold.tasks.decoding import error_rate, token_loss, token_weights, until_end
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 
@@ -23,7 +23,7 @@ class Translation(Task):
 
     name = "translation"
     losses = ("cross_entropy",)
-    pictures = ("attention",)
+    pictures = ("attention", "errors_by_length")
     score = "token_accuracy"
     free = ("source", "target", "targets", "weights")
 
@@ -106,8 +106,8 @@ class Translation(Task):
         """Return error rates of phonemes and words, or BLEU (Papineni et al. 2002) and chrF
         (Popović 2015) of the whole split, and how many texts are right to the letter.
         """
-        found = [_until_end(row) for row in answers["tokens"][:, 0]]
-        wanted = [_until_end(row) for row in truth["target"]]
+        found = [until_end(row) for row in answers["tokens"][:, 0]]
+        wanted = [until_end(row) for row in truth["target"]]
         same = float(np.mean([list(a) == list(b) for a, b in zip(found, wanted, strict=True)]))
         if self.facts.unit == "phoneme":
             rate = error_rate(found, wanted)
@@ -189,11 +189,6 @@ class Translation(Task):
     def _pad(self, texts, longest: int) -> np.ndarray:
         length = padded_length(max(map(len, texts)), longest)
         return pad(texts, length, np.int32)
-
-
-def _until_end(row: np.ndarray) -> np.ndarray:
-    ends = np.flatnonzero((row == END) | (row == PAD))
-    return row[: ends[0]] if len(ends) else row
 
 
 TASK = Translation
