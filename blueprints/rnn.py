@@ -44,6 +44,7 @@ TRAINING = {
 
 TASK_TRAINING = {
     "text_classification": {"epochs": 12, "learning_rate": 1e-2},
+    "text_generation": {"epochs": 6, "batch_size": 16},
 }
 
 Cell = Literal["simple", "lstm", "gru"]
@@ -54,6 +55,8 @@ def build_text_classifier(
     vocabulary_size: int,
     num_outputs: int,
     embedding_dim: Count = 64,
+    embeddings: str | None = None,
+    tune_embeddings: bool = True,
     convolutions: tuple[Count, ...] = (),
     kernel_size: Count | None = None,
     units: tuple[Count, ...] = (64,),
@@ -70,6 +73,9 @@ def build_text_classifier(
         vocabulary_size: int. Tokens; 0 is padding.
         num_outputs: int. Classes.
         embedding_dim: int. Length of a token's vector.
+        embeddings: str. A file of word vectors to start from, as GloVe, word2vec and fastText
+            write them; their length then rules.
+        tune_embeddings: bool. Whether the vectors are trained further, too.
         convolutions: tuple of int. Filters of each convolution before the recurrent layers.
         kernel_size: int. Steps that a convolution sees; 5 if None.
         units: tuple of int. Units of each recurrent layer, in each direction.
@@ -87,7 +93,7 @@ def build_text_classifier(
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     lengths = CountTokens(name="lengths")(tokens)
-    x = TokenEmbedding(vocabulary_size, embedding_dim, name="embedding")(tokens)
+    x = _embed(tokens, vocabulary_size, embedding_dim, embeddings, tune_embeddings)
     vectors = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
     x = _convolve(vectors, lengths, convolutions, kernel_size)
     x = _recur(x, lengths, units, cell, bidirectional, dropout, recurrent_dropout)
@@ -102,6 +108,8 @@ def build_tagger(
     vocabulary_size: int,
     num_outputs: int,
     embedding_dim: Count = 64,
+    embeddings: str | None = None,
+    tune_embeddings: bool = True,
     convolutions: tuple[Count, ...] = (),
     kernel_size: Count | None = None,
     units: tuple[Count, ...] = (64,),
@@ -116,6 +124,9 @@ def build_tagger(
         vocabulary_size: int. Tokens; 0 is padding.
         num_outputs: int. Tags.
         embedding_dim: int. Length of a token's vector.
+        embeddings: str. A file of word vectors to start from, as GloVe, word2vec and fastText
+            write them; their length then rules.
+        tune_embeddings: bool. Whether the vectors are trained further, too.
         convolutions: tuple of int. Filters of each convolution before the recurrent layers.
         kernel_size: int. Steps that a convolution sees; 5 if None.
         units: tuple of int. Units of each recurrent layer, in each direction.
@@ -131,7 +142,7 @@ def build_tagger(
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     lengths = CountTokens(name="lengths")(tokens)
-    x = TokenEmbedding(vocabulary_size, embedding_dim, name="embedding")(tokens)
+    x = _embed(tokens, vocabulary_size, embedding_dim, embeddings, tune_embeddings)
     x = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
     x = _convolve(x, lengths, convolutions, kernel_size)
     x = _recur(x, lengths, units, cell, bidirectional, dropout, recurrent_dropout)
@@ -242,6 +253,15 @@ TASKS = {
     "token_classification": build_tagger,
     "text_generation": build_language_model,
 }
+
+
+def _embed(tokens, vocabulary_size: int, dimension: int, file: str | None, tuned: bool):
+    if not tuned and file is None:
+        raise ValueError("tune_embeddings=false leaves vectors as they are drawn: give embeddings")
+    # What the file holds is put in by whoever fits: a run is rebuilt without the file.
+    layer = TokenEmbedding(vocabulary_size, dimension, name="embedding")
+    layer.trainable = tuned
+    return layer(tokens)
 
 
 def _convolve(x, lengths, filters: tuple[int, ...], kernel_size: int | None):

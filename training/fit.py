@@ -24,6 +24,7 @@ from threefold.training.building import (
 )
 from threefold.training.callbacks import Display, Progress
 from threefold.training.data import load_run_dataset
+from threefold.training.embeddings import load_vectors, measure_vectors
 from threefold.training.evaluate import evaluate_model
 from threefold.training.loop import train
 from threefold.training.run import DatasetRecord, Run, RunRecord, create_run, open_run
@@ -98,8 +99,15 @@ def start(command: Command, announce: Announce) -> Fitted:
     task = bind_task(record)
     record = record.model_copy(update={"settings": settings.model_copy(update={"loss": task.loss})})
     seed_everything(settings.seed)
-    model, options = build_model(command.blueprint, task, command.options, settings.precision)
+    given, vectors = dict(command.options), command.options.get("embeddings")
+    if vectors == "none":
+        vectors = None
+    if vectors:
+        given.setdefault("embedding_dim", measure_vectors(vectors))
+    model, options = build_model(command.blueprint, task, given, settings.precision)
     record = record.model_copy(update={"options": options})
+    if vectors:
+        dataset.notes.append(load_vectors(model, vectors, dataset.facts.tokenizer))
     if init is not None:
         borrow_weights(model, init)
     run = create_run(record, command.run)
