@@ -1,27 +1,34 @@
 """Fit every blueprint for every task on every backend, with nothing but defaults.
 
-    python benchmarks/matrix.py                  fits everything (some minutes), prints the table
-    python benchmarks/matrix.py --write          and puts it into README.md
-    python benchmarks/matrix.py --epochs 1       only sees that everything works
-    python benchmarks/matrix.py --check          fits nothing: does README.md have every cell?
+    python benchmarks/matrix.py                         fits everything, which takes hours
+    python benchmarks/matrix.py --only rnn --backends jax    fits some of it
+    python benchmarks/matrix.py --table                 fits nothing: writes README.md's table
+    python benchmarks/matrix.py --check                 fits nothing: is that table up to date?
 
-Each number is that of the test split, by the weights of the best epoch; the seconds are those of
-the training alone, without imports and the loading of data.
+What was measured is kept in `matrix.csv`, one row for each fit, and the table in README.md is made
+of it; `--try` keeps nothing and only sees, in one epoch, that everything works. Each number is that
+of the test split, by the weights of the best epoch, and beside it that of the best baseline; the
+seconds are those of the training alone, without imports and the loading of data.
 """
 
 import argparse
+import csv
+import io
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from threefold.tasks.task import find_task
 from threefold.training.description import catalogue
 
 README = Path(__file__).parent.parent / "README.md"
+KEPT = Path(__file__).with_suffix(".csv")
+FIELDS = ("blueprint", "task", "data", "backend", "result", "baseline", "seconds")
 BACKENDS = ("tensorflow", "jax", "torch")
+LOWER = {"mae", "mase", "perplexity", "phoneme_error_rate", "loss"}  # metrics where less is more
 BEGIN, END = "<!-- benchmarks/matrix.py -->", "<!-- end -->"
 
 
@@ -50,60 +57,84 @@ def fit(blueprint: str, task: str, backend: str, epochs: int | None) -> dict:
     return json.loads(answer.stdout)
 
 
-def shown(found: dict) -> str:
-    """Return the cell of one fit."""
+def summarise(found: dict, task: str) -> dict[str, str]:
+    """Return a fit's result, the best baseline's, and the seconds, as text."""
     metrics = found["metrics"]["test"]
-    if "accuracy" in metrics:
-        quality = f"accuracy {metrics['accuracy']:.3f}"
-    else:
-        quality = f"MAE {metrics['mae']:.3g}, R² {metrics['r2']:.3f}"
-    return f"{quality} · {found['seconds']:.0f} s"
+    names = [name for name in headline(task) if name in metrics][:2]
+    result = ", ".join(f"{name} {metrics[name]:.3g}" for name in names)
+    beside = metrics.get("baselines", {})
+    better = min if names[0] in LOWER else max
+    best = better(beside, key=lambda method: beside[method][names[0]], default=None)
+    baseline = f"{beside[best][names[0]]:.3g} ({best})" if best else ""
+    return {"result": result, "baseline": baseline, "seconds": f"{found['seconds']:.0f}"}
 
 
-def make_table(backends: list[str], epochs: int | None) -> str:
-    """Fit all; return the table in Markdown."""
-    header = ["blueprint", "task", "data", *backends]
+def headline(task: str) -> tuple[str, ...]:
+    """Return the metrics that matter, the first before all."""
+    found = find_task(task).headline
+    # Of pairs, they depend on what is counted in the target: the bundled ones are of phonemes.
+    return found if isinstance(found, tuple) else ("phoneme_error_rate", "word_error_rate")
+
+
+def measure(only: str, backends: list[str], epochs: int | None) -> None:
+    """Fit what is asked for; keep each result as soon as it is there, unless it is only tried."""
+    for blueprint, task, data in find_cells():
+        if only not in f"{blueprint}-{task}":
+            continue
+        for backend in backends:
+            cell = {"blueprint": blueprint, "task": task, "data": data, "backend": backend}
+            cell |= summarise(fit(blueprint, task, backend, epochs), task)
+            print(*cell.values(), sep="  ", flush=True)
+            if epochs is None:
+                keep(cell)
+
+
+def keep(cell: dict[str, str]) -> None:
+    """Put a row into `matrix.csv`, in the place of an older one."""
+    rows = {tuple(row[name] for name in FIELDS[:4]): row for row in (*read_kept(), cell)}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows[key] for key in sorted(rows))
+    KEPT.write_text(text.getvalue(), encoding="utf-8")
+
+
+def read_kept() -> list[dict[str, str]]:
+    """Return the rows of `matrix.csv`."""
+    with open(KEPT, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def make_table() -> str:
+    """Return the table in Markdown: a row for each cell, a dash for what was not measured."""
+    kept = {(r["blueprint"], r["task"], r["data"], r["backend"]): r for r in read_kept()}
+    header = ["blueprint", "task", "data", *BACKENDS, "baseline"]
     rows = [header, ["---"] * len(header)]
     for blueprint, task, data in find_cells():
-        row = [f"`{blueprint}`", task, f"`{data}`"]
-        for backend in backends:
-            row.append(shown(fit(blueprint, task, backend, epochs)))
-            print(f"{blueprint} for {task} on {backend}: {row[-1]}", file=sys.stderr, flush=True)
-        rows.append(row)
+        found = [kept.get((blueprint, task, data, backend)) for backend in BACKENDS]
+        cells = [f"{row['result']} · {row['seconds']} s" if row else "–" for row in found]
+        baseline = next((row["baseline"] for row in found if row and row["baseline"]), "")
+        rows.append([f"`{blueprint}`", task, f"`{data}`", *cells, baseline])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
-
-
-def check(readme: str) -> None:
-    """Leave with an error where the README's table lacks a cell or has one too many."""
-    table = readme.partition(BEGIN)[2].partition(END)[0]
-    written = [tuple(re.findall(r"[^|`\s]+", "|".join(line.split("|")[1:4])))
-               for line in table.strip().splitlines()[2:]]  # fmt: skip
-    wanted = find_cells()
-    if written != wanted:
-        differ = sorted(set(written) ^ set(wanted)) or "their order"
-        sys.exit(f"README.md differs from the blueprints: {differ}; python benchmarks/matrix.py "
-                 "--write")  # fmt: skip
-    if not all(line.count(" s |") == len(BACKENDS) for line in table.strip().splitlines()[2:]):
-        sys.exit("README.md lacks a backend; run python benchmarks/matrix.py --write")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--backends", default=",".join(BACKENDS), help="with commas between")
-    parser.add_argument("--epochs", type=int, help="instead of each blueprint's own")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
-    parser.add_argument("--check", action="store_true", help="only compare README.md's rows")
+    parser.add_argument("--only", default="", help="a part of BLUEPRINT-TASK")
+    parser.add_argument("--try", dest="try_", action="store_true", help="one epoch, nothing kept")
+    parser.add_argument("--table", action="store_true", help="only write the table into README.md")
+    parser.add_argument("--check", action="store_true", help="only compare README.md's table")
     given = parser.parse_args()
+    if not (given.table or given.check):
+        measure(given.only, given.backends.split(","), 1 if given.try_ else None)
     readme = README.read_text(encoding="utf-8")
-    if given.check:
-        check(readme)
-        return
-    table = make_table(given.backends.split(","), given.epochs)
-    print(table, end="")
-    if given.write:
-        before, _, rest = readme.partition(BEGIN)
-        after = rest.partition(END)[2]
-        README.write_text(f"{before}{BEGIN}\n{table}{END}{after}", encoding="utf-8")
+    before, _, rest = readme.partition(BEGIN)
+    wanted = f"{before}{BEGIN}\n{make_table()}{END}{rest.partition(END)[2]}"
+    if given.check and wanted != readme:
+        sys.exit("README.md differs from matrix.csv: python benchmarks/matrix.py --table")
+    if not given.check and not given.try_:
+        README.write_text(wanted, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def test_every_command_that_is_shown_exists():
 
 
 def test_the_table_of_families_has_every_cell():
-    """The numbers are what `benchmarks/matrix.py` printed; here only its rows are compared."""
+    """The numbers are what `benchmarks/matrix.py` measured and kept."""
     script = [sys.executable, str(ROOT / "benchmarks" / "matrix.py"), "--check"]
     answer = subprocess.run(script, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
