@@ -21,7 +21,7 @@ from threefold.tasks.decoding import until_end
 from threefold.tasks.evaluation import Evaluation
 
 SENTENCES_SHOWN = 12
-LINE_WIDTH = 110  # characters
+LINE_WIDTH = 140  # characters
 COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", GREY)
 
 
