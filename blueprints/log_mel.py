@@ -59,7 +59,8 @@ class LogMel(keras.layers.Layer):
         waves = ops.pad(waves, [(0, 0), (before, after), (0, 0)])
         parts = ops.conv(waves, ops.convert_to_tensor(self.waves), self.step, padding="valid")
         powers = ops.matmul(ops.square(parts), ops.convert_to_tensor(self.mel))
-        spectra = ops.log(powers + FLOOR)  # (batch, frames, bands)
+        # Of silence exactly 0: the rounding of any other number would be taken for a sound.
+        spectra = ops.log(1 + powers / FLOOR)  # (batch, frames, bands)
         return _normalise(spectra, self.count_frames(lengths))
 
     def count_frames(self, lengths):
@@ -127,4 +128,4 @@ def _normalise(spectra, frames):
     mean = ops.sum(spectra * true, axis=1, keepdims=True) / count  # (batch, 1, bands)
     centred = (spectra - mean) * true
     variance = ops.sum(ops.square(centred), axis=(1, 2), keepdims=True) / count
-    return centred / ops.sqrt(variance / spectra.shape[-1] + 1e-4)
+    return centred / ops.sqrt(variance / spectra.shape[-1] + 1e-2)
