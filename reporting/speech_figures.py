@@ -64,10 +64,11 @@ def _draw_spectrum(axes: Axes, samples: np.ndarray, rate: int) -> None:
     _, _, powers = transform(
         np.pad(samples, size // 2), rate, "hann", nperseg=size, noverlap=size - max(1, size // 8)
     )
-    levels = 10 * np.log10(powers + 1e-12)
+    levels = 10 * np.log10(powers + 1e-12)  # silence is 120 dB below full scale
+    loudest = max(levels.max(), DEPTH - 120)
     axes.imshow(
-        levels, cmap="magma", aspect="auto", origin="lower", vmax=levels.max(),
-        vmin=levels.max() - DEPTH, extent=(0, len(samples) / rate, 0, rate / 2000),
+        levels, cmap="magma", aspect="auto", origin="lower", vmin=loudest - DEPTH, vmax=loudest,
+        extent=(0, len(samples) / rate, 0, rate / 2000),
     )  # fmt: skip
     axes.set_ylabel("kHz")
     axes.grid(False)
@@ -96,7 +97,7 @@ def _draw_symbols(axes: Axes, evaluation: Evaluation, position: int, length: int
         for symbol, place in zip(symbols, places, strict=False):
             time = (place + 0.5) * seconds
             if time < LONGEST:
-                axes.text(time, height, plain(task.write([symbol])),
+                axes.text(time, height, plain(task.write([symbol]).replace(" ", "␣")),
                           transform=axes.get_xaxis_transform(), ha="center", va="bottom",
                           fontsize=10, color=colour)  # fmt: skip
     axes.set_title(" ", pad=22)
