@@ -47,7 +47,7 @@ class Regression(Task):
 
         def absolute_error(targets, outputs):
             # torch cannot multiply its tensors by NumPy arrays while it follows gradients
-            return ops.mean(ops.multiply(ops.abs(targets - outputs), scale), axis=-1)
+            return ops.mean(ops.multiply(ops.abs(ops.subtract(targets, outputs)), scale), axis=-1)
 
         return {
             "loss": losses[self.loss](),

@@ -35,6 +35,12 @@ def place(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def fit_words():
+    """Fit as the words of a command line say; return what was printed."""
+    return fit
+
+
+@pytest.fixture(scope="session")
 def small_cnn() -> tuple[str, ...]:
     return SMALL_CNN
 

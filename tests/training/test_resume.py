@@ -4,6 +4,7 @@ import signal
 
 import numpy as np
 import pytest
+from cells import CELLS
 
 from threefold.training import fit as fitting
 from threefold.training.callbacks import Interrupted, Keeper
@@ -90,11 +91,36 @@ VARIANTS = {
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_cut_in_mid_epoch_and_resumed_ends_with_the_same_bits(variant, tmp_path, monkeypatch):
     settings, options = VARIANTS[variant]
-    fitting.start(command(tmp_path / "whole", settings, options=options), quiet)
+    cut_and_resume(
+        lambda name: command(tmp_path / name, settings, options=options), tmp_path, monkeypatch
+    )
+
+
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell.blueprint != "cnn"], ids=str)
+def test_every_family_ends_with_the_same_bits(cell, tmp_path, monkeypatch):
+    reference, data = cell.data(tmp_path)
+
+    def wanted(name):
+        return fitting.Command(
+            blueprint=cell.blueprint,
+            task=cell.task,
+            dataset=reference,
+            data_options=data,
+            options=cell.options,
+            settings=TrainingSettings.parse({"epochs": "3", "batch_size": "8"}),
+            run=str(tmp_path / name),
+        )
+
+    cut_and_resume(wanted, tmp_path, monkeypatch)
+
+
+def cut_and_resume(wanted, tmp_path, monkeypatch):
+    """Compare a whole run with one that is cut and goes on, both made by `wanted`."""
+    fitting.start(wanted("whole"), quiet)
     with monkeypatch.context() as patch:
         cut_at(patch, epoch=1, step=2)
         with pytest.raises(Interrupted) as stopped:
-            fitting.start(command(tmp_path / "cut", settings, options=options), quiet)
+            fitting.start(wanted("cut"), quiet)
     assert stopped.value.exit_code == 128 + signal.SIGTERM
     _, content = final_state(tmp_path / "cut")
     assert (content["epoch"], content["step"]) == (1, 3)
