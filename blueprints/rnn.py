@@ -79,7 +79,7 @@ def build_text_classifier(
         convolutions: tuple of int. Filters of each convolution before the recurrent layers.
         kernel_size: int. Steps that a convolution sees; 5 if None.
         units: tuple of int. Units of each recurrent layer, in each direction.
-        cell: str. `simple`, `lstm` or `gru`.
+        cell: str. `lstm`, `gru`, or `simple`, for which a GPU has no fused kernel.
         bidirectional: bool. Whether to read from both ends.
         shortcut: bool. Whether the vectors stand beside what was read of them (Lai et al. 2015,
             "Recurrent convolutional neural networks for text classification").
@@ -130,7 +130,7 @@ def build_tagger(
         convolutions: tuple of int. Filters of each convolution before the recurrent layers.
         kernel_size: int. Steps that a convolution sees; 5 if None.
         units: tuple of int. Units of each recurrent layer, in each direction.
-        cell: str. `simple`, `lstm` or `gru`.
+        cell: str. `lstm`, `gru`, or `simple`, for which a GPU has no fused kernel.
         bidirectional: bool. Whether to read from both ends.
         dropout: float. Share dropped of the vectors and after each recurrent layer.
         recurrent_dropout: float. Share of the state dropped from step to step; above 0 it forbids
@@ -170,7 +170,7 @@ def build_sequence_classifier(
         convolutions: tuple of int. Filters of each convolution before the recurrent layers.
         kernel_size: int. Steps that a convolution sees; 5 if None.
         units: tuple of int. Units of each recurrent layer, in each direction.
-        cell: str. `simple`, `lstm` or `gru`.
+        cell: str. `lstm`, `gru`, or `simple`, for which a GPU has no fused kernel.
         bidirectional: bool. Whether to read from both ends.
         pooling: tuple of str. What sums the series up: the `last` state, the `mean` or `max` of
             all.
@@ -215,7 +215,7 @@ def build_language_model(
         vocabulary_size: int. Tokens; 0 is padding.
         embedding_dim: int. Length of a token's vector.
         units: tuple of int. Units of each recurrent layer.
-        cell: str. `simple`, `lstm` or `gru`.
+        cell: str. `lstm`, `gru`, or `simple`, for which a GPU has no fused kernel.
         dropout: float. Share dropped of the vectors and after each recurrent layer.
         recurrent_dropout: float. Share of the state dropped from step to step; above 0 it forbids
             the fused kernels of a GPU.

@@ -58,7 +58,7 @@ def build(
         embedding_dim: int. Length of a token's vector.
         encoder_units: tuple of int. Units of each layer that reads, in each direction.
         decoder_units: tuple of int. Units of each layer that writes.
-        cell: str. `simple`, `lstm` or `gru`.
+        cell: str. `lstm`, `gru`, or `simple`, for which a GPU has no fused kernel.
         bidirectional: bool. Whether to read from both ends.
         attention: str. How a place of the source is found: by a product with what is looked for
             (`multiplicative`) or by a small network of their sum (`additive`).
