@@ -16,6 +16,7 @@ from threefold.training.building import blueprint_names, find_blueprint
 # Smaller than the default where that saves time; a family that is not named is built as it is.
 SMALL = {
     "cnn": {"filters": "4", "dense_units": "8"},
+    "ctc": {"filters": "4,4", "units": "5", "mel_bands": "8"},
     "resnet": {"width": "4"},
     "rnn": {"units": "6"},
     "seq2seq": {"embedding_dim": "6", "encoder_units": "5", "decoder_units": "6"},
@@ -103,11 +104,44 @@ def _write_pairs(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def _write_recordings(path: Path) -> None:
+    """Write words of the letters a and b, each a short tone, as WAV files with transcripts."""
+    import soundfile
+
+    path.mkdir()
+    draw = np.random.default_rng(0)
+    for number in range(60):
+        word = "".join(draw.choice(["a", "b"], draw.integers(1, 4)))
+        parts = [draw.normal(0, 0.01, 60)]
+        for letter in word:
+            waves = np.arange(100) * 2 * np.pi * (100 if letter == "a" else 300) / 1000
+            parts += [0.5 * np.sin(waves), draw.normal(0, 0.01, 60)]
+        soundfile.write(path / f"{number:02d}.wav", np.concatenate(parts), 1000)
+        (path / f"{number:02d}.txt").write_text(word)
+
+
+def _write_steps(path: Path) -> None:
+    """Write a quantity by the hour that follows the day, a plan, and something else."""
+    draw = np.random.default_rng(0)
+    lines = ["time,load,plan,wind"]
+    for hour in range(24 * 14):
+        day, plan, wind = divmod(hour, 24)[0], int(hour % 24 in (8, 9)), draw.normal()
+        load = 10 + 3 * np.sin(hour * np.pi / 12) + 2 * plan + 0.3 * wind + 0.1 * draw.normal()
+        lines.append(f"2024-03-{1 + day:02d} {hour % 24:02d}:00,{load:.3f},{plan},{wind:.3f}")
+    path.write_text("\n".join(lines) + "\n")
+
+
 # Task -> (name of the file, who writes it, options of the data).
 WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "sequence_classification": ("series.ts", _write_series, {}),
     "text_classification": ("documents.jsonl", _write_documents, {"max_tokens": "14"}),
     "token_classification": ("sentences.conll", _write_sentences, {"max_tokens": "14"}),
+    "speech_recognition": ("recordings", _write_recordings, {}),
+    "forecasting": (
+        "steps.csv",
+        _write_steps,
+        {"context": "48", "horizon": "4", "target": "load", "known": "plan", "past": "wind"},
+    ),
     "text_generation": ("prose.txt", _write_prose, {"context": "12"}),
     "translation": ("pairs.tsv", _write_pairs, {"max_tokens": "10", "tokenizer": "character"}),
 }
