@@ -1,7 +1,7 @@
 """Two recurrent networks: one reads a sequence, the other writes one, looking back at the first.
 
 The choice where one sequence becomes another of a different length (spelling to sound, short
-texts to their translation) and data or machines are modest. `transformer` is the stronger choice
+texts to their translation) and data or machines are modest. A Transformer is the stronger choice
 for long texts and much data.
 
 Sources: Sutskever et al. 2014, "Sequence to sequence learning with neural networks"; Luong et al.

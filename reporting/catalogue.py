@@ -34,7 +34,10 @@ def catalogue_tables(catalogue: Mapping[str, Any]) -> RenderableType:
     return _page(
         blueprints,
         datasets,
-        Text("\nyour own data: a folder of pictures, a .csv or .parquet file, tfds:NAME, hf:NAME"),
+        Text(
+            "\nyour own data: a folder of pictures, texts or recordings, a table, a file of texts or "
+            "series, tfds:NAME, hf:NAME"
+        ),
         "",
         _commands("threefold show BLUEPRINT", "threefold fit BLUEPRINT --dataset REF"),
     )
