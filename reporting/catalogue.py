@@ -35,8 +35,8 @@ def catalogue_tables(catalogue: Mapping[str, Any]) -> RenderableType:
         blueprints,
         datasets,
         Text(
-            "\nyour own data: a folder of pictures, texts or recordings, a table, a file of texts or "
-            "series, tfds:NAME, hf:NAME"
+            "\nyour own data: a folder of pictures, texts or recordings, a table, a file of texts "
+            "or series, tfds:NAME, hf:NAME"
         ),
         "",
         _commands("threefold show BLUEPRINT", "threefold fit BLUEPRINT --dataset REF"),
