@@ -1,7 +1,7 @@
 """A recurrent network: reads a sequence step by step and remembers what matters.
 
 The choice for series and short texts, where order counts, data are modest, and answers must come
-quickly on plain machines. For long texts and much data, `transformer` is the stronger choice.
+quickly on plain machines. For long texts and much data, a Transformer is the stronger choice.
 
 Sources: Elman 1990 for the simple cell; Hochreiter and Schmidhuber 1997, "Long short-term memory";
 Cho et al. 2014 for the gated recurrent unit; Schuster and Paliwal 1997 for reading both ways; Gal
@@ -25,12 +25,21 @@ from threefold.blueprints.layers import (
     state_sizes,
 )
 from threefold.blueprints.options import Count, Rate
+from threefold.blueprints.series_parts import (
+    cut_segments,
+    draw_line,
+    repeat_season,
+    scale_changes,
+    spread,
+    standardise,
+)
 
 DATASETS = {
     "sequence_classification": "cylinder_bell_funnel",
     "text_classification": "stdlib_docstrings",
     "token_classification": "stdlib_tokens",
     "text_generation": "stdlib_prose",
+    "forecasting": "sf_temperatures",
 }
 TRAINING = {
     "epochs": 15,
@@ -45,6 +54,7 @@ TRAINING = {
 TASK_TRAINING = {
     "text_classification": {"epochs": 12, "learning_rate": 1e-2},
     "text_generation": {"epochs": 6, "batch_size": 16},
+    "forecasting": {"epochs": 20, "learning_rate": 2e-3},
 }
 
 Cell = Literal["simple", "lstm", "gru"]
@@ -247,11 +257,94 @@ def build_language_model(
     )
 
 
+def build_forecaster(
+    context: int,
+    horizon: int,
+    season: int,
+    past: tuple[tuple[float, float], ...],
+    known: tuple[tuple[float, float], ...],
+    num_cycles: int,
+    num_quantiles: int,
+    floor: float,
+    segment: Count | None = None,
+    units: tuple[Count, ...] = (32,),
+    cell: Cell = "gru",
+    step_units: Count = 16,
+    shortcut: bool = True,
+    dropout: Rate = 0.5,
+    recurrent_dropout: Rate = 0.0,
+) -> keras.Model:
+    """Draw a network that reads some history and tells how it goes on.
+
+    It tells by how much each step will differ from that of the last season, in units of such
+    differences in the window. A season is read at once (Lin et al. 2023, "SegRNN"), and a linear
+    part stands beside the recurrent one (Lai et al. 2018, "LSTNet").
+
+    Args:
+        context: int. Steps of history, two seasons at least.
+        horizon: int. Steps to tell.
+        season: int. Steps of a period.
+        past: tuple of (mean, scale). One pair for each column that is known up to now.
+        known: tuple of (mean, scale). One pair for each column that is known ahead, too.
+        num_cycles: int. Cycles of the calendar.
+        num_quantiles: int. Rising numbers to tell of each step.
+        floor: float. The least unit of a window, for one in which nothing changes.
+        segment: int. Steps that are read at once; a season if None.
+        units: tuple of int. Units of each recurrent layer.
+        cell: str. `simple`, `lstm` or `gru`.
+        step_units: int. Hidden units of each step that is told.
+        shortcut: bool. Whether a linear part stands beside the recurrent one.
+        dropout: float. Share dropped before the first recurrent layer and after each.
+        recurrent_dropout: float. Share of the state dropped from step to step; above 0 it forbids
+            the fused kernels of a GPU.
+
+    Returns:
+        keras.Model. From `history` (batch, context), `past` (batch, context, columns), `known`
+        (batch, context + horizon, columns) and `calendar` (batch, horizon, 2 × cycles), those that
+        there are, to (batch, horizon, num_quantiles) in the units of the history.
+    """
+    history = keras.Input((context,), name="history")
+    inputs = {"history": history}
+    changes, unit = scale_changes(history, season, floor)  # (batch, context - season), (batch, 1)
+    read, ahead = [changes[:, :, None]], []
+    if past:
+        inputs["past"] = keras.Input((context, len(past)), name="past")
+        read.append(standardise(inputs["past"], past, "past")[:, season:])
+    if known:
+        inputs["known"] = keras.Input((context + horizon, len(known)), name="known")
+        columns = standardise(inputs["known"], known, "known")
+        read.append(columns[:, season:context])
+        # Plans count by how they differ from those of the season that is repeated.
+        before = repeat_season(columns[:, :context], season, horizon)
+        ahead += [columns[:, context:], columns[:, context:] - before]
+    if num_cycles:
+        inputs["calendar"] = keras.Input((horizon, 2 * num_cycles), name="calendar")
+        ahead.append(inputs["calendar"])
+    read = ops.concatenate(read, axis=-1)  # (batch, context - season, features)
+    x = cut_segments(read, segment or season)
+    x = layers.Dense(units[0], activation="relu", name="segments")(x)
+    x = draw_dropout(dropout, "segments_dropout")(x)  # (batch, segments, units)
+    x = _recur(x, None, units, cell, False, dropout, recurrent_dropout)[:, -1]
+    x = layers.Dense(horizon * step_units, name="steps")(x)
+    x = layers.Reshape((horizon, step_units), name="steps_apart")(x)
+    ahead = ops.concatenate(ahead, axis=-1) if ahead else None  # (batch, horizon, features)
+    if ahead is not None:
+        x = x + layers.Dense(step_units, name="ahead")(ahead)
+    # With zeros the first forecast is the last season's: what is to be beaten, from the start.
+    head = layers.Dense(num_quantiles, kernel_initializer="zeros", dtype="float32", name="head")
+    told = spread(head(ops.relu(x)))  # (batch, horizon, num_quantiles)
+    if shortcut:
+        told = told + draw_line(read, ahead, horizon)
+    last = repeat_season(history, season, horizon)[:, :, None]
+    return keras.Model(inputs, last + unit[:, :, None] * told, name="rnn")
+
+
 TASKS = {
     "sequence_classification": build_sequence_classifier,
     "text_classification": build_text_classifier,
     "token_classification": build_tagger,
     "text_generation": build_language_model,
+    "forecasting": build_forecaster,
 }
 
 

@@ -217,38 +217,51 @@ class SequenceFacts(_Facts):
 class ForecastFacts(_Facts):
     """Series of one quantity in time, and what is known beside it.
 
-    A window holds `context` steps, of which `horizon` more are to be told. `past` columns are
-    known up to now, `known` ones also for the horizon (the calendar, plans). `season` steps make
-    a period. Networks take the columns as ``(value - mean) / scale``; the quantity itself is
-    scaled by each window inside the network.
+    A window holds `context` steps, behind which `horizon` more are to be told. `past` columns are
+    known up to now, `known` ones also for the horizon (plans, holidays). `season` steps make a
+    period; `cycles` of the calendar are told to the network as well. Networks take the columns as
+    ``(value - mean) / scale``; the quantity itself is scaled by each window inside the network, by
+    no less than `floor`.
+
+    Tables hold the stamps in the column `time`, the name of each row's series in the columns
+    `series`, if there are such, and the quantity in `columns`; several are series of their own.
     """
 
     examples: ClassVar[str] = "windows of series"
     kind: Literal["forecast"] = "forecast"
-    quantity: str
+    time: str
+    series: tuple[str, ...] = ()
+    columns: tuple[str, ...]
+    unit: Literal["second", "month", "number"]
+    step: int  # units between two stamps
     context: int
     horizon: int
     season: int
-    step: str  # seconds, or a word of pandas' offsets: the time between two steps
+    cycles: tuple[Literal["day", "week", "year"], ...] = ()
     quantiles: tuple[float, ...]
+    floor: float
     past: tuple[NumericColumn, ...] = ()
     known: tuple[NumericColumn, ...] = ()
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
-        return (
-            f"series of '{self.quantity}': {self.horizon} steps from {self.context}, "
-            f"{len(self.past)} past and {len(self.known)} known columns"
+        beside = [f"{len(found)} {kind}" for kind, found in self._beside().items() if found]
+        columns = f", {' and '.join(beside)} columns" if beside else ""
+        return f"series, {self.horizon} steps told from {self.context}{columns}, " + (
+            self._describe_goal()
         )
 
     def outline(self) -> dict[str, tuple]:
         """Return what must agree between a run and data for it."""
+        beside = self._beside().items()
         return super().outline() | {
-            "quantity": (self.quantity,),
-            "window": (self.context, self.horizon),
-            "past columns": tuple(column.name for column in self.past),
-            "known columns": tuple(column.name for column in self.known),
+            "step": (self.unit, str(self.step)),
+            "window": tuple(map(str, (self.context, self.horizon, self.season))),
+            **{f"{kind} columns": tuple(column.name for column in found) for kind, found in beside},
         }
+
+    def _beside(self) -> dict[str, tuple[NumericColumn, ...]]:
+        return {"past": self.past, "known": self.known}
 
 
 class SpeechFacts(_Facts):

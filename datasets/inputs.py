@@ -11,6 +11,7 @@ import numpy as np
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import (
     Facts,
+    ForecastFacts,
     ImageFacts,
     PairFacts,
     SequenceFacts,
@@ -18,6 +19,7 @@ from threefold.datasets.facts import (
     TableFacts,
     TextFacts,
 )
+from threefold.datasets.windows import Fill
 
 STDIN = "-"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -47,6 +49,7 @@ def read_inputs(
     encoding: str = "utf-8",
     text: str | None = None,
     source: str | None = None,
+    fill: Fill | None = None,
 ) -> Iterator[Inputs]:
     """Read what a user wants predicted, some at a time.
 
@@ -59,6 +62,7 @@ def read_inputs(
         encoding: str. Of the characters of a CSV, or of texts.
         text: str. The column of a table that holds the texts; guessed if None.
         source: str. The column of a table that holds the sources of pairs.
+        fill: str. What fills gaps in series: interpolate, previous or zero; None refuses them.
 
     Returns:
         iterator of Inputs. At most `batch_size` pictures, recordings or texts, or the rows of one
@@ -84,6 +88,11 @@ def read_inputs(
     if isinstance(facts, SequenceFacts):
         return (_read_series(file, facts) for file in list(_files(given, (".ts",))))
     files = list(_files(given, TABLE_SUFFIXES))
+    if isinstance(facts, ForecastFacts):
+        from threefold.datasets.series import read_histories
+
+        sources = (stdin if file == STDIN else file for file in files)
+        return (read_histories(one, facts, encoding=encoding, fill=fill) for one in sources)
     return (_read_table(stdin if file == STDIN else file, facts, encoding) for file in files)
 
 

@@ -31,6 +31,7 @@ BY_TASK = {
     "token_classification": "conll",
     "translation": "pairs",
     "speech_recognition": "speech",
+    "forecasting": "series",
 }
 BY_SUFFIX = {
     ".csv": "tables", ".tsv": "tables", ".parquet": "tables",

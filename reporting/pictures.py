@@ -19,6 +19,16 @@ _PICTURES = {
     ),
     "worst_mistakes": ("figures", "The mistakes that the model was surest of."),
     "residuals": ("figures", "Predicted against true values, and the errors."),
+    "forecasts": (
+        "forecast_figures",
+        "Some forecasts with their interval, beside the history that they were made from and what "
+        "came; beneath each, the distances from the forecast. The last one is the worst of all.",
+    ),
+    "errors_by_step": (
+        "forecast_figures",
+        "How the error grows with the distance (of the seasonal naive forecast in training it was "
+        "1), and whether the interval holds as much of the truth as it promises.",
+    ),
     "attention": (
         "text_figures",
         "Where the decoder looks while it writes each token of the true answer: the darker, the "

@@ -1,0 +1,129 @@
+"""Parts of networks that tell how series go on.
+
+What is scaled here stays in float32, whatever the layers around it compute in: half precision would
+round a window's level to a thousandth of it.
+"""
+
+from collections.abc import Sequence
+
+from keras import layers, ops
+
+
+def scale_changes(history, season: int, floor: float):
+    """Return by how much each step differs from that of a season before, in a unit of the window.
+
+    Args:
+        history: tensor of shape (batch, context).
+        season: int. Steps of a period; fewer than `context`.
+        floor: float. The least unit, for a window in which nothing changes.
+
+    Returns:
+        (tensor of shape (batch, context - season), tensor of shape (batch, 1)): the changes, and
+        their unit, the root of their mean square.
+    """
+    changes = history[:, season:] - history[:, :-season]
+    unit = ops.sqrt(ops.mean(ops.square(changes), axis=1, keepdims=True) + floor**2)
+    return changes / unit, unit
+
+
+def repeat_season(history, season: int, horizon: int):
+    """Return the last season of a history again and again.
+
+    Args:
+        history: tensor of shape (batch, context) or (batch, context, columns).
+        season: int. Steps of a period.
+        horizon: int. Steps of the result.
+
+    Returns:
+        tensor of shape (batch, horizon) or (batch, horizon, columns).
+    """
+    last = history[:, history.shape[1] - season :]
+    return ops.concatenate([last] * -(-horizon // season), axis=1)[:, :horizon]
+
+
+def standardise(columns, statistics: Sequence[tuple[float, float]], name: str):
+    """Return ``(value - mean) / scale`` of columns.
+
+    Args:
+        columns: tensor of shape (batch, steps, columns).
+        statistics: sequence of (mean, scale). One pair a column.
+        name: str. The columns' name.
+
+    Returns:
+        tensor of the same shape.
+    """
+    means, scales = zip(*statistics, strict=True)
+    layer = layers.Normalization(
+        mean=list(means),
+        variance=[scale**2 for scale in scales],
+        dtype="float32",
+        name=f"{name}_standardise",
+    )
+    return layer(columns)
+
+
+def cut_segments(x, length: int):
+    """Put steps together, so many at once, the latest of all.
+
+    Args:
+        x: tensor of shape (batch, steps, features).
+        length: int. Steps of a segment.
+
+    Returns:
+        tensor of shape (batch, steps // length, length × features).
+
+    Raises:
+        ValueError: where no segment fits.
+    """
+    steps, features = x.shape[1:]
+    count = steps // length
+    if count == 0:
+        raise ValueError(
+            f"segment must be at most {steps}, the steps of the context less a season; got {length}"
+        )
+    latest = x[:, steps - count * length :]
+    return layers.Reshape((count, length * features), name="segments_apart")(latest)
+
+
+def draw_line(read, ahead, horizon: int):
+    """Draw a linear part: from all that is read, and for each step from what is known of it.
+
+    It begins with zeros.
+
+    Args:
+        read: tensor of shape (batch, steps, features). The history.
+        ahead: tensor of shape (batch, horizon, features), or None where nothing is known ahead.
+        horizon: int. Steps to tell.
+
+    Returns:
+        tensor of shape (batch, horizon, 1).
+    """
+    flat = layers.Flatten(name="shortcut_flat")(read)
+    line = layers.Dense(horizon, kernel_initializer="zeros", dtype="float32", name="shortcut")
+    told = line(flat)[:, :, None]
+    if ahead is None:
+        return told
+    each = layers.Dense(
+        1, use_bias=False, kernel_initializer="zeros", dtype="float32", name="shortcut_ahead"
+    )
+    return told + each(ahead)
+
+
+def spread(x):
+    """Make rising numbers of any: a middle one, and how far apart the others lie.
+
+    Args:
+        x: tensor of shape (..., numbers).
+
+    Returns:
+        tensor of the same shape, rising along its last axis.
+    """
+    count = x.shape[-1]
+    middle = (count - 1) // 2
+    gaps = ops.softplus(x)
+    found = [x[..., middle]]
+    for place in range(middle - 1, -1, -1):
+        found.insert(0, found[0] - gaps[..., place])
+    for place in range(middle + 1, count):
+        found.append(found[-1] + gaps[..., place])
+    return ops.stack(found, axis=-1)

@@ -1,0 +1,277 @@
+"""How does it go on? Asked of series in time.
+
+Errors are counted in units of the seasonal naive forecast's error on the training split of the same
+series: so that series of all sizes weigh the same, and 1 is what a forecast must get below (Hyndman
+and Koehler 2006, "Another look at measures of forecast accuracy").
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from threefold.datasets.dataset import Source
+from threefold.datasets.time_steps import CYCLES, Step, turn
+from threefold.tasks.evaluation import evaluate
+from threefold.tasks.forecast_baselines import fit_baselines, tell_seasonal_naive
+from threefold.tasks.signature import Field, Output
+from threefold.tasks.task import Arrays, Task
+
+BATCH = 1024  # windows that a baseline is asked for at once
+MOST_STEPS = 30  # horizons whose errors are told step by step
+MOST_SERIES = 30  # series whose errors are told one by one
+
+
+class Forecasting(Task):
+    """A window of history in, quantiles of each step to come out, in the quantity's own units.
+
+    With the losses `mae` and `mse` there is a single forecast of each step, the median or the
+    mean.
+    """
+
+    name = "forecasting"
+    losses = ("quantile", "mae", "mse")
+    pictures = ("forecasts", "errors_by_step")
+    headline = ("mase", "mae", "coverage", "skill")
+    score = "skill"
+
+    def __init__(self, facts, **settings):
+        super().__init__(facts, **settings)
+        self.quantiles = facts.quantiles if self.loss == "quantile" else (0.5,)
+        self.middle = self.quantiles.index(0.5)
+        self.step = Step(facts.unit, facts.step)
+
+    def arguments(self) -> dict[str, Any]:
+        facts = self.facts
+        return {
+            "context": facts.context,
+            "horizon": facts.horizon,
+            "season": facts.season,
+            "past": tuple((column.mean, column.scale) for column in facts.past),
+            "known": tuple((column.mean, column.scale) for column in facts.known),
+            "num_cycles": len(facts.cycles),
+            "num_quantiles": len(self.quantiles),
+            "floor": facts.floor,
+        }
+
+    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        found = {n: examples[n] for n in ("history", "past", "known") if n in examples}
+        if self.facts.cycles:
+            found["calendar"] = turn(examples["time"], self.facts.cycles)
+        return found
+
+    def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return what came and in which unit errors count, (batch, horizon, 2)."""
+        future = examples["future"]
+        return np.stack([future, np.broadcast_to(examples["scale"][:, None], future.shape)], -1)
+
+    def sample_weights(self, targets: np.ndarray) -> np.ndarray | None:
+        return None
+
+    def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {
+            "future": examples["future"],
+            "naive": tell_seasonal_naive(examples, self.facts),
+            "scale": examples["scale"],
+            "series": examples["series"],
+        }
+
+    def compile_arguments(self) -> dict[str, Any]:
+        import keras
+        from keras import ops
+
+        middle, single = self.middle, self.loss
+        # NumPy's float64 would make the whole loss one.
+        levels = np.array(self.quantiles, np.float32)
+
+        def errors(targets, outputs):
+            return (targets[..., :1] - outputs) / targets[..., 1:]  # (batch, horizon, quantiles)
+
+        def quantile(targets, outputs):
+            """Weigh errors so that a share of the truth is beneath (Koenker and Bassett 1978)."""
+            error = errors(targets, outputs)
+            weights = ops.convert_to_tensor(levels, dtype=error.dtype)
+            return ops.mean(ops.maximum(weights * error, (weights - 1) * error), axis=-1)
+
+        def point(targets, outputs):
+            error = errors(targets, outputs)[..., 0]
+            return ops.square(error) if single == "mse" else ops.abs(error)
+
+        def mase(targets, outputs):
+            return ops.abs(errors(targets, outputs)[..., middle])
+
+        return {
+            "loss": quantile if self.loss == "quantile" else point,
+            "metrics": [keras.metrics.MeanMetricWrapper(mase, name="mase")],
+        }
+
+    def answer(self, outputs: np.ndarray) -> Arrays:
+        """Return `forecasts` (batch, horizon, quantiles) in the quantity's own units."""
+        return {"forecasts": np.asarray(outputs, np.float32)}
+
+    def input_fields(self) -> tuple[Field, ...]:
+        facts, quantity = self.facts, self.facts.targets[0].name
+        fields = [
+            Field(
+                name="history",
+                dtype="float32",
+                shape=("batch", facts.context),
+                meaning=f"{quantity} at the last {facts.context} steps of {self.step.describe()}",
+            )
+        ]
+        for name, columns, steps in (
+            ("past", facts.past, facts.context),
+            ("known", facts.known, facts.context + facts.horizon),
+        ):
+            if columns:
+                names = ", ".join(column.name for column in columns)
+                ahead = f", then at the {facts.horizon} to come" if name == "known" else ""
+                fields.append(
+                    Field(
+                        name=name,
+                        dtype="float32",
+                        shape=("batch", steps, len(columns)),
+                        meaning=f"{names} at the steps of the history{ahead}",
+                    )
+                )
+        if facts.cycles:
+            fields.append(
+                Field(
+                    name="time",
+                    dtype="int64",
+                    shape=("batch", facts.horizon),
+                    meaning="seconds since 1970-01-01 of each step to come",
+                )
+            )
+        return tuple(fields)
+
+    def output_fields(self) -> tuple[Output, ...]:
+        target = self.facts.targets[0]
+        levels = ", ".join(f"{level:g}" for level in self.quantiles)
+        told = f"quantiles {levels}" if self.loss == "quantile" else "forecast"
+        return (
+            Output(
+                name="forecasts",
+                dtype="float32",
+                shape=("batch", self.facts.horizon, len(self.quantiles)),
+                meaning=f"{told} of {target.name} at each step to come, in the units of the data",
+                limit=1e-4,
+                scale=(target.scale,) * len(self.quantiles),
+            ),
+        )
+
+    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {field.name: examples[field.name] for field in self.input_fields()}
+
+    def vary(self, examples: Mapping[str, np.ndarray]) -> None:
+        return None
+
+    def entrance(self) -> tuple[Callable, list]:
+        import tensorflow as tf
+
+        lengths = [CYCLES[name] for name in self.facts.cycles]
+
+        def enter(raw):
+            found = {name: raw[name] for name in raw if name != "time"}
+            if lengths:
+                angles = [
+                    tf.cast(tf.math.floormod(raw["time"], length), tf.float32)
+                    * (2 * np.pi / length)
+                    for length in lengths
+                ]
+                waves = [wave(angle) for angle in angles for wave in (tf.sin, tf.cos)]
+                found["calendar"] = tf.stack(waves, axis=-1)
+            return found
+
+        return enter, []
+
+    def leave(self, outputs) -> dict[str, Any]:
+        return {"forecasts": outputs}
+
+    def describe(
+        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+    ) -> list[dict[str, Any]]:
+        records = []
+        rows = zip(examples["series"], examples["time"], answers["forecasts"], strict=True)
+        for name, stamps, forecasts in rows:
+            record = {
+                "series": str(name),
+                "time": [self.step.tell(int(stamp)) for stamp in stamps],
+                "forecast": forecasts[:, self.middle].tolist(),
+            }
+            if len(self.quantiles) > 1:
+                pairs = zip(self.quantiles, forecasts.T, strict=True)
+                record["quantiles"] = {f"{level:g}": values.tolist() for level, values in pairs}
+            records.append(record)
+        return records
+
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        def judge(tell: Callable[[Arrays], np.ndarray], source: Source) -> dict[str, float]:
+            def answer(examples: Arrays) -> Arrays:
+                return {"forecasts": tell(examples)}
+
+            metrics = evaluate(answer, self, source, "", BATCH).metrics
+            return {name: value for name, value in metrics.items() if not isinstance(value, dict)}
+
+        fitted = fit_baselines(train, self.facts, self.quantiles)
+        return {name: partial(judge, tell) for name, tell in fitted.items()}
+
+    def judge(
+        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return mase, mae, rmse, the mean quantile loss under the name `loss`, in units of the
+        series, the `coverage` of the outermost quantiles, and the `skill`: by which share the error
+        is smaller than that of the seasonal naive forecast at the same steps.
+        """
+        errors = self._errors(answers["forecasts"], truth)
+        metrics = _sum_up(errors)
+        steps = self.facts.horizon
+        if 1 < steps <= MOST_STEPS:
+            metrics["by_step"] = {
+                str(step + 1): _sum_up({name: array[:, step] for name, array in errors.items()})
+                for step in range(steps)
+            }
+        names = np.unique(truth["series"])
+        if 1 < len(names) <= MOST_SERIES:
+            rows = {str(name): truth["series"] == name for name in names}
+            metrics["by_series"] = {
+                name: _sum_up({key: array[chosen] for key, array in errors.items()})
+                for name, chosen in rows.items()
+            }
+        return metrics
+
+    def _errors(
+        self, forecasts: np.ndarray, truth: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Return the errors of each step, (batch, horizon)."""
+        future, scale = truth["future"].astype(np.float64), truth["scale"][:, None]
+        error = future[:, :, None] - forecasts  # (batch, horizon, quantiles)
+        levels = np.array(self.quantiles)
+        found = {
+            "absolute": np.abs(error[:, :, self.middle]),
+            "scaled": np.abs(error[:, :, self.middle]) / scale,
+            "naive": np.abs(future - truth["naive"]) / scale,
+            "loss": np.maximum(levels * error, (levels - 1) * error).mean(axis=-1) / scale,
+        }
+        if len(levels) > 1:
+            found["inside"] = (error[:, :, 0] >= 0) & (error[:, :, -1] <= 0)
+        return found
+
+
+def _sum_up(errors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    mase, naive = float(errors["scaled"].mean()), float(errors["naive"].mean())
+    found = {
+        "mase": mase,
+        "mae": float(errors["absolute"].mean()),
+        "rmse": float(np.sqrt(np.square(errors["absolute"]).mean())),
+        "loss": float(errors["loss"].mean()),
+    }
+    if "inside" in errors:
+        found["coverage"] = float(errors["inside"].mean())
+    if naive > 0:
+        found["skill"] = 1 - mase / naive
+    return found
+
+
+TASK = Forecasting
