@@ -61,12 +61,47 @@ def forecasts(evaluation: Evaluation) -> Figure:
         upper.set_title(f"{name}{which}from {start}, MASE {error[window]:.2f}", fontsize=9)
         if place + columns >= len(places):
             lower.set_xlabel(f"steps of {task.step.describe()} from now")
+    _explain(figure)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def predicted(
+    task: Forecasting, examples: Mapping[str, np.ndarray], answers: Mapping[str, np.ndarray]
+) -> Figure:
+    """Draw how series are told to go on, beside their latest history.
+
+    Args:
+        task: Forecasting. Of the run.
+        examples: mapping of str to array. One window a series, of which the first `SHOWN` are
+            drawn.
+        answers: mapping of str to array. What was told of them.
+
+    Returns:
+        Figure. One panel a series.
+    """
+    count = min(SHOWN, len(answers["forecasts"]))
+    columns = min(COLUMNS, count)
+    figure = new_figure(max(4.2 * columns, 6.0), 2.9 * -(-count // columns) + 0.7)
+    head(figure, "Forecasts")
+    for place in range(count):
+        axes = figure.add_subplot(-(-count // columns), columns, place + 1)
+        example = {name: array[place] for name, array in examples.items()}
+        _draw_series(axes, task, example, answers["forecasts"][place])
+        start = task.step.tell(int(example["time"][0]))
+        axes.set_title(f"{plain(example['series'], 18)}, from {start}", fontsize=9)
+        axes.set_xlabel(f"steps of {task.step.describe()} from now")
+    _explain(figure)
+    return figure
+
+
+def _explain(figure: Figure) -> None:
+    """Say once what the lines of all panels are."""
     handles = {}
     for axes in figure.axes[:2]:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=len(handles))
-    return figure
 
 
 def _draw_series(
@@ -77,8 +112,9 @@ def _draw_series(
     axes.plot(np.arange(1 - back, 1), history, color=GREY, linewidth=1.2, label="history")
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1)
     _draw_interval(axes, task, ahead, told)
-    axes.plot(ahead, example["future"], color=VERMILION, linewidth=1.4, marker=_marker(told),
-              label="what came")  # fmt: skip
+    if "future" in example:
+        axes.plot(ahead, example["future"], color=VERMILION, linewidth=1.4, marker=_marker(told),
+                  label="what came")  # fmt: skip
     axes.plot(ahead, told[:, task.middle], color=BLUE, linewidth=1.4, linestyle="--",
               marker=_marker(told), label="forecast")  # fmt: skip
     axes.set_ylabel(plain(task.facts.targets[0].name, 24))
