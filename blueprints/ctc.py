@@ -8,14 +8,12 @@ Sources: Graves et al. 2006, "Connectionist temporal classification"; Amodei et 
 Speech 2", for convolutions that shorten time before recurrent layers.
 """
 
-from typing import Literal
-
 import keras
 from keras import layers, ops
 
 from threefold.blueprints.layers import ZeroPadding, draw_dropout, draw_recurrent, true_steps
 from threefold.blueprints.log_mel import LogMel
-from threefold.blueprints.options import Count, Rate
+from threefold.blueprints.options import Cell, Count, Rate
 
 DATASETS = {"speech_recognition": "dtmf"}
 TRAINING = {
@@ -27,7 +25,6 @@ TRAINING = {
     "clip_norm": 1.0,
     "ema": 0.95,
 }
-Cell = Literal["simple", "lstm", "gru"]
 # The logit of a symbol where nothing can be heard any more; its probability is exactly 0.
 NEVER = -1000.0
 

@@ -24,7 +24,7 @@ from threefold.blueprints.layers import (
     draw_stateful,
     state_sizes,
 )
-from threefold.blueprints.options import Count, Rate
+from threefold.blueprints.options import Cell, Count, Rate
 from threefold.blueprints.series_parts import (
     cut_segments,
     draw_line,
@@ -57,7 +57,6 @@ TASK_TRAINING = {
     "forecasting": {"epochs": 20, "learning_rate": 2e-3},
 }
 
-Cell = Literal["simple", "lstm", "gru"]
 Pooling = Literal["last", "mean", "max"]
 
 

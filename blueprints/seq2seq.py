@@ -24,7 +24,7 @@ from threefold.blueprints.layers import (
     state_sizes,
     true_steps,
 )
-from threefold.blueprints.options import Count, Rate
+from threefold.blueprints.options import Cell, Count, Rate
 
 DATASETS = {"translation": "cmudict"}
 TRAINING = {
@@ -44,7 +44,7 @@ def build(
     embedding_dim: Count = 64,
     encoder_units: tuple[Count, ...] = (128,),
     decoder_units: tuple[Count, ...] = (128,),
-    cell: Literal["simple", "lstm", "gru"] = "gru",
+    cell: Cell = "gru",
     bidirectional: bool = True,
     attention: Literal["multiplicative", "additive"] = "multiplicative",
     dropout: Rate = 0.3,

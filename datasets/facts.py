@@ -3,6 +3,7 @@
 Facts are plain data: `run.json` holds them, and a model is rebuilt from them without the dataset.
 """
 
+import json
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -288,6 +289,11 @@ class SpeechFacts(_Facts):
     def outline(self) -> dict[str, tuple]:
         """Return what must agree between a run and data for it."""
         return super().outline() | {"alphabet": self.alphabet, "rate": (self.rate,)}
+
+    def sidecars(self) -> dict[str, str]:
+        """Return what other programs must know of the data: the symbol at position i has id i + 1."""
+        alphabet = json.dumps(list(self.alphabet), ensure_ascii=False)
+        return super().sidecars() | {"alphabet.json": alphabet + "\n"}
 
 
 Facts = Annotated[
