@@ -291,7 +291,7 @@ class SpeechFacts(_Facts):
         return super().outline() | {"alphabet": self.alphabet, "rate": (self.rate,)}
 
     def sidecars(self) -> dict[str, str]:
-        """Return what other programs must know of the data: the symbol at position i has id i + 1."""
+        """Return what other programs must know of the data: the first symbol has the id 1."""
         alphabet = json.dumps(list(self.alphabet), ensure_ascii=False)
         return super().sidecars() | {"alphabet.json": alphabet + "\n"}
 
