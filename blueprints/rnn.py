@@ -329,8 +329,9 @@ def build_forecaster(
     ahead = ops.concatenate(ahead, axis=-1) if ahead else None  # (batch, horizon, features)
     if ahead is not None:
         x = x + layers.Dense(step_units, name="ahead")(ahead)
-    # With zeros the first forecast is the last season's: what is to be beaten, from the start.
-    head = layers.Dense(num_quantiles, kernel_initializer="zeros", dtype="float32", name="head")
+    # So the first forecast is close to the last season's: what is to be beaten, from the start.
+    small = keras.initializers.RandomNormal(stddev=0.01)
+    head = layers.Dense(num_quantiles, kernel_initializer=small, dtype="float32", name="head")
     told = spread(head(ops.relu(x)))  # (batch, horizon, num_quantiles)
     if shortcut:
         told = told + draw_line(read, ahead, horizon)
