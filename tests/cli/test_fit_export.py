@@ -56,14 +56,16 @@ def test_a_family_that_was_never_exported_says_so(run_cli, monkeypatch):
 
 
 @pytest.mark.parametrize("format", ["savedmodel", "onnx"])
-def test_every_cell_was_proven(format):
-    """A new family must go through `benchmarks/exports.py --write`."""
+def test_a_cell_that_was_proven_was_so_on_every_backend(format):
+    """What has not gone through `benchmarks/exports.py --write` is shown as not tried yet."""
     rows = proven.read_proven()
     found = {(row["blueprint"], row["task"], row["trained_on"])
              for row in rows if row["format"] == format}  # fmt: skip
-    wanted = {(name, task, backend) for name, about in catalogue()["blueprints"].items()
-              for task in about["tasks"] for backend in BACKENDS}  # fmt: skip
-    assert found == wanted
+    cells = {(name, task) for name, about in catalogue()["blueprints"].items()
+             for task in about["tasks"]}  # fmt: skip
+    tried = {(name, task) for name, task, _ in found}
+    assert tried and tried <= cells
+    assert found == {(*cell, backend) for cell in tried for backend in BACKENDS}
     for row in rows:
         assert float(row["max_abs_diff"]) <= float(row["limit"]), row
         assert float(row["agreement"]) == 1, row

@@ -36,7 +36,9 @@ def test_fit_prints_one_object(digits_fit, backend):
 def test_a_run_folder_holds_all_that_a_user_may_want(digits_fit):
     run = Path(digits_fit["run"])
     names = {path.name for path in run.iterdir() if not path.name.startswith(".")}
-    assert names == {"run.json", "history.csv", "metrics.json", "checkpoints", "report"}
+    files = {"run.json", "history.csv", "metrics.json", "labels.txt"}
+    assert names == files | {"checkpoints", "report"}
+    assert (run / "labels.txt").read_text().split() == list("0123456789")
     assert json.loads((run / "metrics.json").read_text()) == digits_fit["metrics"]
     with open(run / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
