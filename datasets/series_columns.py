@@ -16,10 +16,8 @@ from threefold.datasets.table_roles import require_column
 if TYPE_CHECKING:
     import pandas as pd
 
-TIME_NAMES = (
-    *("time", "timestamp", "datetime", "date", "ds", "moment"),
-    *("year", "month", "week", "day", "hour", "period", "step", "t"),
-)
+TIME_NAMES = ("time", "timestamp", "datetime", "date", "ds", "moment")
+COUNT_NAMES = ("year", "month", "week", "day", "hour", "period", "step", "t")
 TARGET_NAMES = ("target", "y", "value")
 SERIES_NAMES = ("series", "unique_id", "item_id", "series_id", "id")
 _SAMPLE = 1000  # rows by which a column is guessed
@@ -167,9 +165,11 @@ def name_series(table: Table, names: Sequence[str]) -> "pd.Series":
 def _guess_time(table: Table, seen: dict[str, str]) -> str:
     free = [name for name in table.frame.columns if name not in seen]
     named = [name for name in free if name.strip().lower() in TIME_NAMES]
-    dated = (name for name in (*named, *free) if _kind(table, name) == "date")
-    counting = (name for name in named if _counts(table, name))
-    for name in itertools.chain(dated, counting):
+    counted = [name for name in free if name.strip().lower() in COUNT_NAMES]
+    dated = (name for name in (*named, *counted, *free) if _kind(table, name) == "date")
+    counting = (name for name in counted if _counts(table, name))
+    # One that is called time but cannot be read is told of by the row.
+    for name in itertools.chain(dated, counting, named):
         return name
     raise UserError(
         f"{table.name} has no column of time stamps (its columns: {_list(list(free))}); "
