@@ -33,6 +33,7 @@ BY_TASK = {
     "speech_recognition": "speech",
     "forecasting": "series",
 }
+OF_FOLDERS = ("text", "prose", "conll", "speech")  # who reads folders, too
 BY_SUFFIX = {
     ".csv": "tables", ".tsv": "tables", ".parquet": "tables",
     ".txt": "prose", ".jsonl": "text",
@@ -100,7 +101,9 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
         raise UserError(f"no dataset ''{suggest('', bundled())}")
     if path.is_dir():
         saved = _module("hugging_face").is_saved_folder(path)
-        reader = "hugging_face" if saved else BY_TASK.get(task) or _reader_of_folder(path)
+        told = BY_TASK.get(task)
+        reader = told if told in OF_FOLDERS else _reader_of_folder(path)
+        reader = "hugging_face" if saved else reader
         return partial(_module(reader).load, str(path))
     if path.is_file() and (reader := BY_TASK.get(task) or _reader_of_file(path)):
         return partial(_module(reader).load, str(path))

@@ -75,7 +75,8 @@ def train(
         counting = _counting(settings, validation)
         keeper = Keeper(run, progress, batches, counting, display, arrays if cut else {})
         if cut:
-            model.test_on_batch(*batches[0])  # metrics exist from their first batch on
+            # Metrics exist from their first batch on. On torch, Keras hands them what it is given.
+            model.test_on_batch(*keras.tree.map_structure(keras.ops.convert_to_tensor, batches[0]))
         with Signals(keeper):
             model.fit(
                 batches.for_keras(),

@@ -138,7 +138,7 @@ def test_half_precision_hears_as_well():
     ("options", "reason"),
     [
         ({"window": "5"}, "windows of 5 ms leave gaps at hops of 10 ms"),
-        ({"mel_bands": "90"}, "90 mel bands are more than windows of 64 ms tell apart at 1,000 Hz"),
+        ({"mel_bands": "90"}, "90 mel_bands are more than windows of 64 ms tell apart at 1,000 Hz"),
     ],
 )
 def test_spectra_that_cannot_be_are_refused(options, reason):

@@ -55,7 +55,9 @@ def test_every_cell_is_described_in_full(name, task):
         assert (start[0].isupper() or start != part["help"]) and part["help"].endswith("."), part
     assert found["parameters"] == sum(layer["parameters"] for layer in found["layers"])
     assert found["megabytes"] == pytest.approx(found["parameters"] * 4e-6, rel=0.01)
-    assert found["training"]["epochs"] == find_blueprint(name).TRAINING["epochs"]
+    blueprint = find_blueprint(name)
+    recipe = blueprint.TRAINING | getattr(blueprint, "TASK_TRAINING", {}).get(task, {})
+    assert found["training"]["epochs"] == recipe["epochs"]
 
 
 @pytest.mark.parametrize(("name", "task"), CELLS)
