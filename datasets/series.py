@@ -13,7 +13,13 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from threefold.datasets.columns import describe_numbers
-from threefold.datasets.dataset import Dataset, fingerprint_arrays, numeric_targets
+from threefold.datasets.dataset import (
+    Dataset,
+    Source,
+    Subset,
+    fingerprint_arrays,
+    numeric_targets,
+)
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts, ForecastFacts
 from threefold.datasets.inputs import Inputs
@@ -320,18 +326,22 @@ def _keep_long(
 
 def _cut(
     series: Sequence[Series], borders: Borders, facts: ForecastFacts, stride: int
-) -> dict[str, Windows]:
+) -> dict[str, Source]:
     """Return the windows of each split that has some."""
     train = [one.cut(0, int(np.searchsorted(one.stamps, borders.validation))) for one in series]
     scales = _scales(train, facts.season)
     cuts = [cut_windows(one.stamps, borders, facts.context, facts.horizon) for one in series]
-    splits = {}
-    for name in cuts[0]:
-        every = 1 if name == "train" else stride
-        origins = [cut[name][::every] for cut in cuts]
-        if sum(map(len, origins)):
-            splits[name] = Windows(series, scales, facts.context, facts.horizon, origins)
-    return splits
+    kept = [
+        [places if name == "train" else places[::stride] for name, places in cut.items()]
+        for cut in cuts
+    ]
+    windows = Windows(
+        series, scales, facts.context, facts.horizon, [np.concatenate(parts) for parts in kept]
+    )
+    # All splits gather from the same arrays.
+    owner = np.concatenate([np.repeat(range(len(parts)), list(map(len, parts))) for parts in kept])
+    rows = {name: np.flatnonzero(owner == place) for place, name in enumerate(cuts[0])}
+    return {name: Subset(windows, found) for name, found in rows.items() if len(found)}
 
 
 def _scales(train: Sequence[Series], season: int) -> np.ndarray:
