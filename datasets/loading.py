@@ -187,7 +187,7 @@ def _require_same_shape(dataset: Dataset, facts: Facts) -> None:
     if holds == fitted:  # as many of everything, of other names
         what = next(name for name in wanted if found.get(name) != wanted[name])
         holds, fitted = (
-            f"the {what} {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+            f"the {what} {', '.join(map(str, names[:5]))}{', ...' if len(names) > 5 else ''}"
             for names in (found[what], wanted[what])
         )
     raise UserError(f"dataset '{dataset.reference}' holds {holds}; the run was fitted on {fitted}")

@@ -57,7 +57,7 @@ def _to_jsonl(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _to_csv(records: Sequence[Mapping[str, Any]]) -> str:
-    rows = [_flatten(record) for record in records]
+    rows = [_flatten(record) for record in unfold(records)]
     columns = dict.fromkeys(name for row in rows for name in row)
     text = io.StringIO()
     if rows:
@@ -65,6 +65,22 @@ def _to_csv(records: Sequence[Mapping[str, Any]]) -> str:
         writer.writeheader()
         writer.writerows(rows)
     return text.getvalue()
+
+
+def unfold(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give every step of a forecast, a record with a list under `time`, a row of its own."""
+    rows = []
+    for record in records:
+        if not isinstance(record.get("time"), list):
+            rows.append(dict(record))
+            continue
+        flat = _flatten(record)
+        rows += [
+            {name: value[place] if isinstance(value, list) else value
+             for name, value in flat.items()}
+            for place in range(len(record["time"]))
+        ]  # fmt: skip
+    return rows
 
 
 def _flatten(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -16,7 +16,7 @@ from threefold.reporting.console import (
     records_table,
     results,
 )
-from threefold.reporting.records import write_records
+from threefold.reporting.records import unfold, write_records
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.prediction import Predictions
 
@@ -125,7 +125,7 @@ def show_predictions(
         skipped = [str(error) for error in found.errors]
         print_json(who | {"predictions": found.records, "skipped": skipped})
     elif not output and found.records:
-        results.print(records_table(found.records))
+        results.print(records_table(unfold(found.records)))
     if found.errors:
         notes.print(f"{len(found.errors)} of {len(found.errors) + len(found.records)} skipped")
 

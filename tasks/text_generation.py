@@ -21,7 +21,7 @@ class TextGeneration(Task):
     losses = ("cross_entropy",)
     pictures = ("loss_by_position",)
     headline = ("perplexity", "bits_per_character", "loss")
-    score = "token_accuracy"
+    score = "token_probability"
     free = ()
 
     def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
@@ -73,13 +73,14 @@ class TextGeneration(Task):
     def judge(
         self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
-        """Return the loss in nats a token, its exponential, the perplexity, and bits a character
-        of the text.
+        """Return the loss in nats a token, its exponential, the perplexity, the inverse of that,
+        the (geometric) mean probability of a token, and bits a character of the text.
         """
         log = answers["log_probabilities"].astype(np.float64)
         return {
             "loss": float(-log.mean()),
             "perplexity": float(np.exp(-log.mean())),
+            "token_probability": float(np.exp(log.mean())),
             "bits_per_character": float(-log.sum() / np.log(2) / truth["characters"].sum()),
         }
 

@@ -24,7 +24,7 @@ class Translation(Task):
     name = "translation"
     losses = ("cross_entropy",)
     pictures = ("attention", "errors_by_length")
-    score = "token_accuracy"
+    score = "exact_match"
     free = ("source", "target", "targets", "weights")
 
     @property

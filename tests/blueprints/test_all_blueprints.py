@@ -306,7 +306,8 @@ if BACKEND == "jax":
         for backend in BACKENDS:
             ended = subprocess.run(
                 [sys.executable, __file__, str(folder)],
-                env=os.environ | {"KERAS_BACKEND": backend},
+                env=os.environ
+                | {"KERAS_BACKEND": backend, "PYTHONPATH": str(Path(cells.__file__).parent)},
                 capture_output=True,
                 text=True,
             )

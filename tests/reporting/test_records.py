@@ -100,3 +100,18 @@ def test_a_failed_write_keeps_the_old_file(in_tmp, monkeypatch):
         write_records("out.csv", RECORDS)
     assert [path.name for path in in_tmp.iterdir()] == ["out.csv"]
     assert (in_tmp / "out.csv").read_bytes() == before
+
+
+def test_every_step_of_a_forecast_is_a_row(tmp_path):
+    forecast = {
+        "input": "load.csv",
+        "time": ["09:00", "10:00"],
+        "load": {"0.1": [1, 2], "0.5": [3, 4]},
+    }
+    write_records(str(tmp_path / "told.csv"), [forecast, {"input": "other.csv"}])
+    assert (tmp_path / "told.csv").read_text().splitlines() == [
+        "input,time,load.0.1,load.0.5",
+        "load.csv,09:00,1,3",
+        "load.csv,10:00,2,4",
+        "other.csv,,,",
+    ]
