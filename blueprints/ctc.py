@@ -11,9 +11,10 @@ Speech 2", for convolutions that shorten time before recurrent layers.
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.layers import ZeroPadding, draw_dropout, draw_recurrent, true_steps
+from threefold.blueprints.layers import ZeroPadding, draw_dropout, true_steps
 from threefold.blueprints.log_mel import LogMel
 from threefold.blueprints.options import Cell, Count, Rate
+from threefold.blueprints.recurrent import draw_recurrent
 
 DATASETS = {"speech_recognition": "dtmf"}
 TRAINING = {
@@ -86,17 +87,16 @@ def build(
         frames = (frames + (stride - 1)) // stride
         x = ZeroPadding(name=f"convolution_{step}_end")([x, frames])
     x = draw_dropout(dropout, "convolutions_dropout")(x)  # (batch, frames, the last of filters)
-    for step, width in enumerate(units, 1):
-        x = draw_recurrent(
-            x,
-            frames,
-            width,
-            cell,
-            bidirectional=bidirectional,
-            recurrent_dropout=recurrent_dropout,
-            name=f"recurrent_{step}",
-        )
-        x = draw_dropout(dropout, f"recurrent_{step}_dropout")(x)
+    x = draw_recurrent(
+        x,
+        frames,
+        units,
+        cell,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        name="recurrent",
+    )
     logits = layers.Dense(num_symbols + 1, dtype="float32", name="head")(x)
     outputs = BlankEnding(name="ending")([logits, frames])  # (batch, frames, num_symbols + 1)
     return keras.Model({"samples": samples, "lengths": lengths}, outputs, name="ctc")

@@ -8,8 +8,6 @@ from keras import ops
 # Keras's own 0.99 takes some 500 steps to know the data, which is more than a small set trains for.
 BATCH_NORM_MOMENTUM = 0.9
 
-CELLS = {"simple": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
-
 
 def draw_dropout(rate: float, name: str) -> keras.layers.Dropout:
     """Draw a dropout layer that can be resumed exactly.
@@ -116,30 +114,6 @@ class TokenEmbedding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("threefold")
-class ReverseWithin(keras.layers.Layer):
-    """Turn each sequence round within its own length; what lies behind its end stays."""
-
-    def call(self, inputs):
-        """Turn round.
-
-        Args:
-            inputs: pair of tensors: sequences (batch, time, features), lengths (batch,) int.
-
-        Returns:
-            tensor of the shape of the sequences.
-        """
-        sequences, lengths = inputs
-        steps = ops.arange(ops.shape(sequences)[1], dtype="int32")[None]  # (1, time)
-        turned = ops.cast(lengths, "int32")[:, None] - 1 - steps  # (batch, time)
-        places = ops.where(turned >= 0, turned, steps)
-        return ops.take_along_axis(sequences, places[:, :, None], axis=1)
-
-    def compute_output_shape(self, input_shape):
-        """Return the shape of the sequences."""
-        return input_shape[0]
-
-
-@keras.saving.register_keras_serializable("threefold")
 class PoolSteps(keras.layers.Layer):
     """Sum up each sequence over its true steps.
 
@@ -212,102 +186,3 @@ def true_steps(sequences, lengths):
     """Return which steps are before each sequence's end, bool of shape (batch, time, 1)."""
     steps = ops.arange(ops.shape(sequences)[1], dtype="int32")
     return (steps[None] < ops.cast(lengths, "int32")[:, None])[:, :, None]
-
-
-def draw_recurrent(
-    x, lengths, units: int, cell: str, *, bidirectional: bool, recurrent_dropout: float, name: str
-):
-    """Draw a recurrent layer over sequences that are padded at their ends.
-
-    It gets no mask: with one, torch and jax fall back to a loop in Python or without the fused
-    kernels of a GPU. Forwards, padding comes too late to matter; backwards, each sequence is
-    turned round within its own length.
-
-    Args:
-        x: tensor of shape (batch, time, features).
-        lengths: int tensor of shape (batch,). True steps of each sequence.
-        units: int. Of each direction.
-        cell: str. One of `CELLS`.
-        bidirectional: bool. Whether to read backwards, too.
-        recurrent_dropout: float. Share of the state that is dropped from step to step.
-        name: str. What the layers' names begin with.
-
-    Returns:
-        tensor of shape (batch, time, units), or twice the units where bidirectional. Behind the
-        end of a sequence it means nothing.
-    """
-    forwards = _cell(cell, units, recurrent_dropout, f"{name}_forwards")(x)
-    if not bidirectional:
-        return forwards
-    turned = ReverseWithin(name=f"{name}_turn")([x, lengths])
-    backwards = _cell(cell, units, recurrent_dropout, f"{name}_backwards")(turned)
-    backwards = ReverseWithin(name=f"{name}_turn_back")([backwards, lengths])
-    return keras.layers.Concatenate(name=f"{name}_both")([forwards, backwards])
-
-
-def draw_stateful(x, state: list, units: int, cell: str, *, recurrent_dropout: float, name: str):
-    """Draw a recurrent layer that goes on from a given state.
-
-    Args:
-        x: tensor of shape (batch, time, features).
-        state: list of tensors of shape (batch, units). Two for an LSTM, else one.
-        units: int. Of the layer.
-        cell: str. One of `CELLS`.
-        recurrent_dropout: float. Share of the state that is dropped from step to step.
-        name: str. The layer's name.
-
-    Returns:
-        tensor of shape (batch, time, units), and the state behind the last step as a list.
-    """
-    layer = _cell(cell, units, recurrent_dropout, name, return_state=True)
-    x, *after = layer(x, initial_state=state)
-    return x, after
-
-
-def state_sizes(cell: str, units: tuple[int, ...]) -> dict[str, int]:
-    """Return the width of each part of the state of recurrent layers: an LSTM has two a layer."""
-    parts = ("hidden", "cell") if cell == "lstm" else ("hidden",)
-    return {f"state_{step}_{part}": width for step, width in enumerate(units, 1) for part in parts}
-
-
-@keras.saving.register_keras_serializable("threefold")
-class FirstState(keras.layers.Layer):
-    """Zeros: the state of recurrent layers that have read nothing.
-
-    Args:
-        sizes: mapping of str to int. The width of each part, from `state_sizes`.
-    """
-
-    def __init__(self, sizes: dict[str, int], **kwargs):
-        super().__init__(**kwargs)
-        self.sizes = dict(sizes)
-
-    def call(self, tokens):
-        """Return the state by name, (batch, width) each, for tokens (batch, time)."""
-        batch = ops.shape(tokens)[0]
-        return {
-            name: ops.zeros((batch, width), self.compute_dtype)
-            for name, width in self.sizes.items()
-        }
-
-    def compute_output_spec(self, tokens):
-        """Return the shapes and the type."""
-        return {
-            name: keras.KerasTensor((tokens.shape[0], width), self.compute_dtype)
-            for name, width in self.sizes.items()
-        }
-
-    def get_config(self):
-        """Return the arguments."""
-        return super().get_config() | {"sizes": self.sizes}
-
-
-def _cell(cell: str, units: int, recurrent_dropout: float, name: str, **options):
-    return CELLS[cell](
-        units,
-        return_sequences=True,
-        recurrent_dropout=recurrent_dropout,
-        seed=random.getrandbits(31),  # see `draw_dropout`
-        name=name,
-        **options,
-    )

@@ -15,16 +15,13 @@ from keras import layers, ops
 
 from threefold.blueprints.layers import (
     CountTokens,
-    FirstState,
     PoolSteps,
     TokenEmbedding,
     ZeroPadding,
     draw_dropout,
-    draw_recurrent,
-    draw_stateful,
-    state_sizes,
 )
 from threefold.blueprints.options import Cell, Count, Rate
+from threefold.blueprints.recurrent import FirstState, draw_recurrent, draw_stateful, state_sizes
 from threefold.blueprints.series_parts import (
     cut_segments,
     draw_line,
@@ -105,7 +102,16 @@ def build_text_classifier(
     x = _embed(tokens, vocabulary_size, embedding_dim, embeddings, tune_embeddings)
     vectors = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
     x = _convolve(vectors, lengths, convolutions, kernel_size)
-    x = _recur(x, lengths, units, cell, bidirectional, dropout, recurrent_dropout)
+    x = draw_recurrent(
+        x,
+        lengths,
+        units,
+        cell,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        name="recurrent",
+    )
     if shortcut:
         x = layers.Concatenate(name="shortcut")([vectors, x])
     x = _sum_up(x, lengths, pooling)  # (batch, features)
@@ -154,7 +160,16 @@ def build_tagger(
     x = _embed(tokens, vocabulary_size, embedding_dim, embeddings, tune_embeddings)
     x = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
     x = _convolve(x, lengths, convolutions, kernel_size)
-    x = _recur(x, lengths, units, cell, bidirectional, dropout, recurrent_dropout)
+    x = draw_recurrent(
+        x,
+        lengths,
+        units,
+        cell,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        name="recurrent",
+    )
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
     return keras.Model({"tokens": tokens}, outputs, name="rnn")
 
@@ -193,18 +208,19 @@ def build_sequence_classifier(
     """
     values = keras.Input((None, len(channels)), name="values")
     lengths = keras.Input((), dtype="int32", name="lengths")
-    means, scales = zip(*channels, strict=True)
-    missing = ops.isnan(values)
-    standardise = layers.Normalization(
-        mean=list(means),
-        variance=[scale**2 for scale in scales],
-        dtype="float32",  # half precision ends at 65,504
-        name="standardise",
-    )
-    known = ops.where(missing, ops.zeros_like(values) + ops.array(means, "float32"), values)
-    x = ZeroPadding(name="series")([standardise(known), lengths])  # (batch, time, channels)
+    x = standardise(values, channels, "values")  # (batch, time, channels)
+    x = ZeroPadding(name="series")([ops.nan_to_num(x), lengths])  # the missing: as the mean
     x = _convolve(x, lengths, convolutions, kernel_size)
-    x = _recur(x, lengths, units, cell, bidirectional, dropout, recurrent_dropout)
+    x = draw_recurrent(
+        x,
+        lengths,
+        units,
+        cell,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        name="recurrent",
+    )
     x = _sum_up(x, lengths, pooling)  # (batch, features)
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
     return keras.Model({"values": values, "lengths": lengths}, outputs, name="rnn")
@@ -238,15 +254,15 @@ def build_language_model(
     before = {name: keras.Input((width,), name=name) for name, width in sizes.items()}
     x = TokenEmbedding(vocabulary_size, embedding_dim, name="embedding")(target)
     x = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
-    after = {}
-    for step, width in enumerate(units, 1):
-        names = [name for name in sizes if name.startswith(f"state_{step}_")]
-        state = [before[name] for name in names]
-        x, values = draw_stateful(
-            x, state, width, cell, recurrent_dropout=recurrent_dropout, name=f"recurrent_{step}"
-        )
-        after |= dict(zip(names, values, strict=True))
-        x = draw_dropout(dropout, f"recurrent_{step}_dropout")(x)  # (batch, time, units)
+    x, after = draw_stateful(
+        x,
+        before,
+        units,
+        cell,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        name="recurrent",
+    )  # (batch, time, units)
     logits = layers.Dense(vocabulary_size, dtype="float32", name="head")(x)
     decoder = keras.Model({"target": target, **before}, {"logits": logits, **after}, name="decoder")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
@@ -323,7 +339,16 @@ def build_forecaster(
     x = cut_segments(read, segment or season)
     x = layers.Dense(units[0], activation="relu", name="segments")(x)
     x = draw_dropout(dropout, "segments_dropout")(x)  # (batch, segments, units)
-    x = _recur(x, None, units, cell, False, dropout, recurrent_dropout)[:, -1]
+    x = draw_recurrent(
+        x,
+        None,
+        units,
+        cell,
+        bidirectional=False,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        name="recurrent",
+    )[:, -1]
     x = layers.Dense(horizon * step_units, name="steps")(x)
     x = layers.Reshape((horizon, step_units), name="steps_apart")(x)
     ahead = ops.concatenate(ahead, axis=-1) if ahead else None  # (batch, horizon, features)
@@ -366,29 +391,6 @@ def _convolve(x, lengths, filters: tuple[int, ...], kernel_size: int | None):
         )
         x = ZeroPadding(name=f"convolution_{step}_end")([convolve(x), lengths])
     return x  # (batch, time, the last of filters)
-
-
-def _recur(
-    x,
-    lengths,
-    units: tuple[int, ...],
-    cell: str,
-    bidirectional: bool,
-    dropout: float,
-    recurrent_dropout: float,
-):
-    for step, width in enumerate(units, 1):
-        x = draw_recurrent(
-            x,
-            lengths,
-            width,
-            cell,
-            bidirectional=bidirectional,
-            recurrent_dropout=recurrent_dropout,
-            name=f"recurrent_{step}",
-        )
-        x = draw_dropout(dropout, f"recurrent_{step}_dropout")(x)
-    return x  # (batch, time, the last of units, or twice that)
 
 
 def _sum_up(x, lengths, pooling: tuple[str, ...]):

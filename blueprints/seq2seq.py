@@ -19,12 +19,10 @@ from threefold.blueprints.layers import (
     PoolSteps,
     TokenEmbedding,
     draw_dropout,
-    draw_recurrent,
-    draw_stateful,
-    state_sizes,
     true_steps,
 )
 from threefold.blueprints.options import Cell, Count, Rate
+from threefold.blueprints.recurrent import draw_recurrent, draw_stateful, state_sizes
 
 DATASETS = {"translation": "cmudict"}
 TRAINING = {
@@ -102,17 +100,16 @@ def _draw_encoder(
     lengths = CountTokens(name="lengths")(source)
     x = TokenEmbedding(vocabulary_size, embedding_dim, name="source_embedding")(source)
     x = draw_dropout(dropout, "source_dropout")(x)  # (batch, time, embedding_dim)
-    for step, width in enumerate(units, 1):
-        x = draw_recurrent(
-            x,
-            lengths,
-            width,
-            cell,
-            bidirectional=bidirectional,
-            recurrent_dropout=recurrent_dropout,
-            name=f"encoder_{step}",
-        )
-        x = draw_dropout(dropout, f"encoder_{step}_dropout")(x)
+    x = draw_recurrent(
+        x,
+        lengths,
+        units,
+        cell,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        name="encoder",
+    )
     summary = PoolSteps("mean", name="summary")([x, lengths])  # (batch, features)
     state = {"memory": x, "memory_lengths": lengths}
     for name, width in state_sizes(cell, decoder_units).items():
@@ -137,19 +134,15 @@ def _draw_decoder(
     }
     x = TokenEmbedding(vocabulary_size, embedding_dim, name="target_embedding")(target)
     x = draw_dropout(dropout, "target_dropout")(x)  # (batch, steps, embedding_dim)
-    after = {}
-    for step, width in enumerate(units, 1):
-        names = [name for name in state_sizes(cell, units) if name.startswith(f"state_{step}_")]
-        x, values = draw_stateful(
-            x,
-            [before[name] for name in names],
-            width,
-            cell,
-            recurrent_dropout=recurrent_dropout,
-            name=f"decoder_{step}",
-        )
-        after |= dict(zip(names, values, strict=True))
-        x = draw_dropout(dropout, f"decoder_{step}_dropout")(x)  # (batch, steps, units)
+    x, after = draw_stateful(
+        x,
+        before,
+        units,
+        cell,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        name="decoder",
+    )  # (batch, steps, units)
     context, weights = _attend(x, before["memory"], before["memory_lengths"], attention)
     x = layers.Concatenate(name="with_context")([x, context])
     x = layers.Dense(units[-1], activation="tanh", name="combine")(x)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,7 +33,8 @@ BY_TASK = {
     "speech_recognition": "speech",
     "forecasting": "series",
 }
-OF_FOLDERS = ("text", "prose", "conll", "speech")  # who reads folders, too
+# Who reads files alone, and of what kind.
+ONLY_FILES = {"pairs": "a file of pairs, such as a .tsv", "series": "a table of series, as .csv"}
 BY_SUFFIX = {
     ".csv": "tables", ".tsv": "tables", ".parquet": "tables",
     ".txt": "prose", ".jsonl": "text",
@@ -101,9 +102,9 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
         raise UserError(f"no dataset ''{suggest('', bundled())}")
     if path.is_dir():
         saved = _module("hugging_face").is_saved_folder(path)
-        told = BY_TASK.get(task)
-        reader = told if told in OF_FOLDERS else _reader_of_folder(path)
-        reader = "hugging_face" if saved else reader
+        reader = "hugging_face" if saved else BY_TASK.get(task) or _reader_of_folder(path)
+        if reader in ONLY_FILES:
+            raise UserError(f"'{path}' is a folder; {task} takes {ONLY_FILES[reader]}")
         return partial(_module(reader).load, str(path))
     if path.is_file() and (reader := BY_TASK.get(task) or _reader_of_file(path)):
         return partial(_module(reader).load, str(path))
@@ -161,6 +162,7 @@ def _hint(reference: str) -> str:
     return f": no such file or folder, and not bundled{suggest(reference, close or bundled())}"
 
 
+@cache
 def bundled() -> dict[str, tuple[str, str]]:
     """Return the bundled sets: name -> (task, one line of description).
 

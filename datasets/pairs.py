@@ -75,8 +75,6 @@ def load(
         UserError: for a file or a line that cannot be used, with its place.
     """
     file = Path(path).expanduser()
-    if file.is_dir():
-        raise UserError(f"'{path}' is a folder; translation takes a file of pairs, such as a .tsv")
     read = _read_table if file.suffix.lower() in _TABLES else _read_lines
     found = read(file, source, target, encoding)
     found, notes = _require_both(found, skip_empty)

@@ -352,6 +352,8 @@ def test_a_table_without_numbers_is_refused(angles):
 
 def test_other_tasks_are_refused(photos):
     message = refuse(photos, task="forecasting")
+    assert message == f"'{photos}' is a folder; forecasting takes a table of series, as .csv"
+    message = refuse(photos, task="tabular_regression")
     assert "a folder of pictures; it serves image_classification, image_regression, not" in message
 
 
