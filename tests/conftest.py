@@ -2,13 +2,31 @@
 
 import os
 import sys
+import tempfile
 
 import pytest
 
 from threefold.training.backend import choose_backend
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models are tiny, the cores are shared
+# Tiny models are compiled far longer than they run. All processes of a session share what was
+# compiled; the folder goes with the process that came first.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    COMPILED = tempfile.TemporaryDirectory()
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": COMPILED.name,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    }
 BACKEND = choose_backend()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        # The tests of a file share what it makes; those of this one share nothing, and take long.
+        if item.path.name != "test_resume.py":
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from cells import CELLS, Cell
+from lasting import LastingChildren
 
 from threefold.exporting.answering import evaluate_artifact
 from threefold.exporting.artifact import Artifact, open_artifact
@@ -47,14 +48,19 @@ def run_of_cell(fit, place):
 
 @pytest.fixture(scope="module")
 def exported(place, run_of_cell):
-    from threefold.exporting.export import Request, export_run
+    from threefold.exporting import export
+
+    children = LastingChildren()
 
     @cache
     def exported(cell: Cell, format: str) -> Artifact:
         output = str(place / "cells" / f"{cell}-{format}")
-        return export_run(run_of_cell(cell), Request(format, output))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(export, "run_child", children.run_child)
+            return export.export_run(run_of_cell(cell), export.Request(format, output))
 
-    return exported
+    yield exported
+    children.close()
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)

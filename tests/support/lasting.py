@@ -1,0 +1,59 @@
+"""Processes that do one job of an export after the other: starting TensorFlow takes seconds."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+WORK = """
+import importlib, sys
+
+module = importlib.import_module(f"threefold.exporting.{sys.argv[1]}")
+for line in sys.stdin:
+    sys.argv[1:] = [line.rstrip()]
+    module.main()
+    print("done", flush=True)
+"""
+
+
+class LastingChildren:
+    """Does what `run_child` does, in processes that are started once.
+
+    A process for each module and format: that which proves ONNX files must not load TensorFlow.
+    """
+
+    def __init__(self):
+        self._children = {}
+        self._errors = tempfile.TemporaryFile("w+")
+
+    def run_child(self, module: str, scratch: Path) -> None:
+        """Let the module do the job of a folder; what it dies of is told by the test."""
+        job = scratch / "job.json"
+        kind = (module, json.loads(job.read_text(encoding="utf-8"))["format"])
+        child = self._children.get(kind) or self._start(kind)
+        child.stdin.write(f"{job}\n")
+        child.stdin.flush()
+        if child.stdout.readline() != "done\n":
+            child.wait()
+            self._errors.seek(0)
+            raise AssertionError(f"{module} died: {self._errors.read()[-4000:]}")
+
+    def _start(self, kind: tuple[str, str]) -> subprocess.Popen:
+        self._children[kind] = subprocess.Popen(
+            [sys.executable, "-P", "-c", WORK, kind[0]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            text=True,
+        )
+        return self._children[kind]
+
+    def close(self) -> None:
+        """End the processes."""
+        for child in self._children.values():
+            child.kill()  # TensorFlow takes its time to end by itself
+            child.communicate()
+        self._errors.close()
