@@ -21,7 +21,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from threefold.tasks.task import find_task
 from threefold.training.description import catalogue
 
 README = Path(__file__).parent.parent / "README.md"
@@ -57,23 +56,16 @@ def fit(blueprint: str, task: str, backend: str, epochs: int | None) -> dict:
     return json.loads(answer.stdout)
 
 
-def summarise(found: dict, task: str) -> dict[str, str]:
+def summarise(found: dict) -> dict[str, str]:
     """Return a fit's result, the best baseline's, and the seconds, as text."""
     metrics = found["metrics"]["test"]
-    names = [name for name in headline(task) if name in metrics][:2]
+    names = [name for name in found["headline"] if name in metrics][:2]
     result = ", ".join(f"{name} {metrics[name]:.3g}" for name in names)
     beside = metrics.get("baselines", {})
     better = min if names[0] in LOWER else max
     best = better(beside, key=lambda method: beside[method][names[0]], default=None)
     baseline = f"{beside[best][names[0]]:.3g} ({best})" if best else ""
     return {"result": result, "baseline": baseline, "seconds": f"{found['seconds']:.0f}"}
-
-
-def headline(task: str) -> tuple[str, ...]:
-    """Return the metrics that matter, the first before all."""
-    found = find_task(task).headline
-    # Of pairs, they depend on what is counted in the target: the bundled ones are of phonemes.
-    return found if isinstance(found, tuple) else ("phoneme_error_rate", "word_error_rate")
 
 
 def measure(only: str, backends: list[str], epochs: int | None) -> None:
@@ -83,7 +75,7 @@ def measure(only: str, backends: list[str], epochs: int | None) -> None:
             continue
         for backend in backends:
             cell = {"blueprint": blueprint, "task": task, "data": data, "backend": backend}
-            cell |= summarise(fit(blueprint, task, backend, epochs), task)
+            cell |= summarise(fit(blueprint, task, backend, epochs))
             print(*cell.values(), sep="  ", flush=True)
             if epochs is None:
                 keep(cell)

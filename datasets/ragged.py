@@ -58,6 +58,13 @@ def padded_length(length: int, longest: int) -> int:
     return max(1, -(-length // step)) * step
 
 
+def halve(sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the first half of each sequence, as an array of arrays."""
+    halves = np.empty(len(sequences), object)
+    halves[:] = [sequence[: (len(sequence) + 1) // 2] for sequence in sequences]
+    return halves
+
+
 def pad(sequences: Sequence[np.ndarray], length: int, dtype, fill: float = PAD) -> np.ndarray:
     """Stack sequences, each filled up at its end, or cut.
 

@@ -57,6 +57,7 @@ def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> No
                 "backend": record.backend,
                 "seconds": fitted.progress.seconds,
                 "epochs": fitted.progress.epoch,
+                "headline": fitted.evaluations[0].task.headline,
                 "metrics": metrics,
                 "artifacts": {name: str(made.folder) for name, made in export().items()},
             }
@@ -121,6 +122,13 @@ def show_predictions(
     if output:
         write_records(output, found.records)
         notes.print(f"{len(found.records)} predictions in {output}")
+        if found.pictured:
+            from threefold.reporting.forecast_figures import predicted
+            from threefold.reporting.report import save_figure
+
+            picture = Path(output).with_suffix(".png")
+            save_figure(picture, predicted(*found.pictured))
+            notes.print(f"the first of them in {picture}")
     if as_json:
         skipped = [str(error) for error in found.errors]
         print_json(who | {"predictions": found.records, "skipped": skipped})

@@ -35,6 +35,7 @@ class Forecasting(Task):
     pictures = ("forecasts", "errors_by_step")
     headline = ("mase", "mae", "coverage", "skill")
     score = "skill"
+    pictured = True
 
     def __init__(self, facts, **settings):
         super().__init__(facts, **settings)

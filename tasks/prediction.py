@@ -7,7 +7,7 @@ from typing import Any
 from threefold.datasets.errors import UserError
 from threefold.datasets.inputs import Inputs
 from threefold.tasks.evaluation import Answerer
-from threefold.tasks.task import Task
+from threefold.tasks.task import Arrays, Task
 
 
 @dataclass
@@ -17,10 +17,13 @@ class Predictions:
     Args:
         records: list of dict. For each readable input its name under `input`, and its answer.
         errors: list of UserError. One for each input that was skipped.
+        pictured: tuple of task, examples and answers. The first batch, for tasks whose answers are
+            looked at best in a picture; else `None`.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
+    pictured: tuple[Task, Arrays, Arrays] | None = None
 
 
 def predict(answer: Answerer, task: Task, inputs: Iterable[Inputs], batch_size: int) -> Predictions:
@@ -40,7 +43,10 @@ def predict(answer: Answerer, task: Task, inputs: Iterable[Inputs], batch_size: 
         for start in range(0, len(names), batch_size):
             chosen = names[start : start + batch_size]
             batch = {name: array[start : start + batch_size] for name, array in examples.items()}
-            records = task.describe(answer(batch), batch)
+            answers = answer(batch)
+            if task.pictured and found.pictured is None:
+                found.pictured = (task, batch, answers)
+            records = task.describe(answers, batch)
             found.records += [
                 {"input": name} | record for name, record in zip(chosen, records, strict=True)
             ]

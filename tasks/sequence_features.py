@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from threefold.datasets.ragged import pad, padded_length
+from threefold.datasets.ragged import halve, pad, padded_length
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Arrays, Task
 
@@ -46,9 +46,7 @@ class SequenceFeatures(Task):
         return self._pack(examples, np.int64)
 
     def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        halves = np.empty(len(examples["values"]), object)
-        halves[:] = [values[: (len(values) + 1) // 2] for values in examples["values"]]
-        return {**examples, "values": halves}
+        return {**examples, "values": halve(examples["values"])}
 
     def entrance(self) -> tuple[Callable, list]:
         import tensorflow as tf

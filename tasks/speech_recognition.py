@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from threefold.datasets.ragged import pad, padded_length
+from threefold.datasets.ragged import halve, pad, padded_length
 from threefold.tasks.ctc import collapse, log_likelihood, search_prefixes
 from threefold.tasks.decoding import error_rate
 from threefold.tasks.signature import Field, Output
@@ -57,9 +57,7 @@ class SpeechRecognition(Task):
         return self._pack(samples, max(1, *map(len, samples)), np.int64)
 
     def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        halves = np.empty(len(examples["samples"]), object)
-        halves[:] = [samples[: (len(samples) + 1) // 2] for samples in examples["samples"]]
-        return {**examples, "samples": halves}
+        return {**examples, "samples": halve(examples["samples"])}
 
     def entrance(self) -> tuple[Callable, list]:
         import tensorflow as tf

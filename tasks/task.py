@@ -39,6 +39,7 @@ class Task(ABC):
     pictures: ClassVar[tuple[str, ...]]
     headline: ClassVar[tuple[str, ...]]
     score: ClassVar[str]  # the metric to hold on to
+    pictured: ClassVar[bool] = False  # whether predictions are looked at best in a picture
     # Of batches, the arrays whose second axis, time, is longer in some than in others: inputs by
     # their names, `targets`, `weights`.
     free: ClassVar[tuple[str, ...]] = ()

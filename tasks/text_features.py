@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from threefold.datasets.ragged import pad, padded_length
+from threefold.datasets.ragged import halve, pad, padded_length
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Arrays, Task
 
@@ -39,9 +39,7 @@ class TextFeatures(Task):
         return {"tokens": pad(tokens, max(1, *map(len, tokens)), np.int64)}
 
     def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        halves = np.empty(len(examples["tokens"]), object)
-        halves[:] = [tokens[: (len(tokens) + 1) // 2] for tokens in examples["tokens"]]
-        return {**examples, "tokens": halves}
+        return {**examples, "tokens": halve(examples["tokens"])}
 
     def entrance(self) -> tuple[Callable, list]:
         import tensorflow as tf

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.dataset import Source
-from threefold.datasets.ragged import PAD, pad, padded_length
+from threefold.datasets.ragged import PAD, halve, pad, padded_length
 from threefold.datasets.tokenizing import END, START, decode
 from threefold.tasks.decoding import error_rate, token_loss, token_weights, until_end
 from threefold.tasks.signature import Field, Output
@@ -158,9 +158,7 @@ class Translation(Task):
         return {"source": pad(source, max(1, *map(len, source)), np.int64)}
 
     def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        halves = np.empty(len(examples["source"]), object)
-        halves[:] = [tokens[: (len(tokens) + 1) // 2] for tokens in examples["source"]]
-        return {**examples, "source": halves}
+        return {**examples, "source": halve(examples["source"])}
 
     def entrance(self) -> tuple[Callable, list]:
         import tensorflow as tf

@@ -59,6 +59,17 @@ def builder_for(blueprint: ModuleType, task: str):
     )
 
 
+def resolve_options(blueprint: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return a blueprint's options in full, those that were given checked.
+
+    Raises:
+        UserError: for an unknown option, or a value that does not fit.
+    """
+    known = options_of(builder_for(find_blueprint(blueprint), task))
+    options = check_options(known, given, flag="-o", owner=f"blueprint '{blueprint}'")
+    return {name: option.default for name, option in known.items()} | options
+
+
 def build_model(blueprint: str, task: Task, given: dict[str, Any], precision: str):
     """Draw a model.
 
@@ -77,9 +88,7 @@ def build_model(blueprint: str, task: Task, given: dict[str, Any], precision: st
     import keras
 
     builder = builder_for(find_blueprint(blueprint), task.name)
-    known = options_of(builder)
-    options = check_options(known, given, flag="-o", owner=f"blueprint '{blueprint}'")
-    options = {name: option.default for name, option in known.items()} | options
+    options = resolve_options(blueprint, task.name, given)
     keras.config.set_dtype_policy(precision)
     try:
         model = builder(**task.arguments(), **options)

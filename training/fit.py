@@ -21,6 +21,7 @@ from threefold.training.building import (
     build_model,
     builder_for,
     find_blueprint,
+    resolve_options,
 )
 from threefold.training.callbacks import Display, Progress
 from threefold.training.data import load_run_dataset
@@ -99,9 +100,8 @@ def start(command: Command, announce: Announce) -> Fitted:
     task = bind_task(record)
     record = record.model_copy(update={"settings": settings.model_copy(update={"loss": task.loss})})
     seed_everything(settings.seed)
-    given, vectors = dict(command.options), command.options.get("embeddings")
-    if vectors == "none":
-        vectors = None
+    given = dict(command.options)
+    vectors = resolve_options(command.blueprint, task.name, given).get("embeddings")
     if vectors:
         given.setdefault("embedding_dim", measure_vectors(vectors))
     model, options = build_model(command.blueprint, task, given, settings.precision)

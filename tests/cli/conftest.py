@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cells import Cell
 from PIL import Image
 
 from threefold import cli
@@ -109,3 +110,24 @@ def copy_of(in_tmp):
         return Path(shutil.copytree(run, in_tmp / name))
 
     return copy
+
+
+BLUEPRINTS = {"translation": "seq2seq"}  # of a task; `rnn` serves the others
+
+
+@pytest.fixture(scope="session")
+def task_run(place, fit_words):
+    """Return the run of a task, fitted once."""
+    found = {}
+
+    def task_run(task: str) -> str:
+        if task not in found:
+            cell = Cell(BLUEPRINTS.get(task, "rnn"), task)
+            reference, data = cell.data(place)
+            words = ["--task", task, "--dataset", reference, "--run", str(place / task)]
+            words += [word for name, value in data.items() for word in ("-d", f"{name}={value}")]
+            words += [w for name, value in cell.options.items() for w in ("-o", f"{name}={value}")]
+            found[task] = fit_words(cell.blueprint, *words, "--epochs", "2")["run"]
+        return found[task]
+
+    return task_run

@@ -3,37 +3,11 @@
 import json
 
 import pytest
-from cells import Cell
-
-TEXTS = {
-    "text_classification": "rnn",
-    "token_classification": "rnn",
-    "text_generation": "rnn",
-    "translation": "seq2seq",
-}
 
 
-@pytest.fixture(scope="session")
-def text_run(place, fit_words):
-    """Return the run of a task, fitted once."""
-    found = {}
-
-    def text_run(task: str) -> str:
-        if task not in found:
-            cell = Cell(TEXTS[task], task)
-            reference, data = cell.data(place)
-            words = ["--task", task, "--dataset", reference, "--run", str(place / task)]
-            words += [word for name, value in data.items() for word in ("-d", f"{name}={value}")]
-            words += [w for name, value in cell.options.items() for w in ("-o", f"{name}={value}")]
-            found[task] = fit_words(cell.blueprint, *words, "--epochs", "2")["run"]
-        return found[task]
-
-    return text_run
-
-
-def test_a_line_is_a_text_and_keeps_its_place(text_run, run_cli):
+def test_a_line_is_a_text_and_keeps_its_place(task_run, run_cli):
     stdin = b"bread soup\ncloud river stone\n\nwheel\n"
-    code, out, _ = run_cli("predict", text_run("text_classification"), "-", "--json", stdin=stdin)
+    code, out, _ = run_cli("predict", task_run("text_classification"), "-", "--json", stdin=stdin)
     found = json.loads(out)
     assert [record["input"].rpartition(" ")[2] for record in found["predictions"]] == [
         "1", "2", "4",
@@ -42,9 +16,9 @@ def test_a_line_is_a_text_and_keeps_its_place(text_run, run_cli):
     assert code == 0 and not found["skipped"]  # a blank line is no text
 
 
-def test_every_word_gets_its_tag(text_run, run_cli):
+def test_every_word_gets_its_tag(task_run, run_cli):
     stdin = b"bread, cheese pie soup\n"
-    code, out, _ = run_cli("predict", text_run("token_classification"), "-", "--json", stdin=stdin)
+    code, out, _ = run_cli("predict", task_run("token_classification"), "-", "--json", stdin=stdin)
     (record,) = json.loads(out)["predictions"]
     words = [text.rpartition("/")[0] for text in record["tagged"]]
     assert code == 0 and words == ["bread", ",", "cheese", "pie", "soup"]
@@ -54,8 +28,8 @@ def test_every_word_gets_its_tag(text_run, run_cli):
         assert span["text"] == " ".join(words[span["start"] : span["stop"]])
 
 
-def test_a_translation_comes_with_others_that_are_less_probable(text_run, run_cli):
-    code, out, _ = run_cli("predict", text_run("translation"), "-", "--json", stdin=b"abc\nea\n")
+def test_a_translation_comes_with_others_that_are_less_probable(task_run, run_cli):
+    code, out, _ = run_cli("predict", task_run("translation"), "-", "--json", stdin=b"abc\nea\n")
     records = json.loads(out)["predictions"]
     assert code == 0 and len(records) == 2
     for record in records:
@@ -65,8 +39,8 @@ def test_a_translation_comes_with_others_that_are_less_probable(text_run, run_cl
         assert len(set(texts)) == 4
 
 
-def test_the_same_seed_writes_the_same_and_another_something_else(text_run, run_cli):
-    run, words = text_run("text_generation"), ("--prompt", "bread ", "--length", "20", "--json")
+def test_the_same_seed_writes_the_same_and_another_something_else(task_run, run_cli):
+    run, words = task_run("text_generation"), ("--prompt", "bread ", "--length", "20", "--json")
 
     def write(*more):
         code, out, _ = run_cli("generate", run, *words, *more)
@@ -81,8 +55,8 @@ def test_the_same_seed_writes_the_same_and_another_something_else(text_run, run_
     assert greedy[0] == greedy[1] == write("--top-k", "1")[0]
 
 
-def test_an_artifact_writes_what_its_run_writes(text_run, run_cli, in_tmp):
-    run = text_run("text_generation")
+def test_an_artifact_writes_what_its_run_writes(task_run, run_cli, in_tmp):
+    run = task_run("text_generation")
     code, _, err = run_cli("export", run, "--format", "onnx", "--output", str(in_tmp / "made"))
     assert code == 0, err
     words = ("--prompt", "cheese", "--length", "25", "--count", "2", "--seed", "3", "--json")
@@ -91,8 +65,8 @@ def test_an_artifact_writes_what_its_run_writes(text_run, run_cli, in_tmp):
     assert (in_tmp / "made" / "tokenizer.json").is_file()
 
 
-def test_texts_are_written_to_a_file(text_run, run_cli, in_tmp):
-    run = text_run("text_generation")
+def test_texts_are_written_to_a_file(task_run, run_cli, in_tmp):
+    run = task_run("text_generation")
     code, _, _ = run_cli("generate", run, "--count", "2", "--length", "5", "--output", "new.jsonl")
     lines = (in_tmp / "new.jsonl").read_text(encoding="utf-8").splitlines()
     assert code == 0 and [set(json.loads(line)) for line in lines] == [{"prompt", "text"}] * 2
@@ -107,17 +81,17 @@ def test_texts_are_written_to_a_file(text_run, run_cli, in_tmp):
         (("--output", "texts.doc"), "expected .csv or .jsonl"),
     ],
 )
-def test_what_cannot_be_wished_is_refused(text_run, run_cli, words, said):
-    code, _, err = run_cli("generate", text_run("text_generation"), *words)
+def test_what_cannot_be_wished_is_refused(task_run, run_cli, words, said):
+    code, _, err = run_cli("generate", task_run("text_generation"), *words)
     assert code == 2 and said in err
 
 
-def test_a_run_that_writes_nothing_says_so(text_run, run_cli):
-    code, _, err = run_cli("generate", text_run("text_classification"))
+def test_a_run_that_writes_nothing_says_so(task_run, run_cli):
+    code, _, err = run_cli("generate", task_run("text_classification"))
     assert code == 2 and "a run of text_classification writes no texts" in err
 
 
-def test_tokenizers_lie_beside_runs(text_run, place):
-    text_run("translation")
+def test_tokenizers_lie_beside_runs(task_run, place):
+    task_run("translation")
     for name in ("source_tokenizer.json", "target_tokenizer.json"):
         assert json.loads((place / "translation" / name).read_text(encoding="utf-8"))["model"]

