@@ -21,6 +21,7 @@ ARROWS = {
 }
 ROOMS = sorted(ARROWS)
 FILES = [ROOT / "cli.py", *(path for room in ROOMS for path in sorted((ROOT / room).glob("*.py")))]
+CHECKS = [path for room in ("tests", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))]
 BLUEPRINTS = [path for path in (ROOT / "blueprints").glob("*.py")
               if "\nTASKS = " in path.read_text(encoding="utf-8")]  # fmt: skip
 KERAS = {"keras", "keras_hub", "tensorflow", "jax", "torch"}
@@ -126,6 +127,11 @@ def test_files_and_functions_can_be_read_in_one_sitting(path):
             said = ast.get_docstring(node) is not None
             start = node.body[0].end_lineno if said else node.lineno
             assert node.end_lineno - start < MOST_LINES_OF_A_FUNCTION, node.name
+
+
+def test_tests_and_benchmarks_are_files_of_the_same_length():
+    long = [name_of(p) for p in CHECKS if len(p.read_text("utf-8").splitlines()) > MOST_LINES]
+    assert CHECKS and not long
 
 
 @pytest.mark.parametrize("path", BLUEPRINTS, ids=name_of)

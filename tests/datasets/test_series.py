@@ -1,62 +1,28 @@
-"""Tables of series: what is found in them, what is refused, and what is read to be told ahead."""
-
-import io
-from pathlib import Path
+"""Tables of series: what is found in them, and what is refused."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_series import days, draw_plain, draw_shops, load, whole, write
 
 from threefold.datasets import loading
 from threefold.datasets.dataset import SPLITS
 from threefold.datasets.errors import UserError
-from threefold.datasets.inputs import read_inputs
 from threefold.datasets.series import Wishes, from_table
 from threefold.datasets.series_columns import Columns
 from threefold.datasets.table_files import table_of
 
-SMALL = {"context": "4", "horizon": "2", "season": "1"}
-
-
-def days(count, first="2024-01-01"):
-    return [str(day) for day in np.arange(count) + np.datetime64(first)]
-
-
-def write(folder, frame, name="sales.csv"):
-    path = Path(folder) / name
-    frame.to_csv(path, index=False)
-    return str(path)
-
-
-def load(path, **options):
-    return loading.load(path, SMALL | options, task="forecasting")
-
-
-def whole(source):
-    return source[np.arange(len(source))]
-
 
 @pytest.fixture
 def plain():
-    return pd.DataFrame({"date": days(60), "sales": np.arange(60.0)})
+    return draw_plain()
 
 
 @pytest.fixture
 def shops():
-    """Two shops one below the other; the second opens ten days later."""
-    parts = []
-    for shop, first in (("north", 0), ("south", 10)):
-        steps = np.arange(first, 60)
-        parts.append(pd.DataFrame({
-            "date": np.array(days(60))[steps],
-            "shop": shop,
-            "visitors": steps * 2.0,
-            "open": steps % 2,
-            "sales": steps + (1000.0 if shop == "south" else 0.0),
-        }))  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
+    return draw_shops()
 
 
 def test_a_table_of_one_series(tmp_path, plain):
@@ -366,67 +332,3 @@ def test_a_run_of_other_steps_is_refused(tmp_path, plain):
     hourly = plain.assign(date=pd.date_range("2024-01-01", periods=60, freq="h"))
     with pytest.raises(UserError, match="line 3: .* stands between two steps: a step is 1 day"):
         loading.load(write(tmp_path, hourly), {}, task="forecasting", facts=run)
-
-
-def read(path, facts, stdin=b"", **options):
-    [found] = read_inputs([path], facts, io.BytesIO(stdin), 8, **options)
-    return found
-
-
-def test_the_latest_history_is_read_to_be_told_ahead(tmp_path, shops):
-    facts = load(write(tmp_path, shops), past="visitors", known="open").facts
-    plans = shops.groupby("shop").tail(2).assign(sales="", visitors="", open=7)
-    plans["date"] = days(2, "2024-03-01") * 2
-    path = write(tmp_path, pd.concat([shops, plans]), "new.csv")
-    names, examples, errors = read(path, facts)
-    assert names == [f"{path}, series 'north'", f"{path}, series 'south'"] and not errors
-    np.testing.assert_array_equal(examples["history"], [[56, 57, 58, 59], [1056, 1057, 1058, 1059]])
-    np.testing.assert_array_equal(examples["past"][0, :, 0], [112, 114, 116, 118])
-    np.testing.assert_array_equal(examples["known"][1, :, 0], [0, 1, 0, 1, 7, 7])
-    stamps = examples["time"][0].astype("datetime64[s]").astype("datetime64[D]")
-    assert stamps.astype(str).tolist() == ["2024-03-01", "2024-03-02"]
-    assert "future" not in examples and examples["series"].tolist() == ["north", "south"]
-
-
-def test_a_table_of_history_alone_is_enough_where_no_plans_are_known(tmp_path, plain):
-    path = write(tmp_path, plain)
-    facts = load(path).facts
-    names, examples, errors = read(path, facts)
-    assert names == [path] and not errors
-    assert examples["history"].tolist() == [[56, 57, 58, 59]]
-    names, again, _ = read("-", facts, stdin=Path(path).read_bytes())
-    assert names == ["standard input"]
-    np.testing.assert_array_equal(again["history"], examples["history"])
-
-
-def test_series_that_cannot_be_told_ahead_cost_no_others(tmp_path, shops):
-    facts = load(write(tmp_path, shops), known="open", target="sales").facts
-    plans = shops.groupby("shop").tail(2).assign(sales="", open=7)
-    plans["date"] = days(2, "2024-03-01") * 2
-    plans = plans[(plans.shop == "north") | (plans.date == "2024-03-01")]
-    young = shops[shops.shop == "north"].head(3).assign(shop="young")
-    holed = shops[shops.shop == "north"].drop(index=57).assign(shop="holed")
-    path = write(tmp_path, pd.concat([shops, plans, young, holed]), "new.csv")
-    names, examples, errors = read(path, facts)
-    assert names == [f"{path}, series 'north'"] and len(examples["history"]) == 1
-    told = " ".join(map(str, errors))
-    assert "series 'young' has 3 steps; the run looks at 4" in told
-    assert ("series 'south' needs open for 2 steps behind 2024-02-29, from 2024-03-01 to "
-            "2024-03-02") in told  # fmt: skip
-    assert "a gap of series 'holed': 1 day missing between 2024-02-26 and 2024-02-28" in told
-
-
-def test_gaps_in_the_history_are_filled_where_told(tmp_path, plain):
-    facts = load(write(tmp_path, plain)).facts
-    path = write(tmp_path, plain.drop(index=57), "new.csv")
-    assert "a gap" in str(read(path, facts).errors[0])
-    filled = read(path, facts, fill="interpolate").examples["history"]
-    np.testing.assert_array_equal(filled, [[56, 57, 58, 59]])
-    # What the run does not look at may have gaps.
-    assert not read(write(tmp_path, plain.drop(index=5), "old.csv"), facts).errors
-
-
-def test_a_table_that_cannot_be_read_is_one_error(tmp_path, plain):
-    facts = load(write(tmp_path, plain)).facts
-    names, examples, errors = read(write(tmp_path, plain.rename(columns={"sales": "x"})), facts)
-    assert (names, examples) == ([], {}) and "no column 'sales'" in str(errors[0])

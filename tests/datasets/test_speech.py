@@ -1,45 +1,26 @@
 """Recordings of a user's own: every kind of file and of transcript, and every mistake in them."""
 
-import io
 import re
 import struct
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recordings import RATE, cut, damage, record, record_ten, tone
 
 from threefold.datasets import loading, speech
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import SpeechFacts
-from threefold.datasets.inputs import read_inputs
 from threefold.datasets.sound_files import read_header, read_sound
 from threefold.datasets.transcripts import find_transcripts, tidy
-
-RATE = 8000
-
-
-def tone(seconds=0.1, rate=RATE, pitch=440.0, level=0.5):
-    time = np.arange(int(seconds * rate)) / rate
-    return (level * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
-
-
-def record(path: Path, samples=None, rate=RATE, **kind) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, tone(rate=rate) if samples is None else samples, rate, **kind)
-    return path
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """Ten recordings with transcripts beside them."""
-    for number in range(10):
-        record(tmp_path / f"{number}.wav", tone(0.4 + 0.01 * number))
-        (tmp_path / f"{number}.txt").write_text(f"{number:04b}", encoding="utf-8")
-    return tmp_path
+    return record_ten(tmp_path)
 
 
 def load(path, **options):
@@ -248,22 +229,6 @@ def test_silence_is_kept_and_said(folder):
     assert texts_of(dataset)["0000"] == 900
 
 
-def cut(path: Path, share=0.7) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * share)])
-
-
-def damage(path: Path, how: str) -> None:
-    if how == "truncated":
-        cut(path)
-    elif how == "no sound":
-        path.write_text("hello")
-    elif how == "empty":
-        path.write_bytes(b"")
-    else:
-        record(path, np.zeros(0, np.float32))
-
-
 BAD = {
     "truncated": r"0\.wav is truncated: 4,\d\d\d of 6,400 bytes of sound are there",
     "no sound": r"cannot read .*0\.wav as sound: format not recognised",
@@ -393,49 +358,3 @@ def test_the_fingerprint_changes_with_files_and_transcripts(folder):
     record(folder / "2.wav", tone(0.3))
     found.append(load(folder).fingerprint)
     assert len(set(found)) == 3 and load(folder).fingerprint == found[-1]
-
-
-FACTS = SpeechFacts(rate=RATE, longest=1000, alphabet=("a",), longest_transcript=3)
-
-
-def ask(*words, stdin=b"", batch_size=4):
-    return list(read_inputs(words, FACTS, io.BytesIO(stdin), batch_size))
-
-
-def test_inputs_are_files_folders_globs_and_lists(folder):
-    wanted = [str(folder / f"{number}.wav") for number in range(10)]
-    for words in ([str(folder)], [str(folder / "*.wav")], wanted):
-        parts = ask(*words)
-        assert [name for part in parts for name in part.names] == wanted
-        assert [len(part.names) for part in parts] == [4, 4, 2]
-    (part,) = ask("-", stdin="\n".join(wanted[:2]).encode())
-    assert part.names == wanted[:2]
-    assert [len(samples) for samples in part.examples["samples"]] == [3200, 3280]
-
-
-def test_a_bad_input_does_not_keep_the_others_from_an_answer(folder):
-    damage(folder / "1.wav", "truncated")
-    damage(folder / "2.wav", "no sound")
-    paths = [str(folder / f"{number}.wav") for number in range(4)]
-    (part,) = ask(*paths)
-    assert part.names == [paths[0], paths[3]] and len(part.examples["samples"]) == 2
-    assert [bool(re.search("1.wav is truncated|2.wav as sound", str(e))) for e in part.errors] == [
-        True, True,
-    ]  # fmt: skip
-    (nothing,) = ask(paths[1])
-    assert nothing.names == [] and len(nothing.errors) == 1
-    with pytest.raises(UserError, match="no file, folder or match"):
-        ask(str(folder / "nope.wav"))
-    (lost,) = ask("-", stdin=b"nope.wav\n")
-    assert "no file 'nope.wav'" in str(lost.errors[0])
-
-
-def test_inputs_of_another_form_are_answered_and_said(folder):
-    record(folder / "0.wav", np.zeros((3200, 2), np.float32), 16_000)
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        (part,) = ask(str(folder / "0.wav"), str(folder / "1.wav"))
-    assert len(part.examples["samples"][0]) == 1600
-    told = " ".join(str(warning.message) for warning in said)
-    for words in ("1 of 2 recordings are of 16,000 Hz", "several channels", "nothing sounds in 1"):
-        assert words in told

@@ -1,12 +1,9 @@
-import csv as csv_module
-import datetime
 import io
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from small_tables import everything, houses
 
 from threefold.datasets import loading
 from threefold.datasets.errors import UserError
@@ -25,32 +22,6 @@ def csv(tmp_path):
         return str(path)
 
     return write
-
-
-def houses(rows=60):
-    """A table with every kind of column."""
-    index = np.arange(rows)
-    return pd.DataFrame(
-        {
-            "id": [f"H{i:04d}" for i in index],
-            "rooms": index % 5 + 1,
-            "area": [None if i % 10 == 3 else 50.5 + i for i in index],
-            "garden": np.where(index % 2, "yes", "no"),
-            "city": np.array(["Paris", "Rome", "Oslo, north", None], object)[index % 4],
-            "sold": [f"2024-01-{i % 28 + 1:02d}" for i in index],
-            "country": "X",
-            "price": 1000.25 * index,
-            "style": np.array(["old", "new", "odd"])[index % 3],
-        }
-    )
-
-
-def everything(dataset, name):
-    """All rows of a column kind, in the order of the file."""
-    sources = dataset.splits.values()
-    rows = np.concatenate([source.rows for source in sources])
-    values = np.concatenate([source[np.arange(len(source))][name] for source in sources])
-    return values[np.argsort(rows)]
 
 
 def refuse(words, path, options=None, **context):
@@ -410,69 +381,3 @@ def test_rows_without_a_column_are_refused(csv):
     text = "rooms,area,garden,City,sold,price\n1,2,yes,Rome,2024-01-01,5\n"
     with pytest.raises(UserError, match="standard input has no column 'city'; did you mean 'City'"):
         read_rows(io.StringIO(text), facts)
-
-
-@pytest.mark.parametrize(
-    ("name", "shapes", "classes"),
-    [
-        ("wine", ((116, 13), (27, 13), (35, 13)), ("barbera", "barolo", "grignolino")),
-        ("breast_cancer", ((370, 30), (85, 30), (114, 30)), ("benign", "malignant")),
-        ("diabetes", ((287, 10), (66, 10), (89, 10)), ()),
-    ],
-)
-def test_bundled_tables(name, shapes, classes):
-    dataset = loading.load(name)
-    assert dataset.task == loading.bundled()[name][0]
-    assert dataset.facts.class_names == classes
-    found = [dataset.splits[split] for split in ("train", "validation", "test")]
-    assert tuple(source[np.arange(len(source))]["numeric"].shape for source in found) == shapes
-    assert loading.load(name, {"split_seed": "1"}).fingerprint == dataset.fingerprint
-    other = loading.load(name, {"split_seed": "1"})
-    assert other.splits["test"].rows.tolist() != dataset.splits["test"].rows.tolist()
-
-
-def test_bundled_columns_are_in_their_own_units():
-    diabetes = {column.name: column for column in loading.load("diabetes").facts.numeric}
-    assert 40 < diabetes["age"].mean < 60  # years, not scikit-learn's scaled age
-    wine = {column.name: column for column in loading.load("wine").facts.numeric}
-    assert 12 < wine["alcohol"].mean < 14  # per cent
-
-
-cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.floats(width=32, allow_nan=False, allow_infinity=False) | st.none(),
-            st.booleans(),
-            st.dates(),
-            cells.map(lambda text: "word " + text),
-        ),
-        min_size=6,
-        max_size=20,
-    )
-)
-def test_random_tables_come_back_from_csv(tmp_path_factory, rows):
-    frame = pd.DataFrame(rows, columns=["number", "flag", "day", "word"])
-    frame = pd.concat([frame, frame], ignore_index=True)  # so that no word is but a name
-    frame["goal"] = ["a", "b"] * len(rows)
-    path = tmp_path_factory.mktemp("tables") / "table.csv"
-    frame.to_csv(path, index=False, quoting=csv_module.QUOTE_NONNUMERIC)
-    told = {"numeric": "number,flag", "dates": "day", "categorical": "word"}
-    dataset = loading.load(str(path), told)
-    numeric = everything(dataset, "numeric")
-    np.testing.assert_array_equal(numeric, frame[["number", "flag"]].astype(np.float32).to_numpy())
-    days = [(day - datetime.date(1970, 1, 1)).days for day in frame.day]
-    np.testing.assert_array_equal(everything(dataset, "dates")[:, 0], np.float32(days))
-    vocabulary = dataset.facts.categorical[0].vocabulary
-    ids = everything(dataset, "categorical")[:, 0]
-    written = frame.word.str.strip()
-    train = set(written[dataset.splits["train"].rows])
-    assert set(vocabulary) == train
-    for word, found in zip(written, ids, strict=True):
-        assert (vocabulary[found - 1] == word) if found else (word not in train)
-    assert [dataset.facts.class_names[label] for label in everything(dataset, "label")] == (
-        frame.goal.tolist()
-    )
