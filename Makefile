@@ -17,7 +17,7 @@ demo: $(VENV)/ready
 test: $(VENV)/ready
 	@for backend in $(BACKENDS); do \
 	  echo "== $$backend"; \
-	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n 2 --dist loadgroup || exit 1; \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n 2 --dist loadfile || exit 1; \
 	done
 
 lint: $(VENV)/ready

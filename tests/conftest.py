@@ -21,14 +21,6 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 BACKEND = choose_backend()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    for item in items:
-        # The tests of a file share what it makes; those of this one share nothing, and take long.
-        if item.path.name != "test_resume.py":
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def backend() -> str:
     return BACKEND
