@@ -24,7 +24,7 @@ from threefold.training.backend import choose_backend
 OPTIONS = {"filters": "4", "convolutions": "1"}
 DATA = {"test_fraction": "0.1", "validation_fraction": "0.7"}  # 360 pictures: 12 steps an epoch
 SETTINGS = {"epochs": "5", "batch_size": "32", "checkpoint_steps": "1"}
-LIVES_SECONDS = 0.6  # the longest life after its first step
+LONGEST = 1 / 3  # the longest life after its first step, in those of a run that was never cut
 
 
 def main() -> None:
@@ -54,7 +54,8 @@ def main() -> None:
 
 def torment(kills: int, chance: random.Random) -> dict[str, int]:
     """Kill, look, and resume; return what was counted."""
-    if live("whole", None) != 0:
+    code, whole = live("whole", None)
+    if code != 0:
         raise SystemExit(Path("whole.log").read_text())
     expected = contents("whole")
     counts = {"kills": 0, "inside": 0, "unreadable": 0, "finished": 0, "equal": 0}
@@ -62,7 +63,7 @@ def torment(kills: int, chance: random.Random) -> dict[str, int]:
     while counts["kills"] < kills or not done:
         name = f"run-{counts['finished']}"
         spared = counts["kills"] >= kills  # the last run may end in peace
-        code = live(name, None if spared else chance.uniform(0, LIVES_SECONDS))
+        code, _ = live(name, None if spared else chance.uniform(0, LONGEST * whole))
         done = code == 0
         if done:
             counts["finished"] += 1
@@ -77,7 +78,7 @@ def torment(kills: int, chance: random.Random) -> dict[str, int]:
     return counts
 
 
-def live(name: str, seconds: float | None) -> int:
+def live(name: str, seconds: float | None) -> tuple[int, float]:
     """Begin or resume a run in a process of its own.
 
     Args:
@@ -85,7 +86,7 @@ def live(name: str, seconds: float | None) -> int:
         seconds: float. How long after its first step it is killed, or None for never.
 
     Returns:
-        int. Its exit code; negative for a signal.
+        (int, float): its exit code, negative for a signal; the seconds from its first step on.
     """
     reader, writer = os.pipe()
     process = os.fork()
@@ -105,10 +106,12 @@ def live(name: str, seconds: float | None) -> int:
     os.close(writer)
     first = os.read(reader, 1)  # its first step, or its end
     os.close(reader)
+    start = time.monotonic()
     if seconds is not None and first:
         time.sleep(seconds)
         os.kill(process, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return code, time.monotonic() - start
 
 
 def fit(name: str, told: int) -> None:

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from threefold.datasets.dataset import Source
 from threefold.datasets.tokenizing import decode, kind_of
 from threefold.tasks.decoding import token_loss, token_weights
+from threefold.tasks.ngrams import KneserNey
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 
+MOST_COUNTED = 10_000_000  # tokens, which take a gigabyte while they are counted
 PROVEN_STEPS = 8  # tokens written for each row while an export is proven
 SETTINGS = {"temperature": 1.0, "top_k": 50.0, "top_p": 1.0}
 
@@ -69,6 +72,19 @@ class TextGeneration(Task):
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         tokens = examples["tokens"]
         return {"characters": self._count_characters(tokens[:, 1:])}
+
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        """Count runs of tokens."""
+        tokens = train[np.arange(min(len(train), MOST_COUNTED // self.facts.longest))]["tokens"]
+        order = min(5, tokens.shape[1])
+        model = KneserNey(tokens, self.facts.vocabulary_size, order)
+
+        def judge(source: Source) -> dict[str, float]:
+            examples = source[np.arange(len(source))]
+            answers = {"log_probabilities": np.log(model.tell(examples["tokens"]))}
+            return self.judge(answers, self.truth(examples))
+
+        return {f"{order}-grams, Kneser-Ney": judge}
 
     def judge(
         self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]

@@ -22,8 +22,10 @@ def digit_files(photos) -> list[str]:
 
 
 def test_fit_prints_one_object(digits_fit, backend):
-    assert set(digits_fit) == {"run", "backend", "seconds", "epochs", "metrics", "artifacts"}
-    assert digits_fit["artifacts"] == {}
+    assert set(digits_fit) == {
+        "run", "backend", "seconds", "epochs", "headline", "metrics", "artifacts",
+    }  # fmt: skip
+    assert digits_fit["artifacts"] == {} and digits_fit["headline"][0] == "accuracy"
     assert digits_fit["backend"] == backend
     assert (digits_fit["epochs"], digits_fit["seconds"] > 0) == (2, True)
     assert list(digits_fit["metrics"]) == ["validation", "test"]
