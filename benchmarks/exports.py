@@ -1,27 +1,27 @@
 """Export every blueprint, trained on every backend, in both formats; keep what was proven.
 
-    python benchmarks/exports.py            some minutes; prints the table
-    python benchmarks/exports.py --write    and keeps it, for `threefold show` and README.md
+    python benchmarks/exports.py                           all of it, which takes hours
+    python benchmarks/exports.py --only rnn --backends jax    some of it
+    python benchmarks/exports.py --table                   nothing: writes README.md's table
 
-Each cell is a fit of two epochs with default options, and an export that would have been refused
-had its answers been off.
+Each cell is a fit of one epoch with default options, and an export that would have been refused
+had its answers been off. It is kept in `exporting/proven.csv`, which `threefold show` reads.
 """
 
 import argparse
-import csv
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+
+from kept import README, find_cells, keep, place_table
 
 from threefold.exporting.artifact import open_artifact
 from threefold.exporting.proven import COLUMNS, TABLE, render_table
 from threefold.training.backend import BACKENDS
-from threefold.training.description import catalogue
 
-README = Path(__file__).parent.parent / "README.md"
+KEYS = COLUMNS[:5]
 BEGIN, END = "<!-- benchmarks/exports.py -->", "<!-- end of exports -->"
 FORMATS = ("savedmodel", "onnx")
 
@@ -39,12 +39,11 @@ def run(*words: str, backend: str) -> dict:
     return json.loads(answer.stdout)
 
 
-def prove(blueprint: str, task: str, data: str, backend: str) -> list[dict]:
-    """Fit and export; return a row for each format."""
-    rows = []
+def prove(blueprint: str, task: str, data: str, backend: str) -> None:
+    """Fit and export; keep a row for each format."""
     with tempfile.TemporaryDirectory() as folder:
         fitted = f"{folder}/run"
-        run("fit", blueprint, "--task", task, "--epochs", "2", "--run", fitted, backend=backend)
+        run("fit", blueprint, "--task", task, "--epochs", "1", "--run", fitted, backend=backend)
         for format in FORMATS:
             place = f"{folder}/{format}"
             run("export", fitted, "--format", format, "--output", place, backend=backend)
@@ -54,33 +53,21 @@ def prove(blueprint: str, task: str, data: str, backend: str) -> list[dict]:
             parity = record.parity
             cells = (blueprint, task, data, backend, format, " ".join(sorted(free)), parity.rows,
                      parity.max_abs_diff, parity.limit, parity.agreement)  # fmt: skip
-            rows.append(dict(zip(COLUMNS, cells, strict=True)))
-            print(*cells, file=sys.stderr, flush=True)
-    return rows
+            keep(TABLE, dict(zip(COLUMNS, cells, strict=True)), KEYS)
+            print(*cells, sep="  ", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--write", action="store_true", help="keep the table")
+    parser.add_argument("--backends", default=",".join(BACKENDS), help="with commas between")
+    parser.add_argument("--only", default="", help="a part of BLUEPRINT-TASK")
+    parser.add_argument("--table", action="store_true", help="only write the table into README.md")
     given = parser.parse_args()
-    rows = [
-        row
-        for name, found in catalogue()["blueprints"].items()
-        for task in found["tasks"]
-        for backend in BACKENDS
-        for row in prove(name, task, found["datasets"][task], backend)
-    ]
-    if not given.write:
-        csv.DictWriter(sys.stdout, COLUMNS).writerows(rows)
-        return
-    with open(TABLE, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    readme = README.read_text(encoding="utf-8")
-    before, _, rest = readme.partition(BEGIN)
-    after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n{render_table()}{END}{after}", encoding="utf-8")
+    if not given.table:
+        for cell in find_cells(given.only):
+            for backend in given.backends.split(","):
+                prove(*cell, backend)
+    README.write_text(place_table(render_table(), BEGIN, END), encoding="utf-8")
 
 
 if __name__ == "__main__":

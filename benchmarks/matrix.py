@@ -12,8 +12,6 @@ seconds are those of the training alone, without imports and the loading of data
 """
 
 import argparse
-import csv
-import io
 import json
 import os
 import subprocess
@@ -21,23 +19,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from threefold.training.description import catalogue
+from kept import README, find_cells, keep, place_table, read_rows
 
-README = Path(__file__).parent.parent / "README.md"
+from threefold.training.backend import BACKENDS
+
 KEPT = Path(__file__).with_suffix(".csv")
-FIELDS = ("blueprint", "task", "data", "backend", "result", "baseline", "seconds")
-BACKENDS = ("tensorflow", "jax", "torch")
+FIELDS = ("blueprint", "task", "data", "backend")
 LOWER = {"mae", "mase", "perplexity", "phoneme_error_rate", "loss"}  # metrics where less is more
 BEGIN, END = "<!-- benchmarks/matrix.py -->", "<!-- end -->"
-
-
-def find_cells() -> list[tuple[str, str, str]]:
-    """Return every blueprint with each of its tasks and the task's default data."""
-    return [
-        (name, task, found["datasets"][task])
-        for name, found in catalogue()["blueprints"].items()
-        for task in found["tasks"]
-    ]
 
 
 def fit(blueprint: str, task: str, backend: str, epochs: int | None) -> dict:
@@ -70,39 +59,21 @@ def summarise(found: dict) -> dict[str, str]:
 
 def measure(only: str, backends: list[str], epochs: int | None) -> None:
     """Fit what is asked for; keep each result as soon as it is there, unless it is only tried."""
-    for blueprint, task, data in find_cells():
-        if only not in f"{blueprint}-{task}":
-            continue
+    for blueprint, task, data in find_cells(only):
         for backend in backends:
             cell = {"blueprint": blueprint, "task": task, "data": data, "backend": backend}
             cell |= summarise(fit(blueprint, task, backend, epochs))
             print(*cell.values(), sep="  ", flush=True)
             if epochs is None:
-                keep(cell)
-
-
-def keep(cell: dict[str, str]) -> None:
-    """Put a row into `matrix.csv`, in the place of an older one."""
-    rows = {tuple(row[name] for name in FIELDS[:4]): row for row in (*read_kept(), cell)}
-    text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows[key] for key in sorted(rows))
-    KEPT.write_text(text.getvalue(), encoding="utf-8")
-
-
-def read_kept() -> list[dict[str, str]]:
-    """Return the rows of `matrix.csv`."""
-    with open(KEPT, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+                keep(KEPT, cell, FIELDS)
 
 
 def make_table() -> str:
     """Return the table in Markdown: a row for each cell, a dash for what was not measured."""
-    kept = {(r["blueprint"], r["task"], r["data"], r["backend"]): r for r in read_kept()}
+    kept = {(r["blueprint"], r["task"], r["data"], r["backend"]): r for r in read_rows(KEPT)}
     header = ["blueprint", "task", "data", *BACKENDS, "baseline"]
     rows = [header, ["---"] * len(header)]
-    for blueprint, task, data in find_cells():
+    for blueprint, task, data in find_cells(""):
         found = [kept.get((blueprint, task, data, backend)) for backend in BACKENDS]
         cells = [f"{row['result']} · {row['seconds']} s" if row else "–" for row in found]
         baseline = next((row["baseline"] for row in found if row and row["baseline"]), "")
@@ -120,10 +91,8 @@ def main() -> None:
     given = parser.parse_args()
     if not (given.table or given.check):
         measure(given.only, given.backends.split(","), 1 if given.try_ else None)
-    readme = README.read_text(encoding="utf-8")
-    before, _, rest = readme.partition(BEGIN)
-    wanted = f"{before}{BEGIN}\n{make_table()}{END}{rest.partition(END)[2]}"
-    if given.check and wanted != readme:
+    wanted = place_table(make_table(), BEGIN, END)
+    if given.check and wanted != README.read_text(encoding="utf-8"):
         sys.exit("README.md differs from matrix.csv: python benchmarks/matrix.py --table")
     if not given.check and not given.try_:
         README.write_text(wanted, encoding="utf-8")

@@ -4,6 +4,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from threefold.training.backend import BACKENDS
+
 TABLE = Path(__file__).with_name("proven.csv")
 COLUMNS = ("blueprint", "task", "dataset", "trained_on", "format", "free_dimensions", "rows",
            "max_abs_diff", "limit", "agreement")  # fmt: skip
@@ -28,12 +30,13 @@ def describe_exports(blueprint: str) -> dict[str, dict[str, Any]]:
 
 
 def render_table() -> str:
-    """Return the table in Markdown."""
-    lines = ["| blueprint | task | trained on | format | free | rows | largest difference |"]
-    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+    """Return the table in Markdown: the largest differences, by the backend that trained."""
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
     for row in read_proven():
         free = ", ".join(row["free_dimensions"].split())
-        cells = (f"`{row['blueprint']}`", row["task"], row["trained_on"], row["format"], free,
-                 row["rows"], f"{float(row['max_abs_diff']):.1e}")  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        cell = (f"`{row['blueprint']}`", row["task"], row["format"], free, row["rows"])
+        cells.setdefault(cell, {})[row["trained_on"]] = f"{float(row['max_abs_diff']):.1e}"
+    lines = [["blueprint", "task", "format", "free", "rows", *BACKENDS], ["---"] * 8]
+    lines += [[*cell, *(found.get(name, "–") for name in BACKENDS)]
+              for cell, found in cells.items()]  # fmt: skip
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
