@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from threefold.datasets.dataset import SPLITS, Dataset
-from threefold.datasets.documents import Wording, known_facts, tag
+from threefold.datasets.documents import Long, Wording, known_facts, tag
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts, TextFacts
 from threefold.datasets.splitting import split_rows
@@ -40,6 +40,7 @@ def load(
     tokenizer: Kind = "wordpiece",
     vocabulary_size: PositiveInt = 8000,
     max_tokens: PositiveInt = 256,
+    long: Long = "cut",
     lowercase: bool = False,
     validation_fraction: float = 0.15,
     test_fraction: float = 0.15,
@@ -57,7 +58,8 @@ def load(
         encoding: str. Of the characters of the files.
         tokenizer: str. What a token is: word, character, wordpiece or bpe.
         vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. Where longer sentences are cut.
+        max_tokens: int. The most tokens of a sentence.
+        long: str. What becomes of longer sentences: `cut` there, or `split` into several.
         lowercase: bool. Whether capital letters are made small.
         validation_fraction: float. Share of the sentences kept for validation, where no file is.
         test_fraction: float. Share of the sentences kept for the test, likewise.
@@ -93,7 +95,7 @@ def load(
         [[numbers[name] for name in sentence.tags] for sentence in sentences],
         class_names,
         rows,
-        Wording(tokenizer, vocabulary_size, max_tokens, lowercase),
+        Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long),
         facts=facts,
         notes=[*notes, *remarks],
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from threefold.datasets.tokenizing import (
 )
 
 Rows = Mapping[str, np.ndarray]  # of each split
+Long = Literal["cut", "split"]
 NO_TAG = -1  # of a token that goes on with a word
 
 
@@ -36,14 +38,16 @@ class Wording:
     Args:
         kind: str. As in `train_tokenizer`.
         vocabulary_size: int. The most tokens.
-        longest: int. Where texts are cut, in tokens.
+        longest: int. The most tokens of a text.
         lowercase: bool. Whether texts are brought to small letters.
+        long: str. What becomes of longer texts: `cut` there, or `split` into several.
     """
 
     kind: Kind
     vocabulary_size: int
     longest: int
     lowercase: bool = False
+    long: Long = "cut"
 
     def learn(self, texts: Sequence[str]) -> str:
         """Return the content of a tokenizer of texts."""
@@ -80,17 +84,19 @@ def classify(
         notes: sequence of str. What was decided before.
 
     Returns:
-        Dataset. `tokens` int32, as objects, `label` int64, and the `text` itself.
+        Dataset. `tokens` int32, as objects, `label` int64, and the whole `text`.
     """
     known = known_facts(facts, TextFacts)
     if known is None:
         content = wording.learn([texts[row] for row in rows["train"]])
         counts = np.bincount(labels[rows["train"]], minlength=len(class_names))
         known = _text_facts(content, wording, class_names, counts)
-    tokens, remarks = _cut(encode(known.tokenizer, texts), known.longest, "documents")
+    tokens = encode(known.tokenizer, texts)
+    parts, remarks = _shorten(tokens, known.longest, wording.long, "documents")
     raw = {"text": as_objects(texts), "label": labels.astype(np.int64)}
-    source = ArraySource({"tokens": tokens, **raw})
-    splits = {name: Subset(source, found) for name, found in rows.items()}
+    arrays = {name: array[parts.owners] for name, array in raw.items()}
+    source = ArraySource({"tokens": parts.of(tokens), **arrays})
+    splits = {name: Subset(source, parts.rows(found)) for name, found in rows.items()}
     task, fingerprint = "text_classification", fingerprint_arrays(raw)
     return Dataset(reference, task, known, splits, fingerprint, [*notes, *remarks])
 
@@ -133,12 +139,17 @@ def tag(
     starts = np.repeat(places.offsets[:-1], begins.lengths)
     found = places.values[np.where(begins.values < 0, 0, begins.values + starts)]
     found = Ragged(np.where(begins.values < 0, NO_TAG, found), begins.offsets)
-    tokens, remarks = _cut(tokens, known.longest, "sentences")
-    raw = {"words": as_objects([tuple(words) for words in sentences])}
-    arrays = {"tokens": tokens, "tags": cut(found, known.longest), **raw}
-    source = ArraySource(arrays)
-    splits = {name: Subset(source, chosen) for name, chosen in rows.items()}
-    fingerprint = fingerprint_arrays(raw | {"tags": places})
+    parts, remarks = _shorten(tokens, known.longest, wording.long, "sentences")
+    words = as_objects([tuple(words) for words in sentences])
+    fingerprint = fingerprint_arrays({"words": words, "tags": places})
+    if wording.long == "split":  # each word is in the part in which it begins
+        within = parts.of(begins)[np.arange(len(parts.owners))]
+        words = as_objects([
+            tuple(sentences[owner][number] for number in numbers[numbers >= 0])
+            for owner, numbers in zip(parts.owners, within, strict=True)
+        ])  # fmt: skip
+    source = ArraySource({"tokens": parts.of(tokens), "tags": parts.of(found), "words": words})
+    splits = {name: Subset(source, parts.rows(chosen)) for name, chosen in rows.items()}
     task = "token_classification"
     return Dataset(reference, task, known, splits, fingerprint, [*notes, *remarks])
 
@@ -250,14 +261,11 @@ def pair(
             longest_target=wordings[1].longest,
             unit=unit,
         )
-    given, about_sources = _cut(
-        encode(known.source_tokenizer, sources), known.longest_source, "sources"
-    )
-    wanted, about_targets = _cut(
-        encode(known.target_tokenizer, targets), known.longest_target, "targets"
-    )
+    given, wanted = encode(known.source_tokenizer, sources), encode(known.target_tokenizer, targets)
+    of_sources, about_sources = _shorten(given, known.longest_source, "cut", "sources")
+    of_targets, about_targets = _shorten(wanted, known.longest_target, "cut", "targets")
     raw = {"source_text": as_objects(sources), "target_text": as_objects(targets)}
-    source = ArraySource({"source": given, "target": wanted, **raw})
+    source = ArraySource({"source": of_sources.of(given), "target": of_targets.of(wanted), **raw})
     splits = {name: Subset(source, found) for name, found in rows.items()}
     fingerprint = fingerprint_arrays(raw)
     notes = [*notes, *about_sources, *about_targets]
@@ -271,19 +279,48 @@ def as_objects(items: Sequence) -> np.ndarray:
     return found
 
 
-def cut(sequences: Ragged, longest: int) -> Ragged:
-    """Return sequences without what goes beyond a length."""
-    within = np.arange(len(sequences.values)) - np.repeat(sequences.offsets[:-1], sequences.lengths)
-    offsets = np.cumsum([0, *np.minimum(sequences.lengths, longest)])
-    return Ragged(sequences.values[within < longest], offsets)
+@dataclass(frozen=True)
+class _Parts:
+    """Where sequences are parted.
+
+    Args:
+        owners: int array of shape (parts,). The sequence that each is of, in rising order.
+        starts: int array of shape (parts,). Where each begins, of all sequences end to end.
+        lengths: int array of shape (parts,).
+    """
+
+    owners: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+
+    def of(self, sequences: Ragged) -> Ragged:
+        """Return the parts of sequences that are as long as those that were parted."""
+        offsets = np.cumsum([0, *self.lengths])
+        places = np.arange(offsets[-1]) + np.repeat(self.starts - offsets[:-1], self.lengths)
+        return Ragged(sequences.values[places], offsets)
+
+    def rows(self, chosen: np.ndarray) -> np.ndarray:
+        """Return the parts of some sequences, in the order of those."""
+        first = np.searchsorted(self.owners, chosen)
+        counts = np.searchsorted(self.owners, chosen, side="right") - first
+        before = np.cumsum(counts) - counts
+        return np.arange(counts.sum()) + np.repeat(first - before, counts)
 
 
-def _cut(tokens: Ragged, longest: int, what: str) -> tuple[Ragged, list[str]]:
-    over = int(np.count_nonzero(tokens.lengths > longest))
+def _shorten(tokens: Ragged, longest: int, long: Long, what: str) -> tuple[_Parts, list[str]]:
+    """Cut or split texts that are longer than the longest; say so."""
+    lengths = tokens.lengths
+    counts = np.maximum(1, -(-lengths // longest)) if long == "split" else np.ones_like(lengths)
+    owners = np.repeat(np.arange(len(tokens)), counts)
+    before = longest * (np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts))
+    starts = tokens.offsets[:-1][owners] + before
+    parts = _Parts(owners, starts, np.minimum(lengths[owners] - before, longest))
+    over = int(np.count_nonzero(lengths > longest))
     if not over:
-        return tokens, []
-    return cut(tokens, longest), [
-        f"{over} of {len(tokens)} {what} are longer than {longest} tokens and cut there "
+        return parts, []
+    done = "cut there" if long == "cut" else f"split into {counts[lengths > longest].sum()}"
+    return parts, [
+        f"{over} of {len(tokens)} {what} are longer than {longest} tokens and {done} "
         "(more: -d max_tokens=N)"
     ]
 

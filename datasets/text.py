@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.documents import Wording, classify, known_facts
+from threefold.datasets.documents import Long, Wording, classify, known_facts
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts, TextFacts
 from threefold.datasets.folder_listing import (
@@ -81,6 +81,7 @@ def load(
     tokenizer: Kind = "wordpiece",
     vocabulary_size: PositiveInt = 8000,
     max_tokens: PositiveInt = 256,
+    long: Long = "cut",
     lowercase: bool = True,
     validation_fraction: float = 0.15,
     test_fraction: float = 0.15,
@@ -104,7 +105,8 @@ def load(
         drop_missing_targets: bool. Whether rows without a class are left out or refused.
         tokenizer: str. What a token is: word, character, wordpiece or bpe.
         vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. Where longer documents are cut.
+        max_tokens: int. The most tokens of a document.
+        long: str. What becomes of longer documents: `cut` there, or `split` into several.
         lowercase: bool. Whether capital letters are made small.
         validation_fraction: float. Share of the documents kept for validation.
         test_fraction: float. Share of the documents kept for the test.
@@ -128,7 +130,7 @@ def load(
         table = read_text_table(Path(path).expanduser(), encoding=encoding)
         found = _read_table(table, known, division, columns, drop_missing_targets)
     found = _require_texts(found, skip_empty)
-    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase)
+    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long)
     texts, _, labels, class_names, rows, notes = found
     return classify(path, texts, labels, class_names, rows, wording, facts=facts, notes=notes)
 

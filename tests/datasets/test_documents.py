@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threefold.datasets.documents import Windows, Wording, classify, continue_text, cut, pair, tag
+from threefold.datasets.documents import (
+    Windows,
+    Wording,
+    _shorten,
+    classify,
+    continue_text,
+    pair,
+    tag,
+)
 from threefold.datasets.errors import UserError
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.tokenizing import END, START, UNKNOWN, decode, token_names
@@ -29,8 +37,30 @@ def everything(source):
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=5), st.integers(1, 7))
 def test_sequences_are_cut_each_at_its_own_end(lists, longest):
-    found = cut(ragged(lists), longest)
+    parts, _ = _shorten(ragged(lists), longest, "cut", "documents")
+    found = parts.of(ragged(lists))
     assert [row.tolist() for row in everything(found)] == [row[:longest] for row in lists]
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 9), max_size=9), min_size=1, max_size=5),
+    st.integers(1, 4),
+    st.randoms(use_true_random=False),
+)
+def test_parts_of_a_sequence_are_all_of_it_and_follow_its_row(lists, longest, chance):
+    parts, _ = _shorten(ragged(lists), longest, "split", "documents")
+    chosen = list(range(len(lists)))
+    chance.shuffle(chosen)
+    found = parts.of(ragged(lists))
+    for row in chosen:
+        pieces = found[parts.rows(np.array([row]))]
+        assert np.concatenate(pieces).tolist() == lists[row]
+        assert max(map(len, pieces)) <= longest and len(pieces) == max(
+            1, -(-len(lists[row]) // longest)
+        )
+    assert parts.owners[parts.rows(np.array(chosen))].tolist() == [
+        row for row in chosen for _ in range(max(1, -(-len(lists[row]) // longest)))
+    ]
 
 
 def test_documents_become_tokens_by_a_tokenizer_of_the_training_split_alone():
@@ -71,6 +101,31 @@ def test_documents_over_the_limit_are_cut_and_counted():
     ]
     assert dataset.splits["train"].lengths.tolist() == [1, 1, 1]
     assert everything(dataset.splits["train"])["text"][0] == "good film"
+
+
+def test_documents_over_the_limit_are_split_into_parts_of_the_same_class():
+    words = Wording("word", 50, 1, long="split")
+    dataset = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, words)
+    assert dataset.notes == [
+        "4 of 4 documents are longer than 1 tokens and split into 8 (more: -d max_tokens=N)"
+    ]
+    found = everything(dataset.splits["train"])
+    assert [row.tolist() for row in found["tokens"]] == [
+        [token] for row in everything(classify(
+            "mine", TEXTS, LABELS, ("no", "yes"), ROWS, wording("word", 50, 2)
+        ).splits["train"])["tokens"] for token in row
+    ]  # fmt: skip
+    assert found["label"].tolist() == np.repeat(LABELS[ROWS["train"]], 2).tolist()
+
+
+def test_words_are_in_the_part_in_which_they_begin():
+    sentences, names = [["ab", "c"], ["c"]], ("O", "B-x", "I-x")
+    words = Wording("character", 50, 1, long="split")
+    rows = {"train": np.array([1, 0])}
+    dataset = tag("mine", sentences, [[1, 0], [2]], names, rows, words)
+    found = everything(dataset.splits["train"])
+    assert [row.tolist() for row in found["tags"]] == [[2], [1], [-1], [0]]
+    assert found["words"].tolist() == [("c",), ("ab",), (), ("c",)]
 
 
 def test_a_tag_stands_at_the_first_token_of_its_word():
