@@ -54,8 +54,12 @@ class Batches(keras.utils.PyDataset):
         return self.steps - self.first_step
 
     def __getitem__(self, position: int):
+        return self.take(position, 1)
+
+    def take(self, position: int, count: int):
+        """Return the examples of some batches, as if they were one."""
         start = (position + self.first_step) * self.batch_size
-        indices = self._epoch_order()[start : start + self.batch_size]
+        indices = self._epoch_order()[start : start + count * self.batch_size]
         examples = self.source[indices]
         if self.augment:
             images = augment(examples["image"], self.seed, self.epoch, indices, self.augment)
@@ -99,9 +103,18 @@ def _in_blocks(batches: Batches):
     length = max(1, BLOCK_BYTES // size)
 
     def blocks():
-        for start in range(0, len(batches), length):
+        whole = 0
+        if not (free or batches.augment):  # what is made of an example does not hang on its batch
+            whole = len(batches) - 1  # the last may be smaller
+        for start in range(0, whole, length):
+            count = min(length, whole - start)
+            yield keras.tree.map_structure(
+                lambda array, n=count: array.reshape(n, -1, *array.shape[1:]),
+                batches.take(start, count),
+            )
+        for start in range(whole, len(batches), length):
             block = (batches[i] for i in range(start, min(start + length, len(batches))))
-            for _, alike in itertools.groupby(block, _shapes):  # the last may be smaller
+            for _, alike in itertools.groupby(block, _shapes):
                 yield keras.tree.map_structure(lambda *arrays: np.stack(arrays), *alike)
 
     def specify(array: np.ndarray, name: str) -> tf.TensorSpec:
