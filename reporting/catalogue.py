@@ -117,6 +117,7 @@ def _blueprint_page(described: Mapping[str, Any]) -> RenderableType:
         *_exports(described.get("exports")),
         *_layer_tables(described["layers"]),
         Text(size, "bold"),
+        *(Text(note, "yellow") for note in described["notes"]),
         "",
         _commands(described["command"]),
     )

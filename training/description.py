@@ -109,6 +109,7 @@ def describe_blueprint(
         "parameters": model.count_params(),
         "trainable_parameters": _count(model.trainable_weights),
         "megabytes": sum(map(_bytes, model.weights)) / 1e6,
+        "notes": _unfused(model),
     }
 
 
@@ -265,6 +266,22 @@ def _describe_layers(model) -> list[dict[str, Any]]:
             "receptive_field": _describe_field(fields.get(layer.name)),
         }
         for layer in model.layers
+    ]
+
+
+def _unfused(model) -> list[str]:
+    """Name recurrent layers that a GPU runs step by step, not with one kernel, and say why."""
+    import keras
+
+    found: dict[str, list[str]] = {}
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.SimpleRNN):
+            found.setdefault("the simple cell has none", []).append(layer.name)
+        elif isinstance(layer, (keras.layers.LSTM, keras.layers.GRU)) and layer.recurrent_dropout:
+            found.setdefault("recurrent_dropout forbids it", []).append(layer.name)
+    return [
+        f"without the fused kernel of a GPU: {', '.join(sorted(names))}; {why}"
+        for why, names in found.items()
     ]
 
 

@@ -55,6 +55,7 @@ def blueprint():
         "parameters": 2_359_296,
         "trainable_parameters": 2_000_000,
         "megabytes": 9.437184,
+        "notes": ["without the fused kernel of a GPU: recurrent_1; why"],
     }
 
 
@@ -127,6 +128,7 @@ def test_a_blueprint_says_what_it_takes_and_what_it_draws(blueprint):
     assert "Filters of each [bold] stage." in text  # a docstring is no markup
     assert "flip,shift" in text
     assert "2,359,296 parameters, 2,000,000 of them trainable; about 9.4 MB" in text
+    assert blueprint["notes"][0] in text
 
 
 def test_an_option_that_was_changed_shows_its_default_too(blueprint):

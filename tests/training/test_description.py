@@ -207,3 +207,19 @@ def test_show_on_the_command_line(fitted, run_cli):
     assert code == 2 and "did you mean 'cnn'" in err and not out
     code, _, err = run_cli("show", str(fitted) + "x")
     assert code == 2 and "did you mean" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({}, []),
+        ({"cell": "simple"}, ["the simple cell has none"]),
+        ({"recurrent_dropout": "0.1"}, ["recurrent_dropout forbids it"]),
+    ],
+)
+def test_options_that_forbid_the_fused_kernels_of_a_gpu_are_named(options, why):
+    task, words = "text_generation", {"units": "4,4"} | options
+    notes = describe_blueprint("rnn", task, None, {}, words)["notes"]
+    assert [note.partition("; ")[2] for note in notes] == why
+    for note in notes:  # the layers within a layer, too
+        assert note.startswith("without the fused kernel of a GPU: recurrent_1, recurrent_2; ")
