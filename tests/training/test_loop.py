@@ -122,17 +122,18 @@ def test_a_rate_that_explodes_stops_the_run_at_once(tmp_path):
 def test_a_loss_of_nan_stops_within_the_step_and_the_last_good_state_is_kept(
     checkpoint_steps, tmp_path, monkeypatch
 ):
-    original = Batches.__getitem__
+    original = Batches.take
 
-    def spoiled(self, position):
-        inputs, targets = original(self, position)
-        if self.seed is not None and self.epoch == 1 and position == 2:
-            targets = targets * np.float32(math.nan)
+    def spoiled(self, position, count):
+        inputs, targets = original(self, position, count)
+        if self.seed is not None and self.epoch == 1 and position <= 2 < position + count:
+            targets = targets.astype(np.float32)
+            targets[(2 - position) * 16 : (3 - position) * 16] = math.nan  # of the third batch
         return inputs, targets
 
     given = {"checkpoint_steps": checkpoint_steps} if checkpoint_steps else {}
     with monkeypatch.context() as patch:
-        patch.setattr(Batches, "__getitem__", spoiled)
+        patch.setattr(Batches, "take", spoiled)
         with pytest.raises(Diverged, match="in epoch 2, step 3; the last good state") as stop:
             fit(tmp_path, epochs="3", batch_size="16", **given)
     assert str(tmp_path / "checkpoints") in str(stop.value)
