@@ -25,6 +25,7 @@ def describe_exports(blueprint: str) -> dict[str, dict[str, Any]]:
         about = found.setdefault(row["format"], {"trained_on": [], "max_abs_diff": 0.0, "free": []})
         for key, value in (("trained_on", row["trained_on"]), ("free", row["free_dimensions"])):
             about[key] = list(dict.fromkeys([*about[key], *value.split()]))
+        about["trained_on"].sort(key=BACKENDS.index)
         about["max_abs_diff"] = max(about["max_abs_diff"], float(row["max_abs_diff"]))
     return found
 

@@ -57,7 +57,7 @@ def test_a_family_that_was_never_exported_says_so(run_cli, monkeypatch):
 
 @pytest.mark.parametrize("format", ["savedmodel", "onnx"])
 def test_a_cell_that_was_proven_was_so_on_every_backend(format):
-    """What has not gone through `benchmarks/exports.py --write` is shown as not tried yet."""
+    """What has not gone through `benchmarks/exports.py` is shown as not tried yet."""
     rows = proven.read_proven()
     found = {(row["blueprint"], row["task"], row["trained_on"])
              for row in rows if row["format"] == format}  # fmt: skip
