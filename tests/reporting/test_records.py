@@ -18,8 +18,9 @@ RECORDS = [
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "OUT.CSV"])
 def test_a_fit_output_passes(in_tmp, name):
-    check_output(name)
-    check_output(str(in_tmp / name))
+    assert check_output(name) is None
+    assert check_output(str(in_tmp / name)) is None
+    assert list(in_tmp.iterdir()) == []  # nothing is written yet
 
 
 @pytest.mark.parametrize(
