@@ -97,15 +97,29 @@ class TokenEmbedding(keras.layers.Layer):
             name="embeddings",
         )
 
-    def call(self, tokens):
-        """Return the vectors, shape (batch, time) in and (batch, time, dimension) out."""
-        table = ops.multiply(self.embeddings, ops.ones((), self.compute_dtype))
-        vectors = ops.take(table, tokens, axis=0)
-        return vectors * ops.cast(ops.not_equal(tokens, 0), vectors.dtype)[..., None]
+    def call(self, inputs, reverse=False):
+        """Look up, or the reverse, so that a network reads and writes by the same vectors.
 
-    def compute_output_shape(self, input_shape):
-        """Return the input's shape with the vectors' length behind it."""
-        return (*input_shape, self.dimension)
+        Args:
+            inputs: int tensor of shape (batch, time), tokens; in reverse (batch, time, dimension).
+            reverse: bool. Whether to tell tokens from vectors (Press and Wolf 2017, "Using the
+                output embedding to improve language models").
+
+        Returns:
+            tensor of shape (batch, time, dimension); in reverse, one logit a token, float32.
+        """
+        if reverse:
+            table = ops.cast(self.embeddings, "float32")
+            return ops.matmul(ops.cast(inputs, "float32"), ops.transpose(table))
+        table = ops.multiply(self.embeddings, ops.ones((), self.compute_dtype))
+        vectors = ops.take(table, inputs, axis=0)
+        return vectors * ops.cast(ops.not_equal(inputs, 0), vectors.dtype)[:, :, None]
+
+    def compute_output_spec(self, inputs, reverse=False):
+        """Return the shape and type of the vectors, or of the logits."""
+        if reverse:
+            return keras.KerasTensor((*inputs.shape[:-1], self.vocabulary_size), "float32")
+        return keras.KerasTensor((*inputs.shape, self.dimension), self.compute_dtype)
 
     def get_config(self):
         """Return the arguments."""

@@ -22,14 +22,7 @@ from threefold.blueprints.layers import (
 )
 from threefold.blueprints.options import Cell, Count, Rate
 from threefold.blueprints.recurrent import FirstState, draw_recurrent, draw_stateful, state_sizes
-from threefold.blueprints.series_parts import (
-    cut_segments,
-    draw_line,
-    repeat_season,
-    scale_changes,
-    spread,
-    standardise,
-)
+from threefold.blueprints.series_parts import cut_segments, read_window, standardise, tell_steps
 
 DATASETS = {
     "sequence_classification": "cylinder_bell_funnel",
@@ -247,7 +240,7 @@ def build_language_model(
 
     Returns:
         keras.Model. From `tokens` (batch, time) int32 to (batch, time, vocabulary_size): one logit
-        a token. Its layers `first_state` and `decoder` are what `decoding.Sampler` asks for.
+        a token. Its layers `first_state` and `decoder` are what `decoding` asks for.
     """
     target = keras.Input((None,), dtype="int32", name="target")
     sizes = state_sizes(cell, units)
@@ -264,7 +257,8 @@ def build_language_model(
         name="recurrent",
     )  # (batch, time, units)
     logits = layers.Dense(vocabulary_size, dtype="float32", name="head")(x)
-    decoder = keras.Model({"target": target, **before}, {"logits": logits, **after}, name="decoder")
+    found = {"logits": logits, "hidden": x, **after}
+    decoder = keras.Model({"target": target, **before}, found, name="decoder")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     state = FirstState(sizes, name="first_state")(tokens)
     return keras.Model(
@@ -318,25 +312,8 @@ def build_forecaster(
         (batch, context + horizon, columns) and `calendar` (batch, horizon, 2 × cycles), those that
         there are, to (batch, horizon, num_quantiles) in the units of the history.
     """
-    history = keras.Input((context,), name="history")
-    inputs = {"history": history}
-    changes, unit = scale_changes(history, season, floor)  # (batch, context - season), (batch, 1)
-    read, ahead = [changes[:, :, None]], []
-    if past:
-        inputs["past"] = keras.Input((context, len(past)), name="past")
-        read.append(standardise(inputs["past"], past, "past")[:, season:])
-    if known:
-        inputs["known"] = keras.Input((context + horizon, len(known)), name="known")
-        columns = standardise(inputs["known"], known, "known")
-        read.append(columns[:, season:context])
-        # Plans count by how they differ from those of the season that is repeated.
-        before = repeat_season(columns[:, :context], season, horizon)
-        ahead += [columns[:, context:], columns[:, context:] - before]
-    if num_cycles:
-        inputs["calendar"] = keras.Input((horizon, 2 * num_cycles), name="calendar")
-        ahead.append(inputs["calendar"])
-    read = ops.concatenate(read, axis=-1)  # (batch, context - season, features)
-    x = cut_segments(read, segment or season)
+    window = read_window(context, horizon, season, past, known, num_cycles, floor)
+    x = cut_segments(window.read, segment or season)
     x = layers.Dense(units[0], activation="relu", name="segments")(x)
     x = draw_dropout(dropout, "segments_dropout")(x)  # (batch, segments, units)
     x = draw_recurrent(
@@ -349,19 +326,8 @@ def build_forecaster(
         recurrent_dropout=recurrent_dropout,
         name="recurrent",
     )[:, -1]
-    x = layers.Dense(horizon * step_units, name="steps")(x)
-    x = layers.Reshape((horizon, step_units), name="steps_apart")(x)
-    ahead = ops.concatenate(ahead, axis=-1) if ahead else None  # (batch, horizon, features)
-    if ahead is not None:
-        x = x + layers.Dense(step_units, name="ahead")(ahead)
-    # So the first forecast is close to the last season's: what is to be beaten, from the start.
-    small = keras.initializers.RandomNormal(stddev=0.01)
-    head = layers.Dense(num_quantiles, kernel_initializer=small, dtype="float32", name="head")
-    told = spread(head(ops.relu(x)))  # (batch, horizon, num_quantiles)
-    if shortcut:
-        told = told + draw_line(read, ahead, horizon)
-    last = repeat_season(history, season, horizon)[:, :, None]
-    return keras.Model(inputs, last + unit[:, :, None] * told, name="rnn")
+    told = tell_steps(x, window, step_units, num_quantiles, shortcut)
+    return keras.Model(window.inputs, told, name="rnn")
 
 
 TASKS = {

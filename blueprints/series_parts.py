@@ -5,8 +5,109 @@ round a window's level to a thousandth of it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import keras
 from keras import layers, ops
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a network reads of a window.
+
+    Args:
+        inputs: dict of tensors. Of the network: `history` (batch, context), `past` (batch, context,
+            columns), `known` (batch, context + horizon, columns) and `calendar` (batch, horizon,
+            2 × cycles), those that there are.
+        read: tensor of shape (batch, context - season, features). By how much each step differs
+            from that of a season before, and what is known beside it.
+        ahead: tensor of shape (batch, horizon, features). What is known ahead; `None` if nothing.
+        last: tensor of shape (batch, horizon). The last season, again and again.
+        unit: tensor of shape (batch, 1). In which the differences are counted.
+    """
+
+    inputs: dict[str, Any]
+    read: Any
+    ahead: Any
+    last: Any
+    unit: Any
+
+
+def read_window(
+    context: int,
+    horizon: int,
+    season: int,
+    past: Sequence[tuple[float, float]],
+    known: Sequence[tuple[float, float]],
+    num_cycles: int,
+    floor: float,
+) -> Window:
+    """Draw how a window is read.
+
+    Args:
+        context: int. Steps of history, two seasons at least.
+        horizon: int. Steps to tell.
+        season: int. Steps of a period.
+        past: sequence of (mean, scale). One pair for each column that is known up to now.
+        known: sequence of (mean, scale). One pair for each column that is known ahead, too.
+        num_cycles: int. Cycles of the calendar.
+        floor: float. The least unit of a window, for one in which nothing changes.
+
+    Returns:
+        Window.
+    """
+    history = keras.Input((context,), name="history")
+    inputs = {"history": history}
+    changes, unit = scale_changes(history, season, floor)  # (batch, context - season), (batch, 1)
+    read, ahead = [changes[:, :, None]], []
+    if past:
+        inputs["past"] = keras.Input((context, len(past)), name="past")
+        read.append(standardise(inputs["past"], past, "past")[:, season:])
+    if known:
+        inputs["known"] = keras.Input((context + horizon, len(known)), name="known")
+        columns = standardise(inputs["known"], known, "known")
+        read.append(columns[:, season:context])
+        # Plans count by how they differ from those of the season that is repeated.
+        before = repeat_season(columns[:, :context], season, horizon)
+        ahead += [columns[:, context:], columns[:, context:] - before]
+    if num_cycles:
+        inputs["calendar"] = keras.Input((horizon, 2 * num_cycles), name="calendar")
+        ahead.append(inputs["calendar"])
+    return Window(
+        inputs=inputs,
+        read=ops.concatenate(read, axis=-1),
+        ahead=ops.concatenate(ahead, axis=-1) if ahead else None,
+        last=repeat_season(history, season, horizon),
+        unit=unit,
+    )
+
+
+def tell_steps(x, window: Window, step_units: int, num_quantiles: int, shortcut: bool):
+    """Draw what is told, from a summary of what was read.
+
+    Args:
+        x: tensor of shape (batch, features).
+        window: Window. What it sums up.
+        step_units: int. Hidden units of each step.
+        num_quantiles: int. Rising numbers to tell of each.
+        shortcut: bool. Whether a linear part stands beside it (Lai et al. 2018, "LSTNet").
+
+    Returns:
+        tensor of shape (batch, horizon, num_quantiles), in the units of the history.
+    """
+    horizon, ahead = window.last.shape[1], window.ahead
+    x = layers.Dense(horizon * step_units, name="steps")(x)
+    x = layers.Reshape((horizon, step_units), name="steps_apart")(x)
+    if ahead is not None:
+        x = x + layers.Dense(step_units, name="ahead")(ahead)
+    # So the first forecast is close to the last season's: what is to be beaten, from the start.
+    small = keras.initializers.RandomNormal(stddev=0.01)
+    head = layers.Dense(num_quantiles, kernel_initializer=small, dtype="float32", name="head")
+    told = spread(head(ops.relu(x)))
+    if shortcut:
+        told = told + draw_line(window.read, ahead, horizon)
+    return window.last[:, :, None] + window.unit[:, :, None] * told
 
 
 def scale_changes(history, season: int, floor: float):

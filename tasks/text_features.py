@@ -21,7 +21,7 @@ class TextFeatures(Task):
         return {"tokens": pad(tokens, padded_length(length, self.facts.longest), np.int32)}
 
     def arguments(self) -> dict[str, Any]:
-        return {"vocabulary_size": self.facts.vocabulary_size}
+        return {"vocabulary_size": self.facts.vocabulary_size, "longest": self.facts.longest}
 
     def input_fields(self) -> tuple[Field, ...]:
         return (

@@ -37,7 +37,7 @@ class TextGeneration(Task):
         return token_weights(targets)
 
     def arguments(self) -> dict[str, Any]:
-        return {"vocabulary_size": self.facts.vocabulary_size}
+        return {"vocabulary_size": self.facts.vocabulary_size, "longest": self.facts.longest}
 
     def compile_arguments(self) -> dict[str, Any]:
         import keras
@@ -53,7 +53,7 @@ class TextGeneration(Task):
 
     def responder(self, model) -> Callable[[Arrays], Arrays]:
         """Return the sampler."""
-        from threefold.blueprints.decoding import Sampler
+        from threefold.blueprints.sampling import Sampler
 
         sampler = Sampler(model)
 
@@ -176,7 +176,7 @@ class TextGeneration(Task):
         return {**outputs, "written": tf.cast(outputs["written"], tf.int64)}
 
     def serving(self, model) -> tuple[Callable, list]:
-        from threefold.blueprints.decoding import Sampler
+        from threefold.blueprints.sampling import Sampler
 
         enter, tables = self.entrance()
         sampler = Sampler(model)

@@ -52,6 +52,9 @@ class Translation(Task):
         return {
             "source_vocabulary_size": self.facts.source_vocabulary_size,
             "target_vocabulary_size": self.facts.target_vocabulary_size,
+            "joint_vocabulary": self.facts.source_tokenizer == self.facts.target_tokenizer,
+            "longest_source": self.facts.longest_source,
+            "longest_target": self.facts.longest_target,
         }
 
     def compile_arguments(self) -> dict[str, Any]:
@@ -78,11 +81,10 @@ class Translation(Task):
 
     def explain(self, model, source: Source) -> Arrays:
         """Return `attention` (texts, steps, time): where the decoder looks for each true token."""
+        from threefold.blueprints.attention_maps import align
+
         examples = source[np.arange(min(EXPLAINED, len(source)))]
-        inputs = self.inputs(examples)
-        state = model.get_layer("encoder").predict_on_batch({"source": inputs["source"]})
-        found = model.get_layer("decoder").predict_on_batch({"target": inputs["target"], **state})
-        return {"attention": np.asarray(found["attention"])}
+        return {"attention": align(model, self.inputs(examples))}
 
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {"target": pad(examples["target"], self.facts.longest_target + 1, np.int64)}

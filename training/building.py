@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -90,8 +91,10 @@ def build_model(blueprint: str, task: Task, given: dict[str, Any], precision: st
     builder = builder_for(find_blueprint(blueprint), task.name)
     options = resolve_options(blueprint, task.name, given)
     keras.config.set_dtype_policy(precision)
+    facts = task.arguments()
+    asked = {name: facts[name] for name in inspect.signature(builder).parameters if name in facts}
     try:
-        model = builder(**task.arguments(), **options)
+        model = builder(**asked, **options)
     except ValueError as error:
         raise UserError(f"blueprint '{blueprint}': {error}") from error
     return model, options

@@ -194,6 +194,8 @@ def test_every_option_is_honoured_or_refused(cell):
     default = outline(cell.build())
     for name, option in cell.options.items():
         for value in other_values(option):
+            if value == cell.cell.options.get(name):
+                continue
             try:
                 model = cell.build(**{name: value})
             except UserError as error:

@@ -17,9 +17,11 @@ from threefold.training.building import blueprint_names, find_blueprint
 SMALL = {
     "cnn": {"filters": "4", "dense_units": "8"},
     "ctc": {"filters": "4,4", "units": "5", "mel_bands": "8"},
+    "gpt": {"num_layers": "1", "model_dim": "24"},
     "resnet": {"width": "4"},
     "rnn": {"units": "6"},
     "seq2seq": {"embedding_dim": "6", "encoder_units": "5", "decoder_units": "6"},
+    "transformer": {"num_layers": "1", "model_dim": "16", "feed_forward_dim": "12"},
 }
 WORDS = "bread cheese apple soup river stone cloud forest engine wheel piston valve".split()
 

@@ -1,0 +1,127 @@
+"""A Transformer that writes: it reads a text and tells, at every token, which comes next.
+
+The choice for texts to be continued, where there is much to learn from. A recurrent network learns
+sooner from little text and answers in constant time.
+
+Sources: Vaswani et al. 2017, "Attention is all you need"; Radford et al. 2019, "Language models are
+unsupervised multitask learners" (GPT-2); Su et al. 2021, "RoFormer", for rotary positions; Karpathy
+2022, nanoGPT, for the preset of that name.
+"""
+
+from typing import Literal
+
+import keras
+from keras import layers
+
+from threefold.blueprints.attention import (
+    AddPositions,
+    Block,
+    EmptyCaches,
+    NextPosition,
+    SeeEarlier,
+)
+from threefold.blueprints.layers import TokenEmbedding, draw_dropout
+from threefold.blueprints.options import Count, Rate
+
+DATASETS = {"text_generation": "stdlib_prose"}
+TRAINING = {
+    "epochs": 6,
+    "batch_size": 16,
+    "optimizer": "adamw",
+    "learning_rate": 2e-3,
+    "weight_decay": 0.1,
+    "clip_norm": 1.0,
+    "ema": 0.95,
+}
+
+# Layers, heads, features of a step, share dropped. nanoGPT's is its setting for characters.
+PRESETS = {
+    "small": (4, 4, 128, 0.1),
+    "nanogpt": (6, 6, 384, 0.2),
+    "gpt2": (12, 12, 768, 0.1),
+}
+
+
+def build(
+    vocabulary_size: int,
+    longest: int,
+    preset: Literal["small", "nanogpt", "gpt2"] = "small",
+    num_layers: Count | None = None,
+    num_heads: Count | None = None,
+    model_dim: Count | None = None,
+    feed_forward_dim: Count | None = None,
+    positions: Literal["rotary", "learned"] = "rotary",
+    activation: Literal["gelu", "relu"] = "gelu",
+    dropout: Rate | None = None,
+    share_embeddings: bool = True,
+) -> keras.Model:
+    """Draw the network.
+
+    Args:
+        vocabulary_size: int. Tokens; 0 is padding.
+        longest: int. Tokens from which the next is told, at most.
+        preset: str. What gives the sizes that are not told: `small`, `nanogpt` or `gpt2`.
+        num_layers: int. Blocks.
+        num_heads: int. Heads of each attention.
+        model_dim: int. Features of a step.
+        feed_forward_dim: int. Hidden units of each step's own network; 4 × model_dim if None.
+        positions: str. Told by turning queries and keys (`rotary`) or by vectors that are
+            `learned`.
+        activation: str. `gelu` or `relu`.
+        dropout: float. Share dropped of the vectors and behind every part.
+        share_embeddings: bool. Whether tokens are told by the vectors by which they are read.
+
+    Returns:
+        keras.Model. From `tokens` (batch, time) int32 to (batch, time, vocabulary_size): one logit
+        a token. Its layers `first_state` and `decoder` are what `decoding` asks for.
+    """
+    told = (num_layers, num_heads, model_dim, dropout)
+    count, heads, features, rate = (
+        default if value is None else value
+        for value, default in zip(told, PRESETS[preset], strict=True)
+    )
+    hidden, rotary = feed_forward_dim or 4 * features, positions == "rotary"
+    block = Block(features, heads, hidden, activation, rate, norm_first=True, rotary=rotary)
+    # A window is asked for as a whole, the token behind the context with it.
+    first_state = EmptyCaches(count, 2 * features, longest + 1, name="first_state")
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    state = first_state(tokens)
+    decoder = _draw_decoder(
+        vocabulary_size, state, block, count, None if rotary else longest + 1, share_embeddings
+    )
+    logits = decoder({"target": tokens, **state})["logits"]
+    return keras.Model({"tokens": tokens}, logits, name="gpt")
+
+
+TASKS = {"text_generation": build}
+
+
+def _draw_decoder(
+    vocabulary_size: int, state: dict, block: Block, count: int, learned: int | None, shared: bool
+) -> keras.Model:
+    target = keras.Input((None,), dtype="int32", name="target")
+    before = {
+        name: keras.Input(value.shape[1:], dtype=value.dtype, name=name)
+        for name, value in state.items()
+    }
+    position = before["position"]
+    embedding = TokenEmbedding(vocabulary_size, block.model_dim, name="embedding")
+    x = embedding(target)
+    if learned:
+        x = AddPositions(learned, name="positions")(x, position)
+    x = draw_dropout(block.dropout, "embedding_dropout")(x)  # (batch, time, model_dim)
+    seen = SeeEarlier(name="seen")([target, before["cache_1"], position])
+    after = {"position": NextPosition(name="next_position")([position, target])}
+    for step in range(1, count + 1):
+        name = f"cache_{step}"
+        x, after[name] = block.self_attention(
+            x, seen, f"block_{step}", position=position, cache=before[name]
+        )
+        x = block.feed_forward(x, f"block_{step}")
+    x = block.end(x, "end")
+    if shared:
+        logits = embedding(x, reverse=True)
+    else:
+        logits = layers.Dense(vocabulary_size, dtype="float32", name="head")(x)
+    found = {"logits": logits, "hidden": x, **after}
+    return keras.Model({"target": target, **before}, found, name="decoder")

@@ -1,0 +1,309 @@
+"""A Transformer: every step sees all others at once; encoder and decoder, or the encoder alone.
+
+The strong choice where a text becomes another one, above all with much data; for texts to be told
+apart and series to be continued, where patterns lie far from one another. On few data and plain
+machines a recurrent network often learns sooner.
+
+Sources: Vaswani et al. 2017, "Attention is all you need"; Nie et al. 2023, "A time series is worth
+64 words", for segments of series.
+"""
+
+from typing import Literal
+
+import keras
+from keras import layers
+
+from threefold.blueprints.attention import (
+    AddPositions,
+    Block,
+    EmptyCaches,
+    NextPosition,
+    SeeEarlier,
+    SeeTokens,
+    draw_encoder,
+)
+from threefold.blueprints.layers import CountTokens, PoolSteps, TokenEmbedding, draw_dropout
+from threefold.blueprints.options import Count, Rate
+from threefold.blueprints.series_parts import cut_segments, read_window, tell_steps
+
+DATASETS = {
+    "translation": "cmudict",
+    "text_classification": "stdlib_docstrings",
+    "forecasting": "sf_temperatures",
+}
+TRAINING = {
+    "epochs": 30,
+    "batch_size": 64,
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "weight_decay": 0.01,
+    "clip_norm": 1.0,
+    "ema": 0.95,
+}
+TASK_TRAINING = {
+    "translation": {"label_smoothing": 0.1},
+    "text_classification": {"epochs": 12},
+    "forecasting": {"epochs": 20},
+}
+
+# Layers, on either side; heads; features of a step; hidden units of each step's own network; share
+# dropped. `base` and `big` are the paper's, which has `norm=post`.
+PRESETS = {
+    "small": (3, 4, 128, 512, 0.1),
+    "base": (6, 8, 512, 2048, 0.1),
+    "big": (6, 16, 1024, 4096, 0.3),
+}
+
+Preset = Literal["small", "base", "big"]
+Positions = Literal["sine", "learned"]
+Norm = Literal["pre", "post"]
+Nonlinearity = Literal["relu", "gelu"]
+
+
+def build_translator(
+    source_vocabulary_size: int,
+    target_vocabulary_size: int,
+    joint_vocabulary: bool,
+    longest_source: int,
+    longest_target: int,
+    preset: Preset = "small",
+    num_layers: Count | None = None,
+    num_heads: Count | None = None,
+    model_dim: Count | None = None,
+    feed_forward_dim: Count | None = None,
+    positions: Positions = "sine",
+    norm: Norm = "pre",
+    activation: Nonlinearity = "relu",
+    dropout: Rate | None = None,
+    share_embeddings: bool = True,
+) -> keras.Model:
+    """Draw a network that reads one text and writes another.
+
+    Args:
+        source_vocabulary_size: int. Tokens that are read; 0 is padding.
+        target_vocabulary_size: int. Tokens that are written; 0 is padding.
+        joint_vocabulary: bool. Whether both are the same.
+        longest_source: int. Tokens that are read at most.
+        longest_target: int. Tokens that are written at most, without their end.
+        preset: str. What gives the sizes that are not told: `small`, or the paper's `base`, `big`.
+        num_layers: int. Blocks of the encoder, and as many of the decoder.
+        num_heads: int. Heads of each attention.
+        model_dim: int. Features of a step.
+        feed_forward_dim: int. Hidden units of each step's own network.
+        positions: str. Told by waves (`sine`) or by vectors that are `learned`.
+        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, behind (`post`).
+        activation: str. `relu` or `gelu`.
+        dropout: float. Share dropped of the vectors and behind every part.
+        share_embeddings: bool. Whether tokens are told by the vectors by which they are read; with
+            a joint vocabulary, those of the source too.
+
+    Returns:
+        keras.Model. From `source` (batch, time) and `target` (batch, steps) int32, the tokens
+        before each that is told, to (batch, steps, target_vocabulary_size): one logit a token.
+        Its layers `encoder` and `decoder` are what `decoding` asks for.
+    """
+    count, block = _make_block(
+        preset, num_layers, num_heads, model_dim, feed_forward_dim, norm, activation, dropout
+    )
+    learned = positions == "learned"
+    write = TokenEmbedding(target_vocabulary_size, block.model_dim, name="target_embedding")
+    read = write
+    if not (share_embeddings and joint_vocabulary):
+        read = TokenEmbedding(source_vocabulary_size, block.model_dim, name="source_embedding")
+    encoder = _draw_encoder(read, block, count, longest_source if learned else None)
+    decoder = _draw_decoder(
+        write, encoder.output, block, count, longest_target + 1 if learned else None,
+        share_embeddings,
+    )  # fmt: skip
+    source = keras.Input((None,), dtype="int32", name="source")
+    target = keras.Input((None,), dtype="int32", name="target")
+    found = decoder({"target": target, **encoder({"source": source})})
+    return keras.Model({"source": source, "target": target}, found["logits"], name="transformer")
+
+
+def build_text_classifier(
+    vocabulary_size: int,
+    num_outputs: int,
+    longest: int,
+    preset: Preset = "small",
+    num_layers: Count | None = None,
+    num_heads: Count | None = None,
+    model_dim: Count | None = None,
+    feed_forward_dim: Count | None = None,
+    positions: Positions = "sine",
+    norm: Norm = "pre",
+    activation: Nonlinearity = "relu",
+    pooling: Literal["mean", "max"] = "mean",
+    dropout: Rate | None = None,
+) -> keras.Model:
+    """Draw a network that reads a text and says what it is.
+
+    Args:
+        vocabulary_size: int. Tokens; 0 is padding.
+        num_outputs: int. Classes.
+        longest: int. Tokens of a text at most.
+        preset: str. What gives the sizes that are not told: `small`, or the paper's `base`, `big`.
+        num_layers: int. Blocks.
+        num_heads: int. Heads of each attention.
+        model_dim: int. Features of a step.
+        feed_forward_dim: int. Hidden units of each step's own network.
+        positions: str. Told by waves (`sine`) or by vectors that are `learned`.
+        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, behind (`post`).
+        activation: str. `relu` or `gelu`.
+        pooling: str. What sums the text up: the `mean` or the `max` of its steps.
+        dropout: float. Share dropped of the vectors and behind every part.
+
+    Returns:
+        keras.Model. From `tokens` (batch, time) int32 to (batch, num_outputs): one logit a class.
+    """
+    count, block = _make_block(
+        preset, num_layers, num_heads, model_dim, feed_forward_dim, norm, activation, dropout
+    )
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    embedding = TokenEmbedding(vocabulary_size, block.model_dim, name="embedding")
+    x = _embed(tokens, embedding, longest if positions == "learned" else None, block, "embedding")
+    x = draw_encoder(x, SeeTokens(name="seen")(tokens), block, count, "encoder")
+    x = PoolSteps(pooling, name="pool")([x, CountTokens(name="lengths")(tokens)])
+    x = draw_dropout(block.dropout, "pool_dropout")(x)  # (batch, model_dim)
+    outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
+    return keras.Model({"tokens": tokens}, outputs, name="transformer")
+
+
+def build_forecaster(
+    context: int,
+    horizon: int,
+    season: int,
+    past: tuple[tuple[float, float], ...],
+    known: tuple[tuple[float, float], ...],
+    num_cycles: int,
+    num_quantiles: int,
+    floor: float,
+    preset: Preset = "small",
+    num_layers: Count | None = None,
+    num_heads: Count | None = None,
+    model_dim: Count | None = None,
+    feed_forward_dim: Count | None = None,
+    segment: Count | None = None,
+    positions: Positions = "learned",
+    norm: Norm = "pre",
+    activation: Nonlinearity = "gelu",
+    step_units: Count = 16,
+    shortcut: bool = True,
+    dropout: Rate = 0.5,
+) -> keras.Model:
+    """Draw a network that reads some history and tells how it goes on.
+
+    It tells by how much each step will differ from that of the last season, in units of such
+    differences in the window. The history is read in segments, which all see one another.
+
+    Args:
+        context: int. Steps of history, two seasons at least.
+        horizon: int. Steps to tell.
+        season: int. Steps of a period.
+        past: tuple of (mean, scale). One pair for each column that is known up to now.
+        known: tuple of (mean, scale). One pair for each column that is known ahead, too.
+        num_cycles: int. Cycles of the calendar.
+        num_quantiles: int. Rising numbers to tell of each step.
+        floor: float. The least unit of a window, for one in which nothing changes.
+        preset: str. What gives the sizes that are not told: `small`, or the paper's `base`, `big`.
+        num_layers: int. Blocks.
+        num_heads: int. Heads of each attention.
+        model_dim: int. Features of a segment.
+        feed_forward_dim: int. Hidden units of each segment's own network.
+        segment: int. Steps that are read at once; a season if None.
+        positions: str. Told by waves (`sine`) or by vectors that are `learned`.
+        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, behind (`post`).
+        activation: str. `relu` or `gelu`.
+        step_units: int. Hidden units of each step that is told.
+        shortcut: bool. Whether a linear part stands beside the attention.
+        dropout: float. Share dropped of the segments and behind every part.
+
+    Returns:
+        keras.Model. From `history` (batch, context), `past` (batch, context, columns), `known`
+        (batch, context + horizon, columns) and `calendar` (batch, horizon, 2 × cycles), those that
+        there are, to (batch, horizon, num_quantiles) in the units of the history.
+    """
+    count, block = _make_block(
+        preset, num_layers, num_heads, model_dim, feed_forward_dim, norm, activation, dropout
+    )
+    window = read_window(context, horizon, season, past, known, num_cycles, floor)
+    x = cut_segments(window.read, segment or season)
+    x = layers.Dense(block.model_dim, name="segments")(x)
+    x = AddPositions(x.shape[1] if positions == "learned" else None, name="positions")(x)
+    x = draw_dropout(dropout, "segments_dropout")(x)  # (batch, segments, model_dim)
+    x = draw_encoder(x, None, block, count, "encoder")
+    x = layers.Flatten(name="encoder_flat")(x)
+    told = tell_steps(x, window, step_units, num_quantiles, shortcut)
+    return keras.Model(window.inputs, told, name="transformer")
+
+
+TASKS = {
+    "translation": build_translator,
+    "text_classification": build_text_classifier,
+    "forecasting": build_forecaster,
+}
+
+
+def _make_block(
+    preset: str,
+    num_layers: int | None,
+    num_heads: int | None,
+    model_dim: int | None,
+    feed_forward_dim: int | None,
+    norm: str,
+    activation: str,
+    dropout: float | None,
+) -> tuple[int, Block]:
+    """Return how many blocks there are, and what they are like."""
+    told = (num_layers, num_heads, model_dim, feed_forward_dim, dropout)
+    count, heads, features, hidden, rate = (
+        default if value is None else value
+        for value, default in zip(told, PRESETS[preset], strict=True)
+    )
+    return count, Block(features, heads, hidden, activation, rate, norm == "pre")
+
+
+def _embed(tokens, embedding, longest: int | None, block: Block, name: str, position=None):
+    x = embedding(tokens) * block.model_dim**0.5  # of the size of the positions
+    x = AddPositions(longest, name=f"{name}_positions")(x, position)
+    return draw_dropout(block.dropout, f"{name}_dropout")(x)  # (batch, time, model_dim)
+
+
+def _draw_encoder(embedding, block: Block, count: int, longest: int | None) -> keras.Model:
+    source = keras.Input((None,), dtype="int32", name="source")
+    seen = SeeTokens(name="source_seen")(source)
+    x = _embed(source, embedding, longest, block, "source")
+    x = draw_encoder(x, seen, block, count, "encoder")  # (batch, time, model_dim)
+    nothing = EmptyCaches(count, 2 * block.model_dim, None, name="nothing_written")(source)
+    state = {"source_seen": seen, **nothing}
+    for step in range(1, count + 1):
+        # What the decoder looks at is the same at every step: it is made once.
+        state[f"memory_{step}"] = block.remember(x, f"decoder_{step}")
+    return keras.Model({"source": source}, state, name="encoder")
+
+
+def _draw_decoder(
+    embedding, state: dict, block: Block, count: int, longest: int | None, shared: bool
+) -> keras.Model:
+    target = keras.Input((None,), dtype="int32", name="target")
+    before = {
+        name: keras.Input(value.shape[1:], dtype=value.dtype, name=name)
+        for name, value in state.items()
+    }
+    position = before["position"]
+    x = _embed(target, embedding, longest, block, "target", position)
+    seen = SeeEarlier(name="target_seen")([target, before["cache_1"], position])
+    after = {"position": NextPosition(name="next_position")([position, target])}
+    for step in range(1, count + 1):
+        name = f"decoder_{step}"
+        x, after[f"cache_{step}"] = block.self_attention(
+            x, seen, name, cache=before[f"cache_{step}"]
+        )
+        x = block.cross_attention(x, before[f"memory_{step}"], before["source_seen"], name)
+        x = block.feed_forward(x, name)
+    x = block.end(x, "decoder")  # (batch, steps, model_dim)
+    if shared:
+        logits = embedding(x, reverse=True)
+    else:
+        logits = layers.Dense(embedding.vocabulary_size, dtype="float32", name="head")(x)
+    return keras.Model({"target": target, **before}, {"logits": logits, **after}, name="decoder")
