@@ -13,46 +13,11 @@ import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
 from threefold.datasets.errors import UserError
+from threefold.training.flags import KeyValue, backend_option, json_option, settings_options
 from threefold.training.settings import TrainingSettings
 
 EXIT_FAILURE, EXIT_ABORTED = 1, 130
 FORMATS = ("savedmodel", "onnx")
-
-
-class KeyValue(click.ParamType):
-    """A word of the form KEY=VALUE."""
-
-    name = "key=value"
-
-    def convert(self, value, param, ctx):
-        """Return the key and the value."""
-        key, equals, rest = value.partition("=")
-        if not equals or not key.strip():
-            self.fail(f"expected KEY=VALUE, got '{value}'", param, ctx)
-        return key.strip(), rest
-
-
-def _settings_options(function):
-    """Add one option for each training setting; values are checked where they are defined."""
-    for name, option in reversed(TrainingSettings.options().items()):
-        kind = click.Choice(option.choices) if option.choices else None
-        shown = "" if option.default is None else f" [default: {option.default}]"
-        flag = "--" + name.replace("_", "-")
-        function = click.option(
-            flag, name, type=kind, default=None, help=option.help + shown, metavar=None
-        )(function)
-    return function
-
-
-def _backend_option(function):
-    return click.option(
-        "--backend",
-        metavar="NAME",
-        help="tensorflow, jax or torch; KERAS_BACKEND says it too",
-    )(function)
-
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,8 +34,8 @@ def cli(debug: bool) -> None:
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="option of the dataset")
 @click.option("--target", metavar="COLUMN", help="short for -d target=COLUMN")
 @click.option("-o", "options", type=KeyValue(), multiple=True, help="option of the blueprint")
-@_settings_options
-@_backend_option
+@settings_options
+@backend_option
 @click.option("--run", "folder", metavar="DIR", help="the run folder; runs/... by default")
 @click.option("--resume", metavar="RUN", help="go on with a run that was cut")
 @click.option("--init", metavar="RUN", help="start from the weights of another run")
@@ -82,7 +47,7 @@ def cli(debug: bool) -> None:
     multiple=True,
     help="also export; said before the training if it cannot be",
 )
-@_json_option
+@json_option
 def fit(
     blueprint, task, dataset, data_options, target, options, backend, folder, resume, init, again,
     formats, as_json, **settings,
@@ -148,8 +113,8 @@ def _choose_backend(asked: str | None, run: str | None) -> str:
 @click.option("--dataset", metavar="REF", help="other data than the run's own")
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="option of the dataset")
 @click.option("--split", metavar="NAME", help="train, validation, test or all")
-@_backend_option
-@_json_option
+@backend_option
+@json_option
 def evaluate(run, dataset, data_options, split, backend, as_json):
     """Judge RUN, a run or an artifact: all metrics, by split, with figures."""
     from threefold.exporting.artifact import is_artifact
@@ -183,8 +148,8 @@ def evaluate(run, dataset, data_options, split, backend, as_json):
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="how to read the inputs")
 @click.option("--output", metavar="FILE", help="write a .csv or .jsonl file")
-@_backend_option
-@_json_option
+@backend_option
+@json_option
 def predict(run, inputs, data_options, output, backend, as_json):
     """Ask RUN for answers: files, folders, globs, tables, or - for standard input."""
     from threefold.reporting.records import check_output
@@ -215,7 +180,9 @@ def predict(run, inputs, data_options, output, backend, as_json):
 @cli.command()
 @click.argument("run")
 @click.option("--prompt", default="", help="what to go on with")
-@click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="texts")
+@click.option("--count", type=click.IntRange(1), default=1, show_default=True,
+              help="texts or pictures")  # fmt: skip
+@click.option("--class", "class_name", metavar="NAME", help="of the pictures; all in turn if not")
 @click.option("--length", type=click.IntRange(1), default=200, show_default=True, help="tokens")
 @click.option(
     "--temperature",
@@ -229,33 +196,34 @@ def predict(run, inputs, data_options, output, backend, as_json):
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0,
               show_default=True, help="such a share of the probability may be written")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="of chance")
-@click.option("--output", metavar="FILE", help="write a .csv or .jsonl file")
-@_backend_option
-@_json_option
+@click.option("--output", metavar="PATH",
+              help="of texts a .csv or .jsonl file; of pictures a .png, or a folder")  # fmt: skip
+@backend_option
+@json_option
 def generate(run, output, backend, as_json, **wishes):
-    """Let RUN, a run or an artifact, write texts."""
+    """Let RUN, a run or an artifact, write texts or make pictures."""
     from threefold.exporting.artifact import is_artifact
-    from threefold.reporting.records import check_output
+    from threefold.reporting.generated import check_generated, show_generated
 
-    if output:
-        check_output(output)
     if is_artifact(run):
         from threefold.exporting.answering import generate_artifact
         from threefold.tasks.generation import Wish
 
         artifact = _open_artifact(run, backend)
+        check_generated(artifact.record.task, output)
         records = generate_artifact(artifact, Wish(**wishes))
         who = {"artifact": run, "format": artifact.record.format}
     else:
+        from threefold.training.run import open_run
+
+        opened = open_run(run)
+        check_generated(opened.record.task, output)
         who = {"run": run, "backend": _choose_backend(backend, run)}
         from threefold.tasks.generation import Wish
         from threefold.training.evaluate import generate_run
-        from threefold.training.run import open_run
 
-        records = generate_run(open_run(run), Wish(**wishes))
-    from threefold.reporting.session import show_texts
-
-    show_texts(who, records, output, as_json)
+        records = generate_run(opened, Wish(**wishes))
+    show_generated(who, records, output, as_json)
 
 
 def _open_artifact(path: str, backend: str | None):
@@ -286,7 +254,7 @@ def _open_artifact(path: str, backend: str | None):
     metavar="NUMBER",
     help="what 8-bit integers may cost of accuracy or r2",
 )
-@_json_option
+@json_option
 def export(run, format, output, force, atol, quantize, max_metric_drop, as_json):
     """Ship RUN as a file that is proven to answer as the trained model does, or not at all."""
     from threefold.training.backend import choose_backend
@@ -305,7 +273,7 @@ def export(run, format, output, force, atol, quantize, max_metric_drop, as_json)
 
 
 @cli.command(name="list")
-@_json_option
+@json_option
 def list_(as_json):
     """List blueprints, tasks and bundled data."""
     from threefold.training.description import catalogue
@@ -326,8 +294,8 @@ def list_(as_json):
 @click.option("--dataset", metavar="REF", help="draw the model for these data")
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="option of the dataset")
 @click.option("-o", "options", type=KeyValue(), multiple=True, help="option of the blueprint")
-@_backend_option
-@_json_option
+@backend_option
+@json_option
 def show(name, task, dataset, data_options, options, backend, as_json):
     """Show a blueprint (options, layers, sizes, exports), a run or an artifact."""
     from threefold.exporting.artifact import is_artifact, open_artifact
@@ -357,8 +325,8 @@ def show(name, task, dataset, data_options, options, backend, as_json):
 
 
 @cli.command()
-@_backend_option
-@_json_option
+@backend_option
+@json_option
 def doctor(backend, as_json):
     """Say which backends and devices there are, and what to install."""
     from threefold.reporting.console import notes, results

@@ -7,6 +7,7 @@ batches it would have seen.
 import numpy as np
 
 STRETCH = 50  # batches that are sorted by length together
+NORMAL_STREAM = 2**32  # added to a seed, for numbers that have nothing to do with others of it
 
 
 def epoch_order(
@@ -84,6 +85,19 @@ def uniform(seed: int, epoch: int, indices: np.ndarray, draws: int) -> np.ndarra
         counter = np.arange(1, draws + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         bits = _mix(example[:, None] + counter[None, :])
     return (bits >> np.uint64(11)) * 2.0**-53
+
+
+def normal(seed: int, epoch: int, indices: np.ndarray, draws: int) -> np.ndarray:
+    """Return random numbers of a standard normal distribution; arguments are those of `uniform`,
+    of which they are another stream.
+
+    Returns:
+        float32 array of shape (batch, draws).
+    """
+    from scipy.special import ndtri
+
+    chance = uniform(seed + NORMAL_STREAM, epoch, indices, draws)
+    return ndtri(np.maximum(chance, 2.0**-54)).astype(np.float32)  # of 0, minus infinity
 
 
 def _mix(bits: np.ndarray) -> np.ndarray:

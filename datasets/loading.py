@@ -22,6 +22,7 @@ from threefold.datasets.dataset import Dataset
 from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts
 from threefold.datasets.options import Option, check_options, options_of
+from threefold.datasets.pictures_to_make import TASK_NAME, to_make
 
 PREFIXES = {"tfds": "tfds", "hf": "hugging_face"}
 # Who reads a file or folder: by the task that the user named, else by what it looks like.
@@ -40,6 +41,8 @@ BY_SUFFIX = {
     ".txt": "prose", ".jsonl": "text",
     ".conll": "conll", ".ts": "sequences",
 }  # fmt: skip
+# Tasks that data do not suggest: any set of another task's kind serves them, when it is told to.
+TOLD = {TASK_NAME: to_make}
 # What the loading gives to a loader, as opposed to what a user sets.
 CONTEXT = ("task", "facts")
 
@@ -66,16 +69,21 @@ def load(
     Raises:
         UserError: for an unknown reference or option, and for data that cannot be used.
     """
-    loader, context = find_loader(reference, task)
+    told = None if task in TOLD else task
+    loader, context = find_loader(reference, told)
     known = loader_options(loader)
     checked = check_options(known, options or {}, flag="-d", owner=f"dataset '{reference}'")
-    given = {"task": task, "facts": facts}
-    dataset = loader(**checked, **{name: given[name] for name in context})
+    given = {"task": told, "facts": facts}
+    dataset = replace(
+        loader(**checked, **{name: given[name] for name in context}), reference=reference
+    )
+    if task in TOLD:
+        dataset = TOLD[task](dataset)
     if task is not None and dataset.task != task:
         raise UserError(f"dataset '{reference}' serves the task {dataset.task}, not {task}")
     if facts is not None:
         _require_same_shape(dataset, facts)
-    return replace(dataset, reference=reference)
+    return dataset
 
 
 def loader_options(loader: Callable) -> dict[str, Option]:

@@ -34,7 +34,7 @@ def predict_artifact(
 
 
 def generate_artifact(artifact: Artifact, wish: Wish) -> list[dict[str, Any]]:
-    """Let an artifact write texts; see `tasks.generation.generate`."""
+    """Let an artifact write texts or make pictures; see `tasks.generation.generate`."""
     answer, task = _ask(artifact)
     return generate(answer, task, wish)
 

@@ -30,7 +30,7 @@ from threefold.exporting.artifact import (
 from threefold.exporting.example import write_example
 from threefold.exporting.processes import run_child
 from threefold.reporting.card import write_card
-from threefold.tasks.evaluation import evaluate
+from threefold.tasks.evaluation import evaluate, study_training_split
 from threefold.tasks.signature import Signature
 from threefold.training.building import bind_task, rebuild_model
 from threefold.training.checkpoints import arrays_digest
@@ -160,6 +160,7 @@ def _answer_on_training_backend(run: Run, scratch: Path) -> str:
     # Artifacts compute in float32, whatever the precision of the training.
     model, task = rebuild_model(run, precision="float32")
     answer = ask_model(model, task, batch_size)
+    study_training_split(task, dataset.splits)
     found = evaluate(answer, task, source, split, batch_size)
     kept = {f"answers/{name}": array for name, array in found.answers.items()}
     kept |= {f"truth/{name}": array for name, array in found.truth.items()}

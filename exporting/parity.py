@@ -18,7 +18,7 @@ import numpy as np
 from threefold.datasets.dataset import Source
 from threefold.datasets.files import replace_file
 from threefold.exporting.runtime import Run, load_runtime
-from threefold.tasks.evaluation import Evaluation, join_batches
+from threefold.tasks.evaluation import Evaluation, join_batches, study_training_split
 from threefold.tasks.signature import Output, Signature
 from threefold.tasks.task import Arrays, Task
 from threefold.training.building import bind_task
@@ -36,7 +36,9 @@ def main() -> None:
     scratch, staged = Path(job["scratch"]), Path(job["staged"])
     record = open_run(job["run"]).record
     task = bind_task(record)
-    source = load_run_dataset(record, record.facts.raw()).splits[job["split"]]
+    splits = load_run_dataset(record, record.facts.raw()).splits
+    source = splits[job["split"]]
+    study_training_split(task, splits)
     signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
     run = load_runtime(staged / job["model"], job["format"], signature)
     with np.load(scratch / "reference.npz", allow_pickle=False) as file:

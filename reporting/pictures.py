@@ -52,6 +52,11 @@ _PICTURES = {
         "Recordings with what was written of them and what is true: those with most errors first, "
         "then those written least surely.",
     ),
+    "samples": (
+        "sample_figures",
+        "Pictures that the model made, beside real ones of the same number; no two belong together "
+        "but by their class, where the model was told one.",
+    ),
 }
 CAPTIONS = {name: caption for name, (_, caption) in _PICTURES.items()}
 

@@ -138,29 +138,6 @@ def show_predictions(
         notes.print(f"{len(found.errors)} of {len(found.errors) + len(found.records)} skipped")
 
 
-def show_texts(
-    who: dict[str, str], records: list[dict[str, Any]], output: str | None, as_json: bool
-) -> None:
-    """Print texts that were written, each behind its prompt, or write them to a file.
-
-    Args:
-        who: dict of str to str. Who was asked, for JSON.
-        records: list of dict. With `prompt` and `text`.
-        output: str. A file, or `None`.
-        as_json: bool. Whether to print one JSON object.
-    """
-    if output:
-        write_records(output, records)
-        notes.print(f"{len(records)} texts in {output}")
-    if as_json:
-        print_json(who | {"texts": records})
-    elif not output:
-        for record in records:
-            results.print(f"[bold]{escape(record['prompt'])}[/]{escape(record['text'])}")
-            if len(records) > 1:
-                results.print("[dim]---[/]")
-
-
 def show_export(artifact, as_json: bool) -> None:
     """Print what was proven, and what to type next."""
     record, folder = artifact.record, artifact.folder

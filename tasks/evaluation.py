@@ -52,6 +52,7 @@ def evaluate_splits(
         list of Evaluation. Baselines are among its metrics where the data have what they learn
         from, the split `train`, and it is not judged itself.
     """
+    study_training_split(task, splits)
     known = "train" in splits and not {"train", "all"} & set(chosen)
     baselines = task.baselines(splits["train"]) if known else {}
     found = [evaluate(answer, task, splits[name], name, batch_size) for name in chosen]
@@ -60,6 +61,11 @@ def evaluate_splits(
         if beside:
             evaluation.metrics["baselines"] = beside
     return found
+
+
+def study_training_split(task: Task, splits: Mapping[str, Source]) -> None:
+    """Let a task learn what judging takes, from what data there are if none are for training."""
+    task.study(splits.get("train", next(iter(splits.values()))))
 
 
 def evaluate(

@@ -31,6 +31,7 @@ class Task(ABC):
         loss: str. One of `losses`; `None` for the first.
         label_smoothing: float. Share of a label's weight that is spread over all classes.
         class_weights: str. `none`, or `balanced`: every class weighs the same in the loss.
+        options: mapping. The blueprint's, in full, for tasks that must know some of them.
     """
 
     name: ClassVar[str]
@@ -51,6 +52,7 @@ class Task(ABC):
         loss: str | None = None,
         label_smoothing: float = 0.0,
         class_weights: str = "none",
+        options: Mapping[str, Any] | None = None,
     ):
         if loss is not None and loss not in self.losses:
             raise UserError(f"{self.name} has no loss '{loss}'{suggest(loss, self.losses)}")
@@ -58,10 +60,22 @@ class Task(ABC):
         self.loss = loss or self.losses[0]
         self.label_smoothing = label_smoothing
         self.class_weights = class_weights
+        self.options = options or {}
 
     @abstractmethod
     def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         """Pick what enters the model out of a batch of examples, under the model's input names."""
+
+    def chance(self, seed: int, epoch: int, indices: np.ndarray) -> Arrays:
+        """Draw what a batch of training takes from chance: further columns of its examples.
+
+        Args:
+            seed: int. The run's seed.
+            epoch: int. Which epoch.
+            indices: int array of shape (batch,). Which examples; with the others, all that the
+                numbers depend on.
+        """
+        return {}
 
     def asked(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         """Pick what is given to a model's responder: what `inputs` picks, but for tasks that
@@ -150,6 +164,10 @@ class Task(ABC):
         self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
         """Turn answers for examples into one plain record each, for tables, CSV and JSON."""
+
+    def study(self, train: Source) -> None:
+        """Learn from the training split what judging takes; called before anything is judged."""
+        return None
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
         """Fit what a model must beat to be worth its cost.

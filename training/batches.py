@@ -64,6 +64,7 @@ class Batches(keras.utils.PyDataset):
         if self.augment:
             images = augment(examples["image"], self.seed, self.epoch, indices, self.augment)
             examples = examples | {"image": images}
+        examples = examples | self.task.chance(self.seed or 0, self.epoch, indices)
         inputs, targets = self.task.inputs(examples), self.task.targets(examples)
         if "mixup" in self.augment:
             mixed = mixup(inputs | {"targets": targets}, self.seed, self.epoch, indices)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from threefold.datasets import loading
 from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.options import check_options, options_of
 from threefold.tasks.task import Task, find_task
@@ -58,6 +59,12 @@ def builder_for(blueprint: ModuleType, task: str):
     raise UserError(
         f"blueprint '{name}' does not serve {task}, but {', '.join(blueprint.TASKS)}{hint}"
     )
+
+
+def told_task(blueprint: ModuleType) -> str | None:
+    """Return the task of a blueprint that serves none which data suggest by themselves."""
+    first = next(iter(blueprint.TASKS))
+    return first if first in loading.TOLD else None
 
 
 def resolve_options(blueprint: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -130,6 +137,7 @@ def bind_task(record) -> Task:
         loss=settings.loss,
         label_smoothing=settings.label_smoothing,
         class_weights=settings.class_weights,
+        options=record.options,
     )
 
 

@@ -7,7 +7,7 @@ import keras
 
 from threefold.datasets.dataset import Dataset
 from threefold.tasks.evaluation import Answerer, Evaluation, answerer, evaluate_splits
-from threefold.tasks.generation import Wish, generate, require_writer
+from threefold.tasks.generation import Wish, batch_size, generate, require_maker
 from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Task
 from threefold.training.building import bind_task, rebuild_model
@@ -73,10 +73,10 @@ def predict_run(
 
 
 def generate_run(run: Run, wish: Wish) -> list[dict[str, Any]]:
-    """Let a run's best weights write texts; see `tasks.generation.generate`."""
-    require_writer(bind_task(run.record))
+    """Let a run's best weights write texts or make pictures; see `tasks.generation.generate`."""
+    require_maker(bind_task(run.record), wish)
     model, task = rebuild_model(run)
-    return generate(ask_model(model, task, wish.count), task, wish)
+    return generate(ask_model(model, task, batch_size(task, wish)), task, wish)
 
 
 def ask_model(model: keras.Model, task: Task, batch_size: int) -> Answerer:

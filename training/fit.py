@@ -22,6 +22,7 @@ from threefold.training.building import (
     builder_for,
     find_blueprint,
     resolve_options,
+    told_task,
 )
 from threefold.training.callbacks import Display, Progress
 from threefold.training.data import load_run_dataset
@@ -29,7 +30,7 @@ from threefold.training.embeddings import load_vectors, measure_vectors
 from threefold.training.evaluate import evaluate_model
 from threefold.training.loop import train
 from threefold.training.run import DatasetRecord, Run, RunRecord, create_run, open_run
-from threefold.training.settings import TrainingSettings
+from threefold.training.settings import TrainingSettings, find_recipe
 
 PACKAGES = ("threefold", "keras", "tensorflow", "jax", "torch", "numpy")
 
@@ -80,16 +81,21 @@ def start(command: Command, announce: Announce) -> Fitted:
         builder_for(blueprint, command.task)
     reference = command.dataset or _default_dataset(blueprint, command.task)
     init = open_run(command.init) if command.init else None
-    dataset = loading.load(reference, command.data_options, task=command.task)
+    told = command.task or told_task(blueprint)
+    dataset = loading.load(reference, command.data_options, task=told)
     task_class = find_task(dataset.task)
     builder_for(blueprint, dataset.task)
     settings = command.settings.resolve(blueprint, dataset.task, task_class.augmentation)
     if settings.augment and dataset.facts.kind != "image":
         raise UserError(f"--augment is for pictures; {reference} is {dataset.facts.describe()}")
+    if "mixup" in settings.augment and dataset.task in loading.TOLD:
+        raise UserError(f"--augment mixup makes no pictures that {dataset.task} could learn from")
+    given = find_recipe(blueprint, settings.recipe)["options"] | command.options
+    options = resolve_options(command.blueprint, dataset.task, given)
     record = RunRecord(
         blueprint=command.blueprint,
         task=dataset.task,
-        options=command.options,
+        options=options,
         settings=settings,
         dataset=_describe(dataset, command.data_options),
         facts=dataset.facts,
@@ -100,8 +106,7 @@ def start(command: Command, announce: Announce) -> Fitted:
     task = bind_task(record)
     record = record.model_copy(update={"settings": settings.model_copy(update={"loss": task.loss})})
     seed_everything(settings.seed)
-    given = dict(command.options)
-    vectors = resolve_options(command.blueprint, task.name, given).get("embeddings")
+    vectors = options.get("embeddings")
     if vectors:
         given.setdefault("embedding_dim", measure_vectors(vectors))
     model, options = build_model(command.blueprint, task, given, settings.precision)
@@ -156,6 +161,8 @@ def repeat(folder: str, changes: Command) -> Command:
         Command.
     """
     record = open_run(folder).record
+    if changes.settings.recipe not in (None, record.settings.recipe):
+        raise UserError("--again repeats a run by its own recipe; start a new fit for another")
     changed = {name: getattr(changes.settings, name) for name in changes.settings.model_fields_set}
     return Command(
         blueprint=record.blueprint,

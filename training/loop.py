@@ -6,6 +6,7 @@ from threefold.datasets.dataset import Dataset
 from threefold.datasets.files import remove_parts
 from threefold.tasks.task import Task
 from threefold.training import state
+from threefold.training.adversarial import compile_adversarial
 from threefold.training.batches import Batches
 from threefold.training.callbacks import (
     Callbacks,
@@ -61,7 +62,7 @@ def train(
         seed=settings.seed,
         augment=settings.augment,
     )
-    compile_model(model, task, settings, settings.epochs * batches.steps)
+    model = compile_model(model, task, settings, settings.epochs * batches.steps)
     clean(run.checkpoints)
     remove_parts(run.folder)
     progress, arrays = _restore(model, run) if resume else (Progress(), {})
@@ -99,8 +100,16 @@ def train(
 
 def compile_model(
     model: keras.Model, task: Task, settings: TrainingSettings, total_steps: int
-) -> None:
-    """Give a model its loss, metrics and optimizer."""
+) -> keras.Model:
+    """Give a model its loss, metrics and optimizer.
+
+    Returns:
+        keras.Model. What Keras fits: the same, or two networks of it against each other.
+    """
+    if hasattr(model, "rules"):
+        model = compile_adversarial(model, task, settings, total_steps)
+        model.optimizer.build(model.trainable_variables)
+        return model
     model.compile(
         optimizer=make_optimizer(settings, total_steps),
         **task.compile_arguments(),
@@ -108,6 +117,7 @@ def compile_model(
         jit_compile=False if keras.config.backend() == "torch" else "auto",
     )
     model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def _restore(model: keras.Model, run: Run) -> tuple[Progress, dict]:

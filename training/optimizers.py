@@ -14,12 +14,15 @@ STEP_SHARES = (0.5, 0.75)
 STEP_FACTOR = 0.1
 
 
-def make_optimizer(settings: TrainingSettings, total_steps: int) -> keras.optimizers.Optimizer:
+def make_optimizer(
+    settings: TrainingSettings, total_steps: int, **changes
+) -> keras.optimizers.Optimizer:
     """Build the optimizer of a fit.
 
     Args:
         settings: TrainingSettings. Resolved.
         total_steps: int. Steps of the whole fit, which the schedules divide.
+        **changes: Arguments of the optimizer that are not those of the settings.
 
     Returns:
         keras.optimizers.Optimizer. Named after the setting on every backend, so that a checkpoint
@@ -56,7 +59,7 @@ def make_optimizer(settings: TrainingSettings, total_steps: int) -> keras.optimi
         arguments["weight_decay"] = settings.weight_decay
     if settings.ema:
         arguments |= {"use_ema": True, "ema_momentum": settings.ema}
-    return rules[settings.optimizer](**arguments)
+    return rules[settings.optimizer](**arguments | changes)
 
 
 def make_schedule(settings: TrainingSettings, total_steps: int):

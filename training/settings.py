@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.options import Option, check_options
 
 Augmentation = Literal["flip", "shift", "crop", "rotate", "cutout", "mixup"]
@@ -29,6 +30,9 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    recipe: str | None = Field(
+        None, description="options and settings of a paper, by name; show BLUEPRINT lists them"
+    )
     epochs: Count | None = Field(None, description="passes over the training split")
     batch_size: Count | None = Field(None, description="examples in a step")
     optimizer: Optimizer | None = Field(None, description="rule that updates the weights")
@@ -82,15 +86,20 @@ class TrainingSettings(BaseModel):
         """Fill what was left open.
 
         Args:
-            blueprint: module. Its `TRAINING` holds the defaults that suit the family, and its
-                `TASK_TRAINING`, if it has one, what else suits a task.
+            blueprint: module. Its `TRAINING` holds the defaults that suit the family, its
+                `TASK_TRAINING`, if it has one, what else suits a task, and its `RECIPES` what else
+                belongs to one.
             task: str. The task's name.
             augmentation: tuple of str. What suits the task.
 
         Returns:
             TrainingSettings. Without open fields, but for those where `None` means "off".
+
+        Raises:
+            UserError: for a recipe that the blueprint does not have.
         """
         recipe = blueprint.TRAINING | getattr(blueprint, "TASK_TRAINING", {}).get(task, {})
+        recipe |= find_recipe(blueprint, self.recipe)["settings"]
         optimizer = self.optimizer or recipe["optimizer"]
         if optimizer != recipe["optimizer"]:
             for name in ("learning_rate", "weight_decay"):  # they were meant for another rule
@@ -102,6 +111,29 @@ class TrainingSettings(BaseModel):
             if name not in self.model_fields_set or getattr(self, name) is None
         }
         return self.model_copy(update=opened | {"optimizer": optimizer})
+
+
+def find_recipe(blueprint: ModuleType, name: str | None) -> dict[str, dict[str, Any]]:
+    """Return a recipe of a blueprint.
+
+    Args:
+        blueprint: module. It may have `RECIPES`.
+        name: str. Which, or `None` for none.
+
+    Returns:
+        dict. The `options` of the blueprint and the `settings` of the training that it sets.
+
+    Raises:
+        UserError: where the blueprint has no such recipe.
+    """
+    if name is None:
+        return {"options": {}, "settings": {}}
+    known = getattr(blueprint, "RECIPES", {})
+    if name not in known:
+        family = blueprint.__name__.rpartition(".")[2]
+        hint = suggest(name, known) if known else "; it has none"
+        raise UserError(f"blueprint '{family}' has no recipe '{name}'{hint}")
+    return known[name]
 
 
 def _annotation(field) -> Any:

@@ -66,13 +66,17 @@ def all_finite(arrays: dict[str, np.ndarray]) -> bool:
 
 
 def averaged(model: keras.Model) -> list[tuple[keras.Variable, keras.Variable]]:
-    """Return each trainable variable with its moving average, or nothing without averaging."""
+    """Return each averaged variable with its moving average, or nothing without averaging."""
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # loss scaling wraps the rule
-    if optimizer is None or not optimizer.use_ema or not optimizer.built:
-        return []
-    averages = optimizer._model_variables_moving_average
-    return list(zip(model.trainable_variables, averages, strict=True))
+    return [
+        pair
+        for rule in getattr(optimizer, "optimizers", (optimizer,))
+        if rule is not None and rule.use_ema and rule.built
+        for pair in zip(
+            rule._trainable_variables, rule._model_variables_moving_average, strict=True
+        )
+    ]
 
 
 def _weights(model: keras.Model) -> list[keras.Variable]:

@@ -1,0 +1,175 @@
+"""What generators and discriminators are made of, and the rules that they are trained by."""
+
+import random
+from dataclasses import dataclass
+
+import keras
+from keras import layers, ops
+
+BOUND_EPSILON = 1e-12
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How two networks are trained against each other; a model of such has them as `rules`.
+
+    Args:
+        loss: str. `standard`, `least_squares`, `hinge` or `wasserstein`.
+        gradient_penalty: str. `none`, `wgan_gp` or `r1`.
+        penalty_weight: float. What the penalty is multiplied with in the discriminator's loss.
+        weight_limit: float. Weights of the discriminator are clipped to it after each of its
+            steps; `None` for never.
+        feature_matching: float. Weight of the distance of mean features in the generator's loss.
+        critic_steps: int. Steps of the discriminator for one of the generator.
+        augment: tuple of str. How pictures are changed before the discriminator sees them.
+        rate_ratio: float. The discriminator's learning rate, in units of the generator's.
+        beta_1: float. Adam's share of the old mean gradient.
+        beta_2: float. Adam's share of the old mean of squares.
+    """
+
+    loss: str
+    gradient_penalty: str
+    penalty_weight: float
+    weight_limit: float | None
+    feature_matching: float
+    critic_steps: int
+    augment: tuple[str, ...]
+    rate_ratio: float
+    beta_1: float
+    beta_2: float
+
+
+@keras.saving.register_keras_serializable("threefold")
+class ClassEmbedding(layers.Layer):
+    """Look up a vector for each class, as a product with its one-hot code.
+
+    TensorFlow would update only the rows of a batch's own classes (see `TokenEmbedding`).
+
+    Args:
+        num_classes: int. Classes.
+        dimension: int. Length of a vector.
+    """
+
+    def __init__(self, num_classes: int, dimension: int, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes, self.dimension = num_classes, dimension
+
+    def build(self, input_shape):
+        """Make the table."""
+        self.embeddings = self.add_weight(
+            (self.num_classes, self.dimension),
+            initializer=keras.initializers.RandomNormal(
+                stddev=self.dimension**-0.5, seed=random.getrandbits(31)
+            ),
+            name="embeddings",
+        )
+
+    def call(self, labels):
+        """Return the vectors, shape (batch,) in and (batch, dimension) out."""
+        return ops.matmul(
+            ops.one_hot(labels, self.num_classes, dtype=self.compute_dtype), self.embeddings
+        )
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the vectors."""
+        return (*input_shape, self.dimension)
+
+    def get_config(self):
+        """Return the arguments."""
+        own = {"num_classes": self.num_classes, "dimension": self.dimension}
+        return super().get_config() | own
+
+
+class _Bounded:
+    """A layer whose kernel is divided by its largest singular value whenever it is used.
+
+    Miyato et al. 2018, "Spectral normalization for generative adversarial networks". The kernel
+    itself stays as it is and the gradient goes through the division; the vector of the power
+    iteration is a weight that training moves and evaluation only reads. (Keras's own wrapper writes
+    the divided kernel back, which a step without state would lose.)
+    """
+
+    def build(self, input_shape):
+        """Make the kernel, and the vector of the power iteration."""
+        super().build(input_shape)
+        self.vector = self.add_weight(
+            (self.kernel.shape[-1],),
+            initializer=keras.initializers.RandomNormal(seed=random.getrandbits(31)),
+            trainable=False,
+            name="vector",
+        )
+
+    def bounded_kernel(self, training: bool | None):
+        """Return the kernel with a largest singular value of about 1."""
+        matrix = ops.reshape(self.kernel, (-1, self.kernel.shape[-1]))  # (inputs, outputs)
+        still = ops.stop_gradient(matrix)
+        left = _unit(ops.matmul(still, self.vector))
+        right = self.vector
+        if training:
+            right = _unit(ops.matmul(ops.transpose(still), left))
+            self.vector.assign(right)
+            left = _unit(ops.matmul(still, right))
+        largest = ops.sum(left * ops.matmul(matrix, _unit(right)))
+        return self.kernel / largest
+
+
+@keras.saving.register_keras_serializable("threefold")
+class BoundedDense(_Bounded, layers.Dense):
+    """A dense layer under spectral normalisation."""
+
+    def call(self, inputs, training=None):
+        """Multiply."""
+        x = ops.matmul(inputs, self.bounded_kernel(training))
+        return x if self.bias is None else x + self.bias
+
+
+@keras.saving.register_keras_serializable("threefold")
+class BoundedConv2D(_Bounded, layers.Conv2D):
+    """A convolution under spectral normalisation."""
+
+    def call(self, inputs, training=None):
+        """Convolve."""
+        kernel = self.bounded_kernel(training)
+        x = ops.conv(inputs, kernel, strides=list(self.strides), padding=self.padding)
+        return x if self.bias is None else x + self.bias
+
+
+@keras.saving.register_keras_serializable("threefold")
+class SelfAttention(layers.Layer):
+    """Let every place of a picture look at all others (Zhang et al. 2019, SAGAN, section 3).
+
+    What is seen is added times a weight that starts at 0: the network begins with what is near.
+    Plain products of matrices, which all backends differentiate twice.
+    """
+
+    def build(self, input_shape):
+        """Make the projections."""
+        channels = input_shape[-1]
+        self.inner = max(channels // 8, 1)
+        widths = {"query": self.inner, "key": self.inner, "value": channels}
+        self.kernels = {
+            name: self.add_weight(
+                (channels, width),
+                initializer=keras.initializers.GlorotUniform(seed=random.getrandbits(31)),
+                name=name,
+            )
+            for name, width in widths.items()
+        }
+        self.gain = self.add_weight((), initializer="zeros", name="gain")
+
+    def call(self, inputs):
+        """Attend, shape (batch, height, width, channels) in and out."""
+        _, height, width, channels = inputs.shape
+        places = ops.reshape(inputs, (-1, height * width, channels))
+        query, key, value = (ops.matmul(places, self.kernels[n]) for n in ("query", "key", "value"))
+        attention_scores = ops.softmax(ops.matmul(query, ops.transpose(key, (0, 2, 1))))
+        seen = ops.matmul(attention_scores, value)  # (batch, places, channels)
+        return inputs + self.gain * ops.reshape(seen, (-1, height, width, channels))
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the input."""
+        return input_shape
+
+
+def _unit(vector):
+    return vector / ops.sqrt(ops.sum(ops.square(vector)) + BOUND_EPSILON)

@@ -1,0 +1,106 @@
+"""What a model made, printed or written: texts, and pictures."""
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.markup import escape
+
+from threefold.datasets.errors import UserError
+from threefold.datasets.files import replace_file
+from threefold.reporting.console import notes, results
+from threefold.reporting.records import check_output, write_records
+from threefold.reporting.session import print_json
+
+GRID = ".png"
+
+
+def check_generated(task: str, output: str | None) -> None:
+    """Refuse what could not be written, before the work that it is meant for.
+
+    Args:
+        task: str. The model's task.
+        output: str. What the user typed after `--output`, or `None`.
+
+    Raises:
+        UserError: saying what was expected.
+    """
+    if task != "image_generation":
+        if output:
+            check_output(output)
+        return
+    if not output:
+        raise UserError("pictures take --output: a .png file for a grid, or a folder")
+    place = Path(output)
+    if place.suffix and place.suffix.lower() != GRID:
+        raise UserError(f"--output {output} ends in '{place.suffix}', expected .png, or a folder")
+    if place.suffix and (place.is_dir() or not place.parent.is_dir()):
+        raise UserError(f"--output {output}: name a file in a folder that is there")
+    if not place.suffix and place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise UserError(f"--output {output} is there already; name a new or an empty folder")
+
+
+def show_generated(
+    who: dict[str, str], records: list[dict[str, Any]], output: str | None, as_json: bool
+) -> None:
+    """Print or write what was made.
+
+    Args:
+        who: dict of str to str. Who was asked, for JSON.
+        records: list of dict. Texts with `prompt` and `text`, or pictures with `image` and `class`.
+        output: str. Where to write, or `None`.
+        as_json: bool. Whether to print one JSON object.
+    """
+    if "image" not in records[0]:
+        _show_texts(who, records, output, as_json)
+        return
+    write_pictures(Path(output), records)
+    notes.print(f"{len(records)} pictures in {escape(output)}")
+    if as_json:
+        classes = [record["class"] for record in records]
+        print_json(who | {"output": output, "pictures": len(records), "classes": classes})
+
+
+def write_pictures(place: Path, records: Sequence[dict[str, Any]]) -> None:
+    """Write pictures as a grid, or each for itself, in a folder for each class.
+
+    Args:
+        place: Path. A `.png` file, or a folder.
+        records: sequence of dict. With `image` uint8 (height, width, channels), and `class`.
+    """
+    from threefold.reporting.sample_figures import tile
+
+    if place.suffix:
+        replace_file(place, encode(tile(np.stack([record["image"] for record in records]))))
+        return
+    for number, record in enumerate(records):
+        name = (record["class"] or "").replace(os.sep, "_")
+        (place / name).mkdir(parents=True, exist_ok=True)
+        replace_file(place / name / f"{number:05d}.png", encode(record["image"]))
+
+
+def encode(picture: np.ndarray) -> bytes:
+    """Return a picture, uint8 of shape (height, width, channels), as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file, "PNG")
+    return file.getvalue()
+
+
+def _show_texts(
+    who: dict[str, str], records: list[dict[str, Any]], output: str | None, as_json: bool
+) -> None:
+    """Print texts that were written, each behind its prompt, or write them to a file."""
+    if output:
+        write_records(output, records)
+        notes.print(f"{len(records)} texts in {output}")
+    if as_json:
+        print_json(who | {"texts": records})
+    elif not output:
+        for record in records:
+            results.print(f"[bold]{escape(record['prompt'])}[/]{escape(record['text'])}")
+            if len(records) > 1:
+                results.print("[dim]---[/]")
