@@ -8,7 +8,6 @@ The random numbers come with the batch. All is made of sums and products of matr
 backend differentiates twice.
 """
 
-import keras
 from keras import ops
 
 SHIFT = 1 / 8  # largest, of a side
@@ -58,7 +57,11 @@ def _translate(pictures, draws):
 
 
 def _cover(pictures, draws):
-    """Make a square of every picture grey."""
+    """Make a square of every picture black.
+
+    Not grey, which is 0: a convolution without a bias makes 0 of it, where leaky units have a kink
+    and backends differ in the slope that they take.
+    """
     inside = 1.0
     for axis in (1, 2):
         size = pictures.shape[axis]
@@ -66,4 +69,4 @@ def _cover(pictures, draws):
         distance = ops.abs(ops.arange(size, dtype="float32") + 0.5 - centre)
         shape = (-1, size, 1, 1) if axis == 1 else (-1, 1, size, 1)
         inside = inside * ops.reshape(ops.cast(distance < size * COVER / 2, "float32"), shape)
-    return pictures * ops.cast(1.0 - inside, keras.backend.standardize_dtype(pictures.dtype))
+    return (pictures + 1.0) * (1.0 - inside) - 1.0

@@ -26,7 +26,7 @@ from threefold.datasets.errors import UserError
 from threefold.datasets.options import Option, options_of
 from threefold.tasks.task import Task, find_task
 from threefold.training.backend import BACKENDS, choose_backend, seed_everything
-from threefold.training.building import build_model, find_blueprint
+from threefold.training.building import build_model, find_blueprint, resolve_options
 from threefold.training.checkpoints import load_checkpoint, save_checkpoint
 from threefold.training.settings import TrainingSettings
 
@@ -54,7 +54,8 @@ class Cell:
 
     @cached_property
     def task(self) -> Task:
-        return find_task(self.task_name)(self.dataset.facts)
+        given = resolve_options(self.blueprint, self.task_name, self.cell.options)
+        return find_task(self.task_name)(self.dataset.facts, options=given)
 
     @cached_property
     def options(self) -> dict[str, Option]:
@@ -90,7 +91,7 @@ def step_losses(cell: Cell, model, positions: list[int]) -> list[float]:
     settings = settings.resolve(find_blueprint(cell.blueprint), cell.task_name, ())
     # A fit ends by putting averaged weights in place of the trained ones.
     settings = settings.model_copy(update={"ema": None})
-    compile_model(model, cell.task, settings, len(positions))
+    model = compile_model(model, cell.task, settings, len(positions))
     losses = []
     size = len(cell.dataset.splits["train"])
     for position in positions:
@@ -223,7 +224,8 @@ def outline(model) -> str:
     """Return all that a model is made of, but for the random seeds."""
     layers = [(layer.name, type(layer).__name__, layer.get_config()) for layer in model.layers]
     shapes = [weight.shape for weight in model.weights]
-    return re.sub(r"'seed': \d+", "", repr((layers, shapes)))
+    rules = getattr(model, "rules", None)  # of a model that is not trained by one loss
+    return re.sub(r"'seed': \d+", "", repr((layers, shapes, rules)))
 
 
 def other_values(option: Option) -> list[str]:
