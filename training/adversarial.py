@@ -322,7 +322,7 @@ class Adversarial(keras.Model):
 
 
 def _unpack(data) -> Batch:
-    inputs, pictures = data
+    inputs, pictures, *_ = data
     labels = {"label": inputs["label"]} if "label" in inputs else {}
     pictures = ops.cast(pictures, "float32") / RANGE - 1.0
     return Batch(pictures, inputs["noise"], inputs.get("chance"), labels)

@@ -99,7 +99,8 @@ def step_losses(cell: Cell, model, positions: list[int]) -> list[float]:
         batches = Batches(Subset(cell.dataset.splits["train"], rows), cell.task, BATCH_SIZE)
         # An epoch of one step: the loss that Keras reports is that of the step alone.
         history = model.fit(batches, shuffle=False, verbose=0).history
-        losses.append(float(history["loss"][0]))
+        # Of two networks against each other, the discriminator's is the one that falls at first.
+        losses.append(float(history.get("discriminator_loss", history["loss"])[0]))
     return losses
 
 

@@ -17,7 +17,7 @@ from threefold.training.building import blueprint_names, find_blueprint
 SMALL = {
     "cnn": {"filters": "4", "dense_units": "8"},
     "ctc": {"filters": "4,4", "units": "5", "mel_bands": "8"},
-    "gan": {"filters": "4", "latent_dim": "6", "conditional": "true"},
+    "gan": {"filters": "4", "latent_dim": "6"},
     "gpt": {"num_layers": "1", "model_dim": "24"},
     "resnet": {"width": "4"},
     "rnn": {"units": "6"},
