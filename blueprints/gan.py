@@ -35,6 +35,41 @@ TRAINING = {
     "ema": 0.99,
 }
 
+# What papers chose, each as options and settings. Weights are averaged in all, as in none but the
+# last of them, for it costs nothing.
+RECIPES = {
+    "dcgan": {
+        "options": {"gradient_penalty": "none", "latent_dim": 100, "beta_2": 0.999},
+        "settings": {"learning_rate": 2e-4},
+    },
+    "lsgan": {
+        "options": {"loss": "least_squares", "gradient_penalty": "none", "beta_2": 0.999},
+        "settings": {"learning_rate": 2e-4},
+    },
+    "wgan": {
+        "options": {"loss": "wasserstein", "gradient_penalty": "none", "critic_steps": 5},
+        "settings": {"optimizer": "rmsprop", "learning_rate": 5e-5},
+    },
+    "wgan_gp": {
+        "options": {
+            "loss": "wasserstein", "gradient_penalty": "wgan_gp", "critic_steps": 5, "beta_1": 0.0,
+            "beta_2": 0.9,
+        },
+        "settings": {"learning_rate": 2e-4},
+    },
+    "sagan": {
+        "options": {
+            "architecture": "sagan", "loss": "hinge", "gradient_penalty": "none",
+            "conditional": True, "rate_ratio": 4.0, "beta_1": 0.0, "beta_2": 0.9,
+        },
+        "settings": {"learning_rate": 1e-4},
+    },
+    "cgan": {
+        "options": {"architecture": "dense", "gradient_penalty": "none", "conditional": True},
+        "settings": {"learning_rate": 2e-4},
+    },
+}  # fmt: skip
+
 PENALTY_WEIGHT = 10.0  # both papers'
 WEIGHT_LIMIT = 0.01  # Arjovsky et al. 2017, for a critic that nothing else bounds
 LARGEST_START, FEWEST_STAGES = 15, 2

@@ -5,6 +5,7 @@ Notes and progress go to stderr, results to stdout, so that output can be piped.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, ConsoleDimensions, Group
@@ -188,3 +189,10 @@ def _cell(value: Any) -> Text:
     if value is None:
         return Text("")
     return Text(format_number(value) if isinstance(value, int | float) else str(value))
+
+
+def ask_command(task: str, folder: Path | str) -> str:
+    """Return what one types to ask a model of a task."""
+    if task == "image_generation":
+        return f"threefold generate {folder} --count 64 --output grid.png"
+    return f"threefold predict {folder} INPUT..."

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from threefold.reporting.console import (
     FitDisplay,
+    ask_command,
     breakdown_table,
     closing_panel,
     metrics_table,
@@ -65,7 +66,7 @@ def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> No
         return
     next_ = [
         f"threefold evaluate {run.folder}",
-        f"threefold predict {run.folder} INPUT...",
+        ask_command(run.record.task, run.folder),
         f"threefold export {run.folder} --format onnx",
         f"open {run.report / 'index.html'}",
     ]
@@ -161,7 +162,7 @@ def show_export(artifact, as_json: bool) -> None:
     )
     next_ = [
         f"threefold evaluate {folder}",
-        f"threefold predict {folder} INPUT...",
+        ask_command(record.task, folder),
         f"python {folder / 'example.py'}",
     ]
     results.print(closing_panel(str(folder), parity.metrics, next_))

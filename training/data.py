@@ -87,8 +87,11 @@ def read_run_inputs(
         iterator of Inputs.
 
     Raises:
-        UserError: for a path that does not exist or an unknown option.
+        UserError: for a path that does not exist or an unknown option, and for a model that takes
+            no inputs of a person's.
     """
+    if record.task == "image_generation":
+        raise UserError(f"a run of {record.task} takes no inputs: ask it with threefold generate")
     known = options_of(read_inputs)
     reading = {name: value for name, value in record.dataset.options.items() if name in known}
     reading = check_options(known, reading | data_options, flag="-d", owner="predict")
