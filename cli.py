@@ -195,6 +195,10 @@ def predict(run, inputs, data_options, output, backend, as_json):
               help="so many of the most probable tokens may be written")  # fmt: skip
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0,
               show_default=True, help="such a share of the probability may be written")  # fmt: skip
+@click.option("--beams", type=click.IntRange(1), default=1, show_default=True,
+              help="search for the most probable texts, so many at a time")  # fmt: skip
+@click.option("--penalty-alpha", type=click.FloatRange(0, 1), metavar="NUMBER",
+              help="contrastive search: 0 for probable tokens, 1 for new ones")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="of chance")
 @click.option("--output", metavar="PATH",
               help="of texts a .csv or .jsonl file; of pictures a .png, or a folder")  # fmt: skip

@@ -1,8 +1,8 @@
-"""Points of a plane around 8 places of a ring, or 25 of a grid: does a generator find them all?
+"""Points of a plane around 8 places of a ring, or 25 of a grid, to see which a generator finds.
 
-The test that most papers on collapsing generators begin with (Metz et al. 2017, "Unrolled generative
-adversarial networks"; Srivastava et al. 2017, "VEEGAN"). A point is a picture of 1 × 2 grey levels,
-so that whatever makes pictures can be asked.
+The test that most papers on collapsing generators begin with (Metz et al. 2017, "Unrolled
+generative adversarial networks"; Srivastava et al. 2017, "VEEGAN"). A point is a picture of 1 × 2
+grey levels, so that whatever makes pictures can be asked.
 """
 
 from typing import Literal

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import IO, Any
 
+from threefold.datasets.errors import UserError
 from threefold.exporting.artifact import Artifact
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.evaluation import Answerer, Evaluation, evaluate_splits
@@ -35,6 +36,11 @@ def predict_artifact(
 
 def generate_artifact(artifact: Artifact, wish: Wish) -> list[dict[str, Any]]:
     """Let an artifact write texts or make pictures; see `tasks.generation.generate`."""
+    if wish.searches:
+        raise UserError(
+            "an artifact draws its texts, and with --temperature 0 writes the most probable tokens; "
+            "ask the run for --beams or --penalty-alpha"
+        )
     answer, task = _ask(artifact)
     return generate(answer, task, wish)
 

@@ -1,5 +1,6 @@
 """Texts that a model writes, pictures that it makes: what is asked for, and the asking."""
 
+import warnings
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,6 +12,7 @@ from threefold.tasks.evaluation import Answerer
 from threefold.tasks.task import Task
 
 BATCH_SIZE = 64  # pictures that are made at once
+LENGTH_PENALTY = 1.0  # of beams
 TEXTS, PICTURES = "text_generation", "image_generation"
 
 
@@ -27,6 +29,10 @@ class Wish:
         top_p: float. Which share of the probability may be written, above 0.
         seed: int. Of chance.
         class_name: str. Which pictures; `None` for all classes in turn.
+        beams: int. Above 1, the most probable texts are searched for, so many at a time, and
+            nothing is drawn.
+        penalty_alpha: float. If told, contrastive search: from 0, the most probable of the `top_k`
+            next tokens, to 1, that most unlike what was said.
     """
 
     prompt: str = ""
@@ -37,6 +43,13 @@ class Wish:
     top_p: float = 1.0
     seed: int = 0
     class_name: str | None = None
+    beams: int = 1
+    penalty_alpha: float | None = None
+
+    @property
+    def searches(self) -> bool:
+        """Whether texts are searched for, and not drawn."""
+        return self.beams > 1 or self.penalty_alpha is not None
 
 
 def generate(answer: Answerer, task: Task, wish: Wish) -> list[dict[str, Any]]:
@@ -58,8 +71,7 @@ def generate(answer: Answerer, task: Task, wish: Wish) -> list[dict[str, Any]]:
     require_maker(task, wish)
     if task.name == PICTURES:
         return _make_pictures(answer, task, wish)
-    prompt = encode(task.facts.tokenizer, [wish.prompt])[np.array([0])][0]
-    tokens = np.tile(np.append(START, prompt), (wish.count, 1))
+    tokens = np.tile(_begin(task, wish), (wish.count, 1))
     chance = np.random.default_rng(wish.seed).random((wish.count, wish.length), np.float32)
     settings = {"temperature": wish.temperature, "top_k": wish.top_k, "top_p": wish.top_p}
     examples = {"tokens": tokens, "uniforms": chance} | {
@@ -67,6 +79,84 @@ def generate(answer: Answerer, task: Task, wish: Wish) -> list[dict[str, Any]]:
     }
     records = task.describe(answer(examples), examples)
     return [{"prompt": wish.prompt} | record for record in records]
+
+
+def search(model, task: Task, wish: Wish) -> list[dict[str, Any]]:
+    """Let a model write what is most probable, or probable and new.
+
+    Args:
+        model: keras.Model. Of text generation.
+        task: Task. Its task.
+        wish: Wish. With `beams` or `penalty_alpha`.
+
+    Returns:
+        list of dict. As from `generate`; of several beams the best first, each with its `score`,
+        the log-probability by its length.
+
+    Raises:
+        UserError: for wishes that exclude each other, and more tokens than the model can see.
+    """
+    from threefold.blueprints.decoding import BeamSearch
+    from threefold.blueprints.sampling import ContrastiveSearch
+
+    _check_search(wish)
+    tokens, context = _begin(task, wish)[None].astype(np.int32), context_of(model)
+    if context and tokens.shape[1] + wish.length > context:
+        raise UserError(
+            f"this model sees {context} tokens: a search can write {context - tokens.shape[1]} "
+            f"behind this prompt, not {wish.length}; give --length, or draw without "
+            "--beams and --penalty-alpha"
+        )
+    if wish.penalty_alpha is not None:
+        count = min(wish.top_k, task.facts.vocabulary_size)
+        contrast = ContrastiveSearch(model, wish.length, count, wish.penalty_alpha)
+        written, scores = np.asarray(contrast.predict_on_batch({"tokens": tokens})), [None]
+    else:
+        beams = BeamSearch(model, wish.length, wish.beams, LENGTH_PENALTY)
+        found = beams.predict_on_batch({"tokens": tokens})
+        written, scores = (np.asarray(found[name])[0] for name in ("tokens", "scores"))
+        written, scores = written[: wish.count], scores[: wish.count].tolist()
+    records = task.describe({"written": written}, {})
+    return [
+        {"prompt": wish.prompt} | record | ({} if score is None else {"score": score})
+        for record, score in zip(records, scores, strict=True)
+    ]
+
+
+def warn_of_long_prompt(model, task: Task, wish: Wish) -> None:
+    """Say it where a model cannot see all of a prompt."""
+    size, context = len(_begin(task, wish)), context_of(model)
+    if context and size > context:
+        warnings.warn(
+            f"the prompt has {size} tokens; the model sees the last {context} of them", stacklevel=2
+        )
+
+
+def context_of(model) -> int | None:
+    """Return how many tokens a model that writes can see, `None` for any number."""
+    return getattr(model.get_layer("first_state"), "context", None)
+
+
+def _check_search(wish: Wish) -> None:
+    beams = wish.penalty_alpha is None
+    if not beams and wish.beams > 1:
+        raise UserError("--beams and --penalty-alpha are two ways to search; give one of them")
+    drawn = ("temperature", "top_p", "seed", *(("top_k",) if beams else ()))
+    for field in fields(Wish):
+        if field.name in drawn and getattr(wish, field.name) != field.default:
+            flag, way = field.name.replace("_", "-"), "beams" if beams else "penalty-alpha"
+            raise UserError(f"--{flag} is for texts that are drawn, and --{way} draws none")
+    most = wish.beams if beams else 1
+    if wish.count > most:
+        raise UserError(
+            f"--count {wish.count} is more than there are: {most} "
+            + ("beams" if beams else "text, always the same, with --penalty-alpha")
+        )
+
+
+def _begin(task: Task, wish: Wish) -> np.ndarray:
+    """Return the tokens of the prompt behind a start, int (time,)."""
+    return np.append(START, encode(task.facts.tokenizer, [wish.prompt])[np.array([0])][0])
 
 
 def batch_size(task: Task, wish: Wish) -> int:

@@ -99,9 +99,10 @@ def build_model(blueprint: str, task: Task, given: dict[str, Any], precision: st
     options = resolve_options(blueprint, task.name, given)
     keras.config.set_dtype_policy(precision)
     facts = task.arguments()
-    asked = {name: facts[name] for name in inspect.signature(builder).parameters if name in facts}
+    # A family takes of the facts what it needs: not all must know how long a text can be.
+    wanted = {name: facts[name] for name in inspect.signature(builder).parameters if name in facts}
     try:
-        model = builder(**asked, **options)
+        model = builder(**wanted, **options)
     except ValueError as error:
         raise UserError(f"blueprint '{blueprint}': {error}") from error
     return model, options

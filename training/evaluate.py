@@ -7,7 +7,14 @@ import keras
 
 from threefold.datasets.dataset import Dataset
 from threefold.tasks.evaluation import Answerer, Evaluation, answerer, evaluate_splits
-from threefold.tasks.generation import Wish, batch_size, generate, require_maker
+from threefold.tasks.generation import (
+    Wish,
+    batch_size,
+    generate,
+    require_maker,
+    search,
+    warn_of_long_prompt,
+)
 from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Task
 from threefold.training.building import bind_task, rebuild_model
@@ -76,6 +83,10 @@ def generate_run(run: Run, wish: Wish) -> list[dict[str, Any]]:
     """Let a run's best weights write texts or make pictures; see `tasks.generation.generate`."""
     require_maker(bind_task(run.record), wish)
     model, task = rebuild_model(run)
+    if wish.searches:
+        return search(model, task, wish)
+    if wish.prompt:
+        warn_of_long_prompt(model, task, wish)
     return generate(ask_model(model, task, batch_size(task, wish)), task, wish)
 
 

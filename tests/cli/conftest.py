@@ -120,14 +120,15 @@ def task_run(place, fit_words):
     """Return the run of a task, fitted once."""
     found = {}
 
-    def task_run(task: str) -> str:
-        if task not in found:
-            cell = Cell(BLUEPRINTS.get(task, "rnn"), task)
+    def task_run(task: str, blueprint: str | None = None) -> str:
+        name = f"{blueprint}-{task}" if blueprint else task
+        if name not in found:
+            cell = Cell(blueprint or BLUEPRINTS.get(task, "rnn"), task)
             reference, data = cell.data(place)
-            words = ["--task", task, "--dataset", reference, "--run", str(place / task)]
+            words = ["--task", task, "--dataset", reference, "--run", str(place / name)]
             words += [word for name, value in data.items() for word in ("-d", f"{name}={value}")]
             words += [w for name, value in cell.options.items() for w in ("-o", f"{name}={value}")]
-            found[task] = fit_words(cell.blueprint, *words, "--epochs", "2")["run"]
-        return found[task]
+            found[name] = fit_words(cell.blueprint, *words, "--epochs", "2")["run"]
+        return found[name]
 
     return task_run

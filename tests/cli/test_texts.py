@@ -55,6 +55,46 @@ def test_the_same_seed_writes_the_same_and_another_something_else(task_run, run_
     assert greedy[0] == greedy[1] == write("--top-k", "1")[0]
 
 
+def test_beams_write_the_most_probable_texts_and_contrast_the_same_each_time(task_run, run_cli):
+    run, words = task_run("text_generation"), ("--prompt", "bread ", "--length", "9", "--json")
+
+    def write(*more):
+        code, out, err = run_cli("generate", run, *words, *more)
+        assert code == 0, err
+        return json.loads(out)["texts"]
+
+    beams = write("--beams", "4", "--count", "3")
+    scores = [record["score"] for record in beams]
+    assert scores == sorted(scores, reverse=True) and len({r["text"] for r in beams}) == 3
+    contrast = write("--penalty-alpha", "0.6", "--top-k", "4")
+    assert contrast == write("--penalty-alpha", "0.6", "--top-k", "4")
+    assert write("--penalty-alpha", "0")[0]["text"] == write("--temperature", "0")[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--beams", "2", "--penalty-alpha", "1"), "two ways to search; give one of them"),
+        (("--beams", "2", "--count", "3"), "--count 3 is more than there are: 2 beams"),
+        (("--beams", "2", "--temperature", "0.5"), "--temperature is for texts that are drawn"),
+        (("--penalty-alpha", "1", "--count", "2"), "--count 2 is more than there are: 1 text"),
+        (("--beams", "0"), "0 is not in the range x>=1"),
+        (("--penalty-alpha", "1.5"), "1.5 is not in the range 0<=x<=1"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(task_run, run_cli, words, said):
+    code, _, err = run_cli("generate", task_run("text_generation"), *words)
+    assert code == 2 and said in " ".join(err.split())
+
+
+def test_a_model_of_limited_sight_says_what_it_does_not_see(task_run, run_cli):
+    run = task_run("text_generation", "gpt")
+    code, _, err = run_cli("generate", run, "--prompt", "bread " * 40, "--length", "5")
+    assert code == 0 and "the prompt has 241 tokens; the model sees the last" in err
+    code, _, err = run_cli("generate", run, "--prompt", "bread", "--beams", "2")
+    assert code == 2 and "behind this prompt, not 200; give --length" in " ".join(err.split())
+
+
 def test_an_artifact_writes_what_its_run_writes(task_run, run_cli, in_tmp):
     run = task_run("text_generation")
     code, _, err = run_cli("export", run, "--format", "onnx", "--output", str(in_tmp / "made"))
