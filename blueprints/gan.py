@@ -72,7 +72,8 @@ RECIPES = {
 
 PENALTY_WEIGHT = 10.0  # both papers'
 WEIGHT_LIMIT = 0.01  # Arjovsky et al. 2017, for a critic that nothing else bounds
-LARGEST_START, FEWEST_STAGES = 15, 2
+LARGEST_START = 15  # pixels that a generator may begin with
+FEWEST_STAGES = 2
 SLOPE = 0.2  # of leaky units below 0
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -1,7 +1,7 @@
-"""Points of a plane around 8 places of a ring, or 25 of a grid, to see which a generator finds.
+"""Points of a plane around the 8 places of a ring, or 25 of a grid, to find all of (Metz 2017).
 
-The test that most papers on collapsing generators begin with (Metz et al. 2017, "Unrolled
-generative adversarial networks"; Srivastava et al. 2017, "VEEGAN"). A point is a picture of 1 × 2
+The test that most papers on collapsing generators begin with: Metz et al. 2017, "Unrolled
+generative adversarial networks"; Srivastava et al. 2017, "VEEGAN". A point is a picture of 1 × 2
 grey levels, so that whatever makes pictures can be asked.
 """
 

@@ -12,6 +12,11 @@ FIT = [
 ]  # fmt: skip
 
 
+def read(path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
 @pytest.fixture
 def fitted(run_cli):
     code, _, err = run_cli(*FIT, "--recipe", "lsgan")
@@ -30,14 +35,14 @@ def test_a_fitted_model_makes_pictures_without_the_data(fitted, in_tmp, monkeypa
     assert code == 0, err
     told = json.loads(out)
     assert told["pictures"] == 9 and told["classes"] == list("012345678")
-    assert Image.open("grid.png").size == (26, 26)  # three of 8 pixels, a line between two
+    assert read("grid.png").shape == (26, 26)  # three of 8 pixels, a line between two
     for folder, seed in (("one", "5"), ("same", "5"), ("other", "6")):
         words = ("generate", "it", "--count", "12", "--seed", seed, "--output", folder)
         assert fitted(*words)[0] == 0
     files = sorted(path.relative_to(in_tmp / "one") for path in in_tmp.glob("one/*/*.png"))
     assert len(files) == 12 and files[0].parts[0] == "0"
     for file in files:
-        one, same, other = (np.asarray(Image.open(in_tmp / n / file)) for n in
+        one, same, other = (read(in_tmp / n / file) for n in
                             ("one", "same", "other"))  # fmt: skip
         assert np.array_equal(one, same) and one.shape == (8, 8)
     assert not np.array_equal(one, other)
