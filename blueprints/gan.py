@@ -35,8 +35,8 @@ TRAINING = {
     "ema": 0.99,
 }
 
-# What papers chose, each as options and settings. Weights are averaged in all, as in none but the
-# last of them, for it costs nothing.
+# What papers chose, each as options and settings. Unlike theirs, weights are averaged in all and
+# batches are of 64: these are for small data.
 RECIPES = {
     "dcgan": {
         "options": {"gradient_penalty": "none", "latent_dim": 100, "beta_2": 0.999},
