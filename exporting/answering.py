@@ -38,7 +38,7 @@ def generate_artifact(artifact: Artifact, wish: Wish) -> list[dict[str, Any]]:
     """Let an artifact write texts or make pictures; see `tasks.generation.generate`."""
     if wish.searches:
         raise UserError(
-            "an artifact draws its texts, and with --temperature 0 writes the most probable tokens; "
+            "an artifact draws its texts, or with --temperature 0 writes the likeliest tokens; "
             "ask the run for --beams or --penalty-alpha"
         )
     answer, task = _ask(artifact)
