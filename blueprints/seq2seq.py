@@ -24,7 +24,7 @@ from threefold.blueprints.layers import (
 from threefold.blueprints.options import Cell, Count, Rate
 from threefold.blueprints.recurrent import draw_recurrent, draw_stateful, state_sizes
 
-DATASETS = {"translation": "cmudict"}
+DATASETS = {"translation": "cmudict", "summarization": "stdlib_summaries"}
 TRAINING = {
     "epochs": 40,
     "batch_size": 64,
@@ -83,7 +83,7 @@ def build(
     return keras.Model({"source": source, "target": target}, found["logits"], name="seq2seq")
 
 
-TASKS = {"translation": build}
+TASKS = {"translation": build, "summarization": build}
 
 
 def _draw_encoder(

@@ -27,7 +27,8 @@ from threefold.datasets.tokenizing import (
 )
 
 Rows = Mapping[str, np.ndarray]  # of each split
-Long = Literal["cut", "split"]
+Long = Literal["cut", "split"]  # of documents alone
+LongPair = Literal["cut", "refuse"]
 NO_TAG = -1  # of a token that goes on with a word
 
 
@@ -40,14 +41,14 @@ class Wording:
         vocabulary_size: int. The most tokens.
         longest: int. The most tokens of a text.
         lowercase: bool. Whether texts are brought to small letters.
-        long: str. What becomes of longer texts: `cut` there, or `split` into several.
+        long: str. What becomes of longer texts: `cut` there, `split` into several, or `refuse`d.
     """
 
     kind: Kind
     vocabulary_size: int
     longest: int
     lowercase: bool = False
-    long: Long = "cut"
+    long: Long | LongPair = "cut"
 
     def learn(self, texts: Sequence[str]) -> str:
         """Return the content of a tokenizer of texts."""
@@ -227,9 +228,12 @@ def pair(
     rows: Rows,
     wordings: tuple[Wording, Wording],
     *,
+    task: str = "translation",
     unit: str = "word",
+    joint: bool = False,
     facts: Facts | None = None,
     notes: Sequence[str] = (),
+    where: Sequence[str] = (),
 ) -> Dataset:
     """Make a dataset of texts, one to be made of the other.
 
@@ -239,19 +243,26 @@ def pair(
         targets: sequence of str. What is to be made of each.
         rows: mapping of str to int array. The pairs of each split.
         wordings: pair of Wording. How sources and targets become tokens; `facts` know better.
+        task: str. `translation`, or `summarization` of documents.
         unit: str. What an error rate counts in the targets.
+        joint: bool. Whether both have one tokenizer, learned from both by the first wording.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
+        where: sequence of str. What messages call each pair, for wordings that refuse.
 
     Returns:
         Dataset. `source` and `target` int32, as objects, and `source_text` and `target_text`.
+
+    Raises:
+        UserError: for a text that is too long, where the wordings refuse such.
     """
     known = known_facts(facts, PairFacts)
     if known is None:
-        first, second = (
-            wording.learn([texts[row] for row in rows["train"]])
-            for wording, texts in zip(wordings, (sources, targets), strict=True)
-        )
+        train = [[texts[row] for row in rows["train"]] for texts in (sources, targets)]
+        if joint:
+            first = second = wordings[0].learn(train[0] + train[1])
+        else:
+            first, second = (w.learn(texts) for w, texts in zip(wordings, train, strict=True))
         known = PairFacts(
             source_tokenizer=first,
             target_tokenizer=second,
@@ -260,16 +271,23 @@ def pair(
             longest_source=wordings[0].longest,
             longest_target=wordings[1].longest,
             unit=unit,
+            documents=task == "summarization",
         )
     given, wanted = encode(known.source_tokenizer, sources), encode(known.target_tokenizer, targets)
-    of_sources, about_sources = _shorten(given, known.longest_source, "cut", "sources")
-    of_targets, about_targets = _shorten(wanted, known.longest_target, "cut", "targets")
+    what = ("documents", "summaries") if known.documents else ("sources", "targets")
+    of_sources, about_sources = _shorten(
+        given, known.longest_source, wordings[0].long, what[0], where=where
+    )
+    of_targets, about_targets = _shorten(
+        wanted, known.longest_target, wordings[1].long, what[1],
+        option="max_target_tokens", where=where,
+    )  # fmt: skip
     raw = {"source_text": as_objects(sources), "target_text": as_objects(targets)}
     source = ArraySource({"source": of_sources.of(given), "target": of_targets.of(wanted), **raw})
     splits = {name: Subset(source, found) for name, found in rows.items()}
     fingerprint = fingerprint_arrays(raw)
     notes = [*notes, *about_sources, *about_targets]
-    return Dataset(reference, "translation", known, splits, fingerprint, notes)
+    return Dataset(reference, task, known, splits, fingerprint, notes)
 
 
 def as_objects(items: Sequence) -> np.ndarray:
@@ -307,8 +325,16 @@ class _Parts:
         return np.arange(counts.sum()) + np.repeat(first - before, counts)
 
 
-def _shorten(tokens: Ragged, longest: int, long: Long, what: str) -> tuple[_Parts, list[str]]:
-    """Cut or split texts that are longer than the longest; say so."""
+def _shorten(
+    tokens: Ragged,
+    longest: int,
+    long: Long | LongPair,
+    what: str,
+    *,
+    option: str = "max_tokens",
+    where: Sequence[str] = (),
+) -> tuple[_Parts, list[str]]:
+    """Cut or split texts that are longer than the longest, and say so; or refuse them."""
     lengths = tokens.lengths
     counts = np.maximum(1, -(-lengths // longest)) if long == "split" else np.ones_like(lengths)
     owners = np.repeat(np.arange(len(tokens)), counts)
@@ -318,11 +344,15 @@ def _shorten(tokens: Ragged, longest: int, long: Long, what: str) -> tuple[_Part
     over = int(np.count_nonzero(lengths > longest))
     if not over:
         return parts, []
+    about = f"{over} of {len(tokens)} {what} are longer than {longest} tokens"
+    if long == "refuse":
+        first = int(np.argmax(lengths > longest))
+        raise UserError(
+            f"{where[first]}: {lengths[first]} tokens; {about}; allow more with -d {option}=N, or "
+            "cut them with -d long=cut"
+        )
     done = "cut there" if long == "cut" else f"split into {counts[lengths > longest].sum()}"
-    return parts, [
-        f"{over} of {len(tokens)} {what} are longer than {longest} tokens and {done} "
-        "(more: -d max_tokens=N)"
-    ]
+    return parts, [f"{about} and {done} (more: -d {option}=N)"]
 
 
 def _text_facts(

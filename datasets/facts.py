@@ -165,7 +165,8 @@ class PairFacts(_Facts):
     """Pairs of texts, one to be made of the other; as in TextFacts, but for two languages.
 
     In both, the token 2 begins and 3 ends a text. `unit` is what an error rate counts in the
-    target: `word`, `character` or `phoneme`.
+    target: `word`, `character` or `phoneme`. `documents` says that sources are documents, of any
+    number of lines, and targets their summaries.
     """
 
     examples: ClassVar[str] = "texts"
@@ -177,11 +178,13 @@ class PairFacts(_Facts):
     longest_source: int
     longest_target: int
     unit: Literal["word", "character", "phoneme"] = "word"
+    documents: bool = False
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
         return (
-            f"pairs of texts: up to {self.longest_source} of {self.source_vocabulary_size:,} "
+            f"{'documents with summaries' if self.documents else 'pairs of texts'}: "
+            f"up to {self.longest_source} of {self.source_vocabulary_size:,} "
             f"tokens to up to {self.longest_target} of {self.target_vocabulary_size:,}"
         )
 

@@ -31,11 +31,16 @@ BY_TASK = {
     "text_generation": "prose",
     "token_classification": "conll",
     "translation": "pairs",
+    "summarization": "summaries",
     "speech_recognition": "speech",
     "forecasting": "series",
 }
 # Who reads files alone, and of what kind.
-ONLY_FILES = {"pairs": "a file of pairs, such as a .tsv", "series": "a table of series, as .csv"}
+ONLY_FILES = {
+    "pairs": "a file of pairs, such as a .tsv",
+    "summaries": "a file of documents with summaries, such as a .jsonl",
+    "series": "a table of series, as .csv",
+}
 BY_SUFFIX = {
     ".csv": "tables", ".tsv": "tables", ".parquet": "tables",
     ".txt": "prose", ".jsonl": "text",
@@ -135,6 +140,8 @@ def _reader_of_file(path: Path) -> str | None:
             return BY_SUFFIX[".jsonl"]
     if names >= {"source", "target"}:
         return "pairs"
+    if names & {"summary", "highlights"}:
+        return "summaries"
     return "prose" if len(names) == 1 else BY_SUFFIX[".jsonl"]
 
 

@@ -1,6 +1,7 @@
 """Python's own standard library as text: its files are parsed, never imported."""
 
 import ast
+import re
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,8 @@ AREAS = {
     "modulefinder runpy functools operator site sysconfig pickletools",
 }
 _TESTS = {"test", "tests", "idle_test"}
+_FEWEST_WORDS = 4  # of a text that tells anything
+_SHINGLE = 5  # words in a row
 _Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -68,18 +71,49 @@ def parse_file(path: Path) -> ast.Module:
 
 def docstrings(path: Path) -> list[str]:
     """Return the docstrings of a file, of the module first, then in the order of the file."""
+    return [text for _, text in signed_docstrings(path)]
+
+
+def signed_docstrings(path: Path) -> list[tuple[str, str]]:
+    """Return the docstrings of a file, each behind what it tells of.
+
+    Args:
+        path: Path. A source file.
+
+    Returns:
+        list of (str, str). A signature, `module NAME`, `class NAME(BASES)` or
+        `CLASS.NAME(PARAMETERS)`, and the docstring; of the module first, then in the order of the
+        file.
+    """
     tree = parse_file(path)
-    found = [ast.get_docstring(node) for node in (tree, *_documented(tree.body))]
-    return [_without_surrogates(text) for text in found if text]
+    name = path.parent.name if path.stem == "__init__" else path.stem
+    found = [(f"module {name}", ast.get_docstring(tree))]
+    found += [(sign, ast.get_docstring(node)) for sign, node in _documented(tree.body)]
+    return [(_without_surrogates(sign), _without_surrogates(text)) for sign, text in found if text]
 
 
-def _documented(body: list[ast.stmt]) -> Iterator[_Documented]:
+def _documented(body: list[ast.stmt], within: str = "") -> Iterator[tuple[str, _Documented]]:
     """Yield classes, methods and functions, but not those inside of functions."""
     for node in body:
-        if isinstance(node, _Documented):
-            yield node
-        if isinstance(node, ast.ClassDef | ast.If | ast.Try):
-            yield from _documented(node.body)
+        if isinstance(node, ast.ClassDef):
+            yield f"class {within}{node.name}({', '.join(map(ast.unparse, node.bases))})", node
+            yield from _documented(node.body, f"{within}{node.name}.")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{within}{node.name}({ast.unparse(node.args)})", node
+        elif isinstance(node, ast.If | ast.Try):
+            yield from _documented(node.body, within)
+
+
+def is_new(text: str, seen: set[str]) -> bool:
+    """Return whether most of a text, in runs of words, was not seen before; then remember it."""
+    words = re.findall(r"\w+", text.lower())
+    if len(words) < _FEWEST_WORDS:
+        return False
+    last = max(1, len(words) - _SHINGLE + 1)
+    shingles = {" ".join(words[start : start + _SHINGLE]) for start in range(last)}
+    new = 2 * len(shingles & seen) < len(shingles)
+    seen |= shingles
+    return new
 
 
 def _without_surrogates(text: str) -> str:

@@ -5,7 +5,6 @@ repeats another, by and large, is left out. Splits are by docstring, so those of
 in all of them: what is asked is the area of a docstring, not of a library never seen.
 """
 
-import re
 from functools import cache
 
 import numpy as np
@@ -15,12 +14,10 @@ from threefold.datasets.dataset import Dataset
 from threefold.datasets.documents import Wording, classify
 from threefold.datasets.facts import Facts
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.standard_library import AREAS, docstrings, source_files
+from threefold.datasets.standard_library import AREAS, docstrings, is_new, source_files
 from threefold.datasets.tokenizing import Kind
 
 TASK = "text_classification"
-_FEWEST_WORDS = 4
-_SHINGLE = 5  # words in a row
 
 
 def load(
@@ -66,19 +63,7 @@ def _read() -> tuple[list[str], np.ndarray]:
     for label, modules in enumerate(AREAS.values()):
         for path in source_files(modules):
             for text in docstrings(path):
-                if _is_new(text, seen):
+                if is_new(text, seen):
                     texts.append(text)
                     labels.append(label)
     return texts, np.array(labels, np.int64)
-
-
-def _is_new(text: str, seen: set[str]) -> bool:
-    """Return whether most of a text, in runs of words, was not seen before; then remember it."""
-    words = re.findall(r"\w+", text.lower())
-    if len(words) < _FEWEST_WORDS:
-        return False
-    last = max(1, len(words) - _SHINGLE + 1)
-    shingles = {" ".join(words[start : start + _SHINGLE]) for start in range(last)}
-    new = 2 * len(shingles & seen) < len(shingles)
-    seen |= shingles
-    return new

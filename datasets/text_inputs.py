@@ -12,6 +12,7 @@ from threefold.datasets.documents import as_objects
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import PairFacts, TextFacts
 from threefold.datasets.inputs import STDIN, Inputs
+from threefold.datasets.pair_files import SUMMARIES, TRANSLATIONS, Sides, find_column
 from threefold.datasets.table_roles import require_column
 from threefold.datasets.text_files import (
     decode_text,
@@ -41,8 +42,8 @@ def read_text_inputs(
     """Read texts.
 
     Args:
-        files: list of str. Plain text (a document; for pairs and tags a text on each line),
-            tables, or `-`.
+        files: list of str. Plain text (a document; to be tagged or translated, a text on each
+            line), tables, or `-`.
         facts: TextFacts or PairFacts. The tokenizer of the run.
         stdin: binary stream. Standard input: a text on each line.
         batch_size: int. Texts in one part.
@@ -116,36 +117,54 @@ def _read_file(
             decode_text(stdin.read(), "standard input", encoding=encoding),
         )
     elif suffix in TABLES and not (pairs and suffix == ".tsv"):
-        yield from _read_column(file, pairs, column, encoding)
+        yield from _read_column(file, facts, column, encoding)
         return
     else:
         text = read_text(file, encoding=encoding)
-        if not pairs and not facts.tagged:
+        lined = suffix == ".tsv" or not facts.documents if pairs else facts.tagged
+        if not lined:
             yield file, text
             return
     lines = read_lines(text)
-    for number, line in _take_sources(lines, column) if pairs else lines:
+    for number, line in _take_sources(lines, facts, column) if pairs else lines:
         yield f"{file} line {number}", line
 
 
 def _take_sources(
-    lines: Iterable[tuple[int, str]], column: str | None
+    lines: Iterable[tuple[int, str]], facts: PairFacts, column: str | None
 ) -> Iterator[tuple[int, str]]:
-    """Yield the sources of lines that may hold targets too, as `pairs` finds them."""
-    place = int(column) - 1 if column and column.isdecimal() else 0
+    """Yield the sources of lines that may hold targets too, as they were found for training."""
+    told = int(column) - 1 if column and column.isdecimal() else None
+    place = told or 0
     for position, (number, line) in enumerate(lines):
         cells = [cell.strip() for cell in line.split("\t")]
-        names = [cell.lower() for cell in cells[:2]] == ["source", "target"]
-        if position == 0 and (column in cells or names):
-            place = cells.index(column) if column in cells else place
+        if position == 0 and (name := _name_of_sources(cells, facts, column)):
+            place = cells.index(name) if told is None else told
         else:
             yield number, cells[min(place, len(cells) - 1)]
 
 
-def _read_column(file: str, pairs: bool, column: str | None, encoding: str) -> Iterator[_Named]:
+def _name_of_sources(cells: list[str], facts: PairFacts, column: str | None) -> str | None:
+    """Return the source's among the names of columns, if the cells of a first line are such."""
+    if column in cells:
+        return column
+    sides = _sides(facts)
+    # A cell alone may be a text, whatever it says.
+    named = len(cells) > 1 if facts.documents else find_column(cells, sides.target_names)
+    return find_column(cells, sides.source_names) if named else None
+
+
+def _sides(facts: PairFacts) -> Sides:
+    return SUMMARIES if facts.documents else TRANSLATIONS
+
+
+def _read_column(
+    file: str, facts: TextFacts | PairFacts, column: str | None, encoding: str
+) -> Iterator[_Named]:
     table = read_text_table(file, encoding=encoding)
-    if pairs:
-        column = column or "source"
+    if isinstance(facts, PairFacts):
+        names = _sides(facts).source_names
+        column = column or find_column(table.frame.columns, names) or names[0]
         require_column(table, column)
     name = find_text_column(table, column)
     for row, text in enumerate(read_texts(table, name)):

@@ -39,6 +39,11 @@ _PICTURES = {
         "How many of the true tokens it takes to mend the answers, by the length of the true "
         "answer. The bars say how many there are of each length.",
     ),
+    "summaries": (
+        "text_figures",
+        "Some documents with their true summary and the one that was written, from the nearest to "
+        "the truth (ROUGE-L 1) to the farthest (0).",
+    ),
     "loss_by_position": (
         "text_figures",
         "How well a token is told by how much of the text is before it.",

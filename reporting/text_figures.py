@@ -1,11 +1,13 @@
 """Figures of what networks make of texts: tagged words, attention."""
 
+import textwrap
+
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from rapidfuzz.distance import Levenshtein
 
-from threefold.datasets.tokenizing import kind_of, token_names
+from threefold.datasets.tokenizing import decode, kind_of, token_names
 from threefold.reporting.figures import (
     BLUE,
     GREEN,
@@ -17,11 +19,14 @@ from threefold.reporting.figures import (
     new_figure,
     plain,
 )
-from threefold.tasks.decoding import until_end
 from threefold.tasks.evaluation import Evaluation
+from threefold.tasks.sequence_to_sequence import take_best
+from threefold.tasks.summarization import rouge
 
 SENTENCES_SHOWN = 12
 LINE_WIDTH = 140  # characters
+SUMMARIES_SHOWN = 8
+SUMMARY_WIDTH = 115  # characters
 COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", GREY)
 
 
@@ -134,8 +139,7 @@ def errors_by_length(evaluation: Evaluation) -> Figure:
     Returns:
         Figure.
     """
-    found = [until_end(row) for row in evaluation.answers["tokens"][:, 0]]
-    wanted = [until_end(row) for row in evaluation.truth["target"]]
+    found, wanted = take_best(evaluation.answers, evaluation.truth)
     lengths = np.array([len(row) for row in wanted])
     edits = np.array([Levenshtein.distance(a, b) for a, b in zip(found, wanted, strict=True)])
     sizes = np.unique(lengths[lengths > 0])
@@ -147,6 +151,43 @@ def errors_by_length(evaluation: Evaluation) -> Figure:
     upper.set(ylabel="edits a true token", ylim=(0, None))
     lower.bar(sizes, [np.count_nonzero(lengths == size) for size in sizes], color=PALE)
     lower.set(xlabel="tokens of the true answer", ylabel="texts")
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def summaries(evaluation: Evaluation) -> Figure:
+    """Write some documents, with what is true of them and what was written.
+
+    Args:
+        evaluation: Evaluation. Of a summarization.
+
+    Returns:
+        Figure. Evenly spread over all, from the nearest to the truth to the farthest.
+    """
+    found, _ = take_best(evaluation.answers, evaluation.truth)
+    found = decode(evaluation.task.facts.target_tokenizer, found)
+    scores = rouge(found, evaluation.truth["text"])["rougeL"]
+    order = np.argsort(-scores, kind="stable")
+    places = np.linspace(0, len(order) - 1, min(SUMMARIES_SHOWN, len(order)))
+    chosen = order[places.round().astype(int)]
+    documents = evaluation.source[chosen]["source_text"]
+    lines = []
+    for row, document in zip(chosen, documents, strict=True):
+        parts = (("document", document, GREY), ("true", evaluation.truth["text"][row], GREEN),
+                 (f"written, {scores[row]:.2f}", found[row], BLUE))  # fmt: skip
+        for name, text, colour in parts:
+            wrapped = textwrap.wrap(text, SUMMARY_WIDTH, max_lines=3, placeholder=" …") or ["–"]
+            names = [name, *[""] * (len(wrapped) - 1)]
+            lines += [(*line, colour) for line in zip(names, wrapped, strict=True)]
+        lines.append(("", "", GREY))
+    figure = new_figure(10.5, 0.2 * len(lines) + 0.5)
+    head(figure, f"Summaries, {plain(evaluation.split)}: what was written, and its ROUGE-L")
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(len(lines), -0.5))
+    for height, (name, text, colour) in enumerate(lines):
+        axes.text(0, height, name, fontsize=8, color=GREY)
+        axes.text(0.11, height, plain(text, 2 * SUMMARY_WIDTH), fontsize=8.5, color=colour)
     return figure
 
 

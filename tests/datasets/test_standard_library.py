@@ -97,11 +97,11 @@ def test_files_are_parsed_and_not_imported_and_tests_are_none_of_them(library):
 def test_a_docstring_that_repeats_another_is_left_out():
     seen = set()
     text = "Return the number of words that a text holds."
-    assert stdlib_docstrings._is_new(text, seen)
-    assert not stdlib_docstrings._is_new(text.upper() + "!", seen)
-    assert not stdlib_docstrings._is_new("Return the number of words that a line holds.", seen)
-    assert stdlib_docstrings._is_new("Write the words of a text into a file.", seen)
-    assert not stdlib_docstrings._is_new("Too short.", seen)
+    assert standard_library.is_new(text, seen)
+    assert not standard_library.is_new(text.upper() + "!", seen)
+    assert not standard_library.is_new("Return the number of words that a line holds.", seen)
+    assert standard_library.is_new("Write the words of a text into a file.", seen)
+    assert not standard_library.is_new("Too short.", seen)
 
 
 @pytest.mark.parametrize("name", ["stdlib_docstrings", "stdlib_tokens", "stdlib_prose"])

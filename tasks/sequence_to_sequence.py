@@ -1,0 +1,174 @@
+"""What tasks share that make one text of another: the search for it, and how it is shipped."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from threefold.datasets.dataset import Source
+from threefold.datasets.ragged import PAD, halve, pad, padded_length
+from threefold.datasets.tokenizing import END, START, decode
+from threefold.tasks.decoding import token_loss, token_weights, until_end
+from threefold.tasks.signature import Field, Output
+from threefold.tasks.task import Arrays, Task
+
+WIDTH = 4  # beams
+LENGTH_PENALTY = 1.0
+SHOWN = 4  # answers in a record, the best first
+EXPLAINED = 4  # texts whose attention is drawn
+
+
+class SequenceToSequence(Task):
+    """Texts in, the most probable texts out."""
+
+    losses = ("cross_entropy",)
+    free = ("source", "target", "targets", "weights")
+
+    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        """Return what is read, and of what is written the tokens before each."""
+        found = {"source": self._pad(examples["source"], self.facts.longest_source)}
+        if "target" in examples:
+            before = [np.append(START, target) for target in examples["target"]]
+            found["target"] = self._pad(before, self.facts.longest_target + 1)
+        return found
+
+    def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        behind = [np.append(target, END) for target in examples["target"]]
+        return self._pad(behind, self.facts.longest_target + 1)
+
+    def sample_weights(self, targets: np.ndarray) -> np.ndarray:
+        return token_weights(targets)
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "source_vocabulary_size": self.facts.source_vocabulary_size,
+            "target_vocabulary_size": self.facts.target_vocabulary_size,
+            "joint_vocabulary": self.facts.source_tokenizer == self.facts.target_tokenizer,
+            "longest_source": self.facts.longest_source,
+            "longest_target": self.facts.longest_target,
+        }
+
+    def compile_arguments(self) -> dict[str, Any]:
+        import keras
+
+        return {
+            "loss": token_loss(self.label_smoothing),
+            "weighted_metrics": [keras.metrics.SparseCategoricalAccuracy(name="token_accuracy")],
+        }
+
+    def responder(self, model) -> Callable[[Arrays], Arrays]:
+        """Return the search for the best answers."""
+        search = self._search(model)
+
+        def respond(inputs: Arrays) -> Arrays:
+            found = search.predict_on_batch({"source": inputs["source"]})
+            return {name: np.asarray(array) for name, array in found.items()}
+
+        return respond
+
+    def answer(self, outputs: Arrays) -> Arrays:
+        """Return `tokens` (batch, beams, steps), the best first, and their `scores`."""
+        return {"tokens": outputs["tokens"].astype(np.int64), "scores": outputs["scores"]}
+
+    def explain(self, model, source: Source) -> Arrays:
+        """Return `attention` (texts, steps, time): where the decoder looks for each true token."""
+        from threefold.blueprints.attention_maps import align
+
+        examples = source[np.arange(min(EXPLAINED, len(source)))]
+        return {"attention": align(model, self.inputs(examples))}
+
+    def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {"target": pad(examples["target"], self.facts.longest_target + 1, np.int64)}
+
+    def describe(
+        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+    ) -> list[dict[str, Any]]:
+        records = []
+        for beams, scores in zip(answers["tokens"], answers["scores"], strict=True):
+            texts = decode(self.facts.target_tokenizer, list(beams[:SHOWN]))
+            best = [
+                {"text": text, "score": float(score)}
+                for text, score in zip(texts, scores, strict=False)
+            ]
+            records.append({**best[0], "alternatives": best[1:]})
+        return records
+
+    def input_fields(self) -> tuple[Field, ...]:
+        return (
+            Field(
+                name="source",
+                dtype="int64",
+                shape=("batch", "time"),
+                meaning="ids from source_tokenizer.json, filled up with 0 at the end",
+                range=(0, self.facts.source_vocabulary_size - 1),
+            ),
+        )
+
+    def output_fields(self) -> tuple[Output, ...]:
+        steps = self.facts.longest_target + 1
+        return (
+            Output(
+                name="tokens",
+                dtype="int64",
+                shape=("batch", WIDTH, steps),
+                meaning="ids from target_tokenizer.json of the best answers, the best first; each "
+                f"ends with {END} and is filled up with {PAD}",
+                range=(0, self.facts.target_vocabulary_size - 1),
+            ),
+            Output(
+                name="scores",
+                dtype="float32",
+                shape=("batch", WIDTH),
+                meaning="log-probability of each answer, by its length",
+                limit=1e-4,
+            ),
+        )
+
+    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        source = examples["source"]
+        return {"source": pad(source, max(1, *map(len, source)), np.int64)}
+
+    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {**examples, "source": halve(examples["source"])}
+
+    def entrance(self) -> tuple[Callable, list]:
+        import tensorflow as tf
+
+        return lambda raw: {"source": tf.cast(raw["source"], tf.int32)}, []
+
+    def leave(self, outputs) -> dict[str, Any]:
+        import tensorflow as tf
+
+        return {**outputs, "tokens": tf.cast(outputs["tokens"], tf.int64)}
+
+    def serving(self, model) -> tuple[Callable, list]:
+        enter, tables = self.entrance()
+        search = self._search(model)
+        return lambda raw: self.leave(search(enter(raw))), [model, *tables]
+
+    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+        gaps = -np.diff(answers["scores"], axis=1)
+        return (gaps <= 2 * limit).any(axis=1)
+
+    def _search(self, model):
+        from threefold.blueprints.decoding import BeamSearch
+
+        return BeamSearch(model, self.facts.longest_target + 1, WIDTH, LENGTH_PENALTY)
+
+    def _pad(self, texts, longest: int) -> np.ndarray:
+        length = padded_length(max(map(len, texts)), longest)
+        return pad(texts, length, np.int32)
+
+
+def take_best(
+    answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the tokens of the best answers and of the true ones, without their ends."""
+    found = [until_end(row) for row in answers["tokens"][:, 0]]
+    return found, [until_end(row) for row in truth["target"]]
+
+
+def exact_match(found: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> float:
+    """Return the share of texts that are right to the last token."""
+    same = [np.array_equal(one, other) for one, other in zip(found, wanted, strict=True)]
+    return float(np.mean(same))
