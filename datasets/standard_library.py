@@ -3,8 +3,10 @@
 import ast
 import re
 import sysconfig
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from threefold.datasets.errors import UserError
 
@@ -32,7 +34,7 @@ AREAS = {
 _TESTS = {"test", "tests", "idle_test"}
 _FEWEST_WORDS = 4  # of a text that tells anything
 _SHINGLE = 5  # words in a row
-_Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def source_files(modules: str) -> list[Path]:
@@ -71,37 +73,49 @@ def parse_file(path: Path) -> ast.Module:
 
 def docstrings(path: Path) -> list[str]:
     """Return the docstrings of a file, of the module first, then in the order of the file."""
-    return [text for _, text in signed_docstrings(path)]
+    return [found.docstring for found in documented(path)]
 
 
-def signed_docstrings(path: Path) -> list[tuple[str, str]]:
-    """Return the docstrings of a file, each behind what it tells of.
+class Documented(NamedTuple):
+    """What has a docstring.
 
     Args:
-        path: Path. A source file.
-
-    Returns:
-        list of (str, str). A signature, `module NAME`, `class NAME(BASES)` or
-        `CLASS.NAME(PARAMETERS)`, and the docstring; of the module first, then in the order of the
-        file.
+        signature: str. `module NAME`, `class NAME(BASES)` or `CLASS.NAME(PARAMETERS)`.
+        docstring: str. Without its indentation.
+        code: str. What a function does, as its source has it; of others nothing.
     """
+
+    signature: str
+    docstring: str
+    code: str
+
+
+def documented(path: Path) -> list[Documented]:
+    """Return what a file documents, the module first, then in the order of the file."""
     tree = parse_file(path)
     name = path.parent.name if path.stem == "__init__" else path.stem
-    found = [(f"module {name}", ast.get_docstring(tree))]
-    found += [(sign, ast.get_docstring(node)) for sign, node in _documented(tree.body)]
-    return [(_without_surrogates(sign), _without_surrogates(text)) for sign, text in found if text]
+    lines = path.read_bytes().decode("utf-8", "replace").split("\n")
+    found = []
+    for signature, node in ((f"module {name}", tree), *_sign(tree.body)):
+        docstring = ast.get_docstring(node)
+        if docstring:
+            last = node.body[0].end_lineno
+            code = lines[last : node.end_lineno] if isinstance(node, _Function) else []
+            texts = (signature, docstring, textwrap.dedent("\n".join(code)).strip("\n"))
+            found.append(Documented(*map(_without_surrogates, texts)))
+    return found
 
 
-def _documented(body: list[ast.stmt], within: str = "") -> Iterator[tuple[str, _Documented]]:
+def _sign(body: list[ast.stmt], within: str = "") -> Iterator[tuple[str, ast.ClassDef | _Function]]:
     """Yield classes, methods and functions, but not those inside of functions."""
     for node in body:
         if isinstance(node, ast.ClassDef):
             yield f"class {within}{node.name}({', '.join(map(ast.unparse, node.bases))})", node
-            yield from _documented(node.body, f"{within}{node.name}.")
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _sign(node.body, f"{within}{node.name}.")
+        elif isinstance(node, _Function):
             yield f"{within}{node.name}({ast.unparse(node.args)})", node
         elif isinstance(node, ast.If | ast.Try):
-            yield from _documented(node.body, within)
+            yield from _sign(node.body, within)
 
 
 def is_new(text: str, seen: set[str]) -> bool:

@@ -1,10 +1,9 @@
-"""Docstrings of Python's standard library: to all that follows, the first paragraph (from sources).
+"""Python's standard library: to each function, class and module what it does (from its sources).
 
-The document is what is documented, with its parameters, and all that the docstring says behind its
-first paragraph; the summary is that paragraph. So nothing of a summary is copied into its document,
-and what a function does is to be told from its name, its parameters and the small print. They are
-those of the Python that runs, so that another one has others. Each counts once: one that repeats
-another, by and large, is left out, and none is in two splits.
+The document is the signature of what is documented, all that its docstring says behind the first
+paragraph, and the code of a function; the summary is that first paragraph. So nothing of a summary
+is copied into its document. All are those of the Python that runs: another one has others. Each
+counts once: a document that repeats another, by and large, is left out, and none is in two splits.
 """
 
 import re
@@ -16,7 +15,7 @@ from threefold.datasets.dataset import Dataset
 from threefold.datasets.documents import Wording, pair
 from threefold.datasets.facts import Facts
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.standard_library import AREAS, is_new, signed_docstrings, source_files
+from threefold.datasets.standard_library import AREAS, documented, is_new, source_files
 from threefold.datasets.tokenizing import Kind
 
 TASK = "summarization"
@@ -75,11 +74,12 @@ def _read() -> tuple[list[str], list[str]]:
     documents, summaries = [], []
     seen: set[str] = set()
     for path in source_files(" ".join(AREAS.values())):
-        for signature, text in signed_docstrings(path):
-            first, _, rest = text.partition("\n\n")
+        for signature, docstring, code in documented(path):
+            first, _, rest = docstring.partition("\n\n")
             words = first.split()
             told = _FEWEST <= len(words) <= _MOST and not _CALL.match(first)
-            if told and is_new(rest, seen):
-                documents.append(f"{signature}\n\n{rest.strip()}")
+            if told and is_new(f"{rest}\n{code}", seen):
+                parts = (signature, rest.strip(), code)
+                documents.append("\n\n".join(part for part in parts if part))
                 summaries.append(" ".join(words))
     return documents, summaries

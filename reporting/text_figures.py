@@ -25,8 +25,9 @@ from threefold.tasks.summarization import rouge
 
 SENTENCES_SHOWN = 12
 LINE_WIDTH = 140  # characters
+MOST_ACROSS, MOST_NAMED = 24, 120  # tokens of a source beside each other
 SUMMARIES_SHOWN = 8
-SUMMARY_WIDTH = 115  # characters
+SUMMARY_WIDTH = 135  # characters
 COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", GREY)
 
 
@@ -49,19 +50,24 @@ def attention(evaluation: Evaluation) -> Figure | None:
     targets = [
         [*names, "(end)"] for names in _name_tokens(facts.target_tokenizer, examples["target"])
     ]
+    long = max(map(len, sources)) > MOST_ACROSS  # upright names, and panels below each other
     sizes = [
-        (0.3 * len(s) + 1.2, 0.26 * len(t) + 0.9) for s, t in zip(sources, targets, strict=True)
+        (0.11 * len(s) + 1.2 if long else 0.3 * len(s) + 1.2, 0.26 * len(t) + 0.9)
+        for s, t in zip(sources, targets, strict=True)
     ]
-    columns = 2
+    columns = 1 if long else 2
     rows = -(-len(weights) // columns)
-    width = min(2 * max(size[0] for size in sizes), 12.0)
+    width = min(columns * max(size[0] for size in sizes), 13.0)
     figure = new_figure(max(width, 6.0), rows * min(max(size[1] for size in sizes), 6.0) + 0.4)
     head(figure, f"Attention, {plain(evaluation.split)}: where each token written looks")
     for place, (source, target) in enumerate(zip(sources, targets, strict=True)):
         axes = figure.add_subplot(rows, columns, place + 1)
         shown = weights[place, : len(target), : len(source)]
-        axes.imshow(shown, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(len(source)), source, fontsize=8)
+        axes.imshow(shown, cmap="Blues", vmin=0, vmax=shown.max(), aspect="auto")
+        # Of very long texts, those that are looked at most have a name.
+        named = np.sort(np.argsort(-shown.max(axis=0), kind="stable")[:MOST_NAMED])
+        axes.set_xticks(named, [source[token] for token in named], fontsize=6 if long else 8)
+        axes.tick_params("x", labelrotation=90 if long else 0)
         axes.set_yticks(range(len(target)), target, fontsize=8)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
@@ -70,9 +76,12 @@ def attention(evaluation: Evaluation) -> Figure | None:
 
 
 def _name_tokens(tokenizer: str, texts) -> list[list[str]]:
-    names = token_names(tokenizer)
-    blank = "␣" if kind_of(tokenizer) == "character" else " "
-    return [[plain(names[token].replace(" ", blank), 12) for token in text] for text in texts]
+    names, kind = token_names(tokenizer), kind_of(tokenizer)
+    if kind == "bpe":  # which writes the bytes of a token as letters of its own
+        names = decode(tokenizer, [np.array([number]) for number in range(len(names))])
+    blank = "␣" if kind == "character" else " "
+    names = [name.replace("\n", "¶").replace(" ", blank) for name in names]
+    return [[plain(names[token], 12) for token in text] for text in texts]
 
 
 @matplotlib.rc_context(STYLE)

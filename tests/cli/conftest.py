@@ -112,7 +112,10 @@ def copy_of(in_tmp):
     return copy
 
 
-BLUEPRINTS = {"translation": "seq2seq"}  # of a task; `rnn` serves the others
+BLUEPRINTS = {
+    "translation": "seq2seq",
+    "summarization": "seq2seq",
+}  # of a task; `rnn` serves the others
 
 
 @pytest.fixture(scope="session")

@@ -101,6 +101,7 @@ def test_a_folder_is_read_by_what_it_holds_most(names, reader, tmp_path):
         ("a.csv", "text_classification", "text"),
         ("a.tsv", None, "tables"),
         ("a.tsv", "translation", "pairs"),
+        ("a.en", "summarization", "summaries"),
         ("a.txt", None, "prose"),
         ("a.txt", "token_classification", "conll"),
         ("a.TXT", "translation", "pairs"),

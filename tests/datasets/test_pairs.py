@@ -7,7 +7,7 @@ import pytest
 
 from threefold.datasets.errors import UserError
 from threefold.datasets.loading import load
-from threefold.datasets.tokenizing import decode, kind_of
+from threefold.datasets.tokenizing import UNKNOWN, decode, encode, kind_of
 
 TASK = "translation"
 
@@ -87,12 +87,35 @@ def test_each_side_has_its_tokenizer(in_tmp):
     assert again.facts == facts
 
 
+def test_both_sides_can_have_one_vocabulary(in_tmp):
+    facts = load(write(lines()), {"joint": "true", "tokenizer": "word"}, task=TASK).facts
+    assert facts.source_tokenizer == facts.target_tokenizer
+    found = encode(facts.source_tokenizer, ["les dogs"])[np.array([0])][0]
+    assert UNKNOWN not in found.tolist()
+    assert refuse("pairs.tsv", joint="true", target_tokenizer="word") == (
+        "-d joint=true makes one tokenizer, of the kind bpe; leave -d target_tokenizer=word out"
+    )
+
+
+def test_each_side_can_have_its_file(in_tmp):
+    write([f"{n} chiens" for n in range(20)], "corpus.fr")
+    write([f"{n} dogs" for n in range(20)], "corpus.en")
+    dataset = load("corpus.en", {"target_file": "corpus.fr"}, task=TASK)
+    assert texts(dataset) == {(f"{n} dogs", f"{n} chiens") for n in range(20)}
+    write([f"{n} chiens" for n in range(19)], "corpus.fr")
+    message = refuse("corpus.en", target_file="corpus.fr")
+    assert message.startswith("corpus.en ends at line 20 and corpus.fr at line 19; expected")
+
+
 def test_texts_over_the_limit_are_cut_and_counted(in_tmp):
     dataset = load(write(lines()), {"max_tokens": "2", "tokenizer": "word"}, task=TASK)
     assert dataset.notes[1:] == [
-        f"20 of 20 {side} are longer than 2 tokens and cut there (more: -d max_tokens=N)"
-        for side in ("sources", "targets")
+        f"20 of 20 {side} are longer than 2 tokens and cut there (more: -d {option}=N)"
+        for side, option in (("sources", "max_tokens"), ("targets", "max_target_tokens"))
     ]
+    wider = {"max_tokens": "2", "max_target_tokens": "9", "tokenizer": "word"}
+    assert len(load(write(lines()), wider, task=TASK).notes) == 2
+    assert "line 1: 5 tokens; 20 of 20 sources" in refuse(write(lines()), **wider, long="refuse")
 
 
 def test_a_pair_with_an_empty_side_is_refused_or_left_out(in_tmp):

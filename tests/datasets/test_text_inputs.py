@@ -106,6 +106,26 @@ def test_sources_are_lines_or_a_column(in_tmp):
     assert read("b.jsonl", facts=PAIRS)[2] == ["b.jsonl has no column 'source'; there are: text"]
 
 
+def test_a_document_to_be_summarised_is_a_file_a_line_or_a_column(in_tmp):
+    facts = PAIRS.model_copy(update={"documents": True})
+
+    def sources(*given, **options):
+        return read(*given, facts=facts, **options)[1]["source_text"]
+
+    write("a.txt", "abc\n\nde\n")
+    assert sources("a.txt", "-", stdin="fg\nhij\n") == ["abc\n\nde\n", "fg", "hij"]
+    write("a.tsv", "abc\tthe\nde\tbad\n")
+    assert sources("a.tsv") == ["abc", "de"] and sources("a.tsv", source="2") == ["the", "bad"]
+    write("b.tsv", "id\tArticle\n1\tabc\n")
+    assert sources("b.tsv") == ["abc"]
+    assert sources("-", stdin="text\nabc\n") == ["text", "abc"]  # each may be a document
+    write("a.jsonl", '{"title": "x", "article": "a\\nb"}')
+    assert sources("a.jsonl") == ["a\nb"] and sources("a.jsonl", source="title") == ["x"]
+    write("b.jsonl", '{"words": "a b"}')
+    _, _, errors = read("b.jsonl", facts=facts)
+    assert errors == ["b.jsonl has no column 'document'; there are: words"]
+
+
 def test_what_cannot_be_read_is_an_error_among_the_others(in_tmp):
     write("a.txt", "good")
     write("empty.txt", " \n")

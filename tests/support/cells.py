@@ -108,6 +108,16 @@ def _write_pairs(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def _write_summaries(path: Path) -> None:
+    draw = np.random.default_rng(0)
+    lines = []
+    for number in range(60):
+        words = draw.choice(WORDS, draw.integers(3, 12))
+        document = f"{words[0]} {words[1]}.\n{' '.join(words[2:])} {number}."
+        lines.append(json.dumps({"document": document, "summary": f"{words[1]} {words[0]}"}))
+    path.write_text("\n".join(lines))
+
+
 def _write_recordings(path: Path) -> None:
     """Write words of the letters a and b, each a short tone, as WAV files with transcripts."""
     import soundfile
@@ -147,6 +157,11 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
         {"context": "48", "horizon": "4", "target": "load", "known": "plan", "past": "wind"},
     ),
     "text_generation": ("prose.txt", _write_prose, {"context": "12"}),
+    "summarization": (
+        "news.jsonl",
+        _write_summaries,
+        {"max_tokens": "14", "tokenizer": "word", "max_target_tokens": "5"},
+    ),  # fmt: skip
     "translation": ("pairs.tsv", _write_pairs, {"max_tokens": "10", "tokenizer": "character"}),
 }
 CELLS = [Cell(name, task) for name, (tasks, _) in blueprint_names().items() for task in tasks]
