@@ -10,6 +10,7 @@ from threefold.datasets.ragged import Ragged
 from threefold.datasets.tokenizing import encode, encode_words, train_tokenizer
 from threefold.reporting.pictures import draw
 from threefold.tasks.evaluation import Evaluation
+from threefold.tasks.summarization import Summarization
 from threefold.tasks.text_generation import TextGeneration
 from threefold.tasks.token_classification import TokenClassification
 from threefold.tasks.translation import Translation
@@ -96,6 +97,30 @@ def test_attention_names_the_tokens_of_both_sides(translated):
     assert shapes == [(3, 4), (2, 1)]
 
 
+def test_attention_to_a_long_text_names_its_tokens_upright_and_as_they_are_written():
+    sources = [" ".join(["over the sea"] * 60), "short"]
+    tokenizer = train_tokenizer("bpe", sources, 300)
+    facts = PairFacts(
+        source_tokenizer=tokenizer, target_tokenizer=tokenizer, source_vocabulary_size=300,
+        target_vocabulary_size=300, longest_source=180, longest_target=4, documents=True,
+    )  # fmt: skip
+    tokens = encode(tokenizer, sources)
+    source = ArraySource({"source": tokens, "target": encode(tokenizer, ["sea", "sea"])})
+    weights = np.zeros((2, 2, 180), np.float32)
+    weights[:, :, 100:130] = 0.03
+    details = {"attention": weights}
+    figure = draw(
+        "attention", Evaluation("test", Summarization(facts), source, {}, {}, {}, details)
+    )
+    first, second = figure.axes
+    assert first.images[0].get_array().shape[1] == tokens.lengths[0] > 120
+    assert len(first.get_xticks()) == 120 and set(range(100, 130)) <= set(first.get_xticks())
+    names = [label.get_text() for label in first.get_xticklabels()]
+    assert {"over", "the", "sea"} <= set(names) and not any("Ġ" in name for name in names)
+    assert first.get_xticklabels()[0].get_rotation() == 90
+    assert first.get_position().y0 > second.get_position().y1  # below each other
+
+
 def test_what_does_not_tell_its_attention_has_no_picture_of_it(translated):
     translated.details.clear()
     assert draw("attention", translated) is None
@@ -107,6 +132,29 @@ def test_errors_are_drawn_by_the_length_of_the_truth(translated):
     assert line.get_xdata().tolist() == [1, 2]
     assert line.get_ydata().tolist() == [0.0, 0.5]
     assert [bar.get_height() for bar in lower.patches] == [1, 1]
+
+
+def test_summaries_are_shown_from_the_best_to_the_worst():
+    documents = [f"document {number}: it costs $5 and $6" for number in range(20)]
+    true = [f"costs of {number}" for number in range(20)]
+    tokenizer = train_tokenizer("word", true + documents, 80)
+    facts = PairFacts(
+        source_tokenizer=tokenizer, target_tokenizer=tokenizer, source_vocabulary_size=80,
+        target_vocabulary_size=80, longest_source=20, longest_target=6, documents=True,
+    )  # fmt: skip
+    source = ArraySource({"source_text": objects(documents)})
+    tokens = np.zeros((20, 1, 4), np.int64)
+    tokens[:, 0, :3] = np.stack(encode(tokenizer, true)[np.arange(20)])
+    tokens[7:, 0, 2] = 0  # without its number
+    tokens[13] = 0  # nothing at all
+    truth = {"target": tokens[:, 0], "text": np.array(true)}
+    evaluation = Evaluation("test", Summarization(facts), source, {"tokens": tokens}, truth, {})
+    texts = texts_in(draw("summaries", evaluation))
+    scores = [text.partition(", ")[2] for text in texts if text.startswith("written")]
+    assert len(scores) == 8 and scores == sorted(scores, reverse=True)
+    assert (scores[0], scores[-1]) == ("1.00", "0.00")
+    assert "costs of 13" in texts and "–" in texts
+    assert r"document 13: it costs \$5 and \$6" in texts  # as matplotlib takes it
 
 
 def test_the_loss_is_drawn_by_position():
