@@ -35,6 +35,8 @@ TRAINING = {
     "ema": 0.95,
 }
 
+TASK_TRAINING = {"summarization": {"epochs": 20, "batch_size": 16}}
+
 
 def build(
     source_vocabulary_size: int,
