@@ -39,6 +39,27 @@ def test_a_translation_comes_with_others_that_are_less_probable(task_run, run_cl
         assert len(set(texts)) == 4
 
 
+def test_a_file_is_one_document_and_gets_one_summary(task_run, run_cli, in_tmp):
+    (in_tmp / "news.txt").write_text("bread soup.\n\ncloud river stone 7.\n", encoding="utf-8")
+    (in_tmp / "news.jsonl").write_text('{"document": "river"}\n{"document": " "}', encoding="utf-8")
+    words = ("predict", task_run("summarization"), "news.txt", "news.jsonl", "--json")
+    code, out, _ = run_cli(*words)
+    found = json.loads(out)
+    assert code == 1  # one is skipped
+    assert [record["input"] for record in found["predictions"]] == ["news.txt", "news.jsonl line 1"]
+    assert found["skipped"] == ["news.jsonl line 2 is empty; expected a text"]
+    for record in found["predictions"]:
+        assert isinstance(record["text"], str) and len(record["alternatives"]) == 3
+
+
+def test_summaries_are_judged_beside_the_first_sentence(task_run, run_cli):
+    code, out, _ = run_cli("evaluate", task_run("summarization"), "--split", "test", "--json")
+    metrics = json.loads(out)["metrics"]["test"]
+    assert code == 0 and set(metrics["baselines"]) == {"lead-1"}
+    assert 0.5 < metrics["baselines"]["lead-1"]["rouge1"] <= 1  # the words in another order
+    assert 0 <= metrics["rouge2"] <= metrics["rouge1"] <= 1
+
+
 def test_the_same_seed_writes_the_same_and_another_something_else(task_run, run_cli):
     run, words = task_run("text_generation"), ("--prompt", "bread ", "--length", "20", "--json")
 
