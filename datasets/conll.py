@@ -1,6 +1,6 @@
 """Tagged words of a user's own: files in the columns of CoNLL, with tags in BIO."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,22 +12,35 @@ from threefold.datasets.documents import Long, Wording, known_facts, tag
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts, TextFacts
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.table_roles import SPLIT_WORDS
+from threefold.datasets.table_roles import SPLIT_WORDS, Division
 from threefold.datasets.text_files import read_text
 from threefold.datasets.tokenizing import Kind
 
 SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".txt", ".tsv")
+BETWEEN_DOCUMENTS = "-DOCSTART-"
 OUTSIDE = "O"
 # In other words than BIO's: the end of a span, and one of a single word (BIOES, BILOU).
 _PREFIXES = {"B": "B", "I": "I", "E": "I", "S": "B", "L": "I", "U": "B"}
 
 
 class Sentence(NamedTuple):
-    """The words between two blank lines, with their tags and the line of each."""
+    """Words with their tags, and where they stand: in a file, between two blank lines.
+
+    Args:
+        words: list of str. At least one.
+        tags: list of str. One a word.
+        place: str. What comes before the number of a word in messages: `news.conll line`.
+        numbers: sequence of int. One a word.
+    """
 
     words: list[str]
     tags: list[str]
-    lines: list[int]
+    place: str
+    numbers: Sequence[int]
+
+    def where(self, position: int) -> str:
+        """Return where a word stands: `news.conll line 7`."""
+        return f"{self.place} {self.numbers[position]}"
 
 
 def load(
@@ -71,31 +84,61 @@ def load(
     Raises:
         UserError: for a row that cannot be used, with its file and line.
     """
-    known = known_facts(facts, TextFacts, tagged=True)
-    sentences: list[Sentence] = []
     found, notes = {}, []
     for split, file in _find_files(Path(path).expanduser()).items():
-        read, scheme = read_sentences(
+        found[split], scheme = read_sentences(
             file, word_column=word_column, tag_column=tag_column, encoding=encoding
         )
         if scheme != "BIO":
             notes.append(f"{file}: tags are in {scheme}, brought to BIO")
-        names = known.class_names if known else None
-        if names is not None:
-            _require_known(file, read, names)
-        found[split] = np.arange(len(sentences), len(sentences) + len(read))
+    division = Division(validation_fraction, test_fraction, split_seed)
+    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long)
+    return tag_sentences(path, found, division, wording, facts=facts, notes=notes)
+
+
+def tag_sentences(
+    reference: str,
+    found: Mapping[str, Sequence[Sentence]],
+    division: Division,
+    wording: Wording,
+    *,
+    facts: Facts | None,
+    notes: Sequence[str],
+) -> Dataset:
+    """Make a dataset of sentences.
+
+    Args:
+        reference: str. The dataset's.
+        found: mapping of str to sequence of Sentence. Those of each split, tags in BIO.
+        division: Division. How the splits that are lacking are taken out of those to train on.
+        wording: Wording. How words become tokens; `facts` know better.
+        facts: Facts. Those of a run.
+        notes: sequence of str. What was decided before.
+
+    Returns:
+        Dataset. As from `tag`.
+
+    Raises:
+        UserError: for tags that the run does not know, or if there are none but `O`.
+    """
+    known = known_facts(facts, TextFacts, tagged=True)
+    sentences: list[Sentence] = []
+    rows = {}
+    for split, read in found.items():
+        if known is not None:
+            _require_known(read, known.class_names)
+        rows[split] = np.arange(len(sentences), len(sentences) + len(read))
         sentences += read
-    fractions = {"validation": validation_fraction, "test": test_fraction}
-    rows, remarks = _divide(found, fractions, split_seed)
-    class_names = known.class_names if known else _class_names(path, sentences)
+    rows, remarks = _divide(rows, division)
+    class_names = known.class_names if known else _class_names(reference, sentences)
     numbers = {name: number for number, name in enumerate(class_names)}
     return tag(
-        path,
+        reference,
         [sentence.words for sentence in sentences],
         [[numbers[name] for name in sentence.tags] for sentence in sentences],
         class_names,
         rows,
-        Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long),
+        wording,
         facts=facts,
         notes=[*notes, *remarks],
     )
@@ -118,16 +161,17 @@ def read_sentences(
     Raises:
         UserError: for a row of too few or too many columns, and for tags that are in no scheme.
     """
-    sentences, current = [], Sentence([], [], [])
+    place = f"{file} line"
+    sentences, current = [], Sentence([], [], place, [])
     first, width = 0, 0
     for number, line in enumerate(read_text(file, encoding=encoding).split("\n"), 1):
         cells = [cell.strip() for cell in line.split("\t")] if "\t" in line else line.split()
         if not any(cells):
             if current.words:
                 sentences.append(current)
-                current = Sentence([], [], [])
+                current = Sentence([], [], place, [])
             continue
-        if cells[0].startswith("-DOCSTART-"):
+        if cells[0].startswith(BETWEEN_DOCUMENTS):
             continue
         if not width:
             first, width = number, len(cells)
@@ -143,43 +187,55 @@ def read_sentences(
             raise UserError(f"{file} line {number}: the {'tag' if word else 'word'} is empty")
         current.words.append(word)
         current.tags.append(name)
-        current.lines.append(number)
+        current.numbers.append(number)
     if current.words:
         sentences.append(current)
     if not sentences:
         raise UserError(f"{file} is empty; expected a word and its tag on each line")
-    scheme = _find_scheme(file, sentences)
-    return [_to_bio(sentence) for sentence in sentences], scheme
+    return to_bio(sentences)
 
 
-def _find_scheme(file: Path, sentences: Sequence[Sentence]) -> str:
-    """Return the scheme of a file's tags: BIO, IOB1 (where most spans begin with I) or BIOES."""
+def to_bio(sentences: Sequence[Sentence]) -> tuple[list[Sentence], str]:
+    """Bring the tags of sentences that belong together to BIO.
+
+    Returns:
+        (list of Sentence, str): the sentences with tags in BIO, and the scheme that they were in.
+
+    Raises:
+        UserError: for tags that are in no scheme, with their place.
+    """
+    scheme = _find_scheme(sentences)
+    return [_in_bio(sentence) for sentence in sentences], scheme
+
+
+def _find_scheme(sentences: Sequence[Sentence]) -> str:
+    """Return the scheme of tags: BIO, IOB1 (where most spans begin with I) or BIOES."""
     ends, begins, alone = False, False, None
     for sentence in sentences:
         before = OUTSIDE
-        for name, line in zip(sentence.tags, sentence.lines, strict=True):
+        for position, name in enumerate(sentence.tags):
             prefix, dash, kind = name.partition("-")
             if name != OUTSIDE and not (prefix in _PREFIXES and dash and kind):
                 raise UserError(
-                    f"{file} line {line}: '{name}' is no tag in BIO; expected O, or B- or I- and "
-                    "a name, such as B-PER"
+                    f"{sentence.where(position)}: '{name}' is no tag in BIO; expected O, or B- or "
+                    "I- and a name, such as B-PER"
                 )
             if before.partition("-")[2] != kind:
                 begins |= prefix == "B"
                 if _PREFIXES.get(prefix) == "I" and alone is None:
-                    alone = (line, name)
+                    alone = (sentence.where(position), name)
             ends |= prefix in "ESLU"
             before = name
     if alone and (begins or ends):
-        line, name = alone
+        where, name = alone
         raise UserError(
-            f"{file} line {line}: '{name}' goes on with a span that did not begin; expected a B- "
+            f"{where}: '{name}' goes on with a span that did not begin; expected a B- "
             "there, as other spans have it"
         )
     return "BIOES" if ends else "IOB1" if alone else "BIO"
 
 
-def _to_bio(sentence: Sentence) -> Sentence:
+def _in_bio(sentence: Sentence) -> Sentence:
     found, before = [], OUTSIDE
     for name in sentence.tags:
         prefix, _, kind = name.partition("-")
@@ -212,30 +268,35 @@ def _find_files(path: Path) -> dict[str, Path]:
 
 
 def _divide(
-    found: dict[str, np.ndarray], fractions: dict[str, float], seed: int
+    found: dict[str, np.ndarray], division: Division
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Take the splits that are lacking out of the sentences to train on."""
-    lacking = {name: share for name, share in fractions.items() if share and name not in found}
-    wanted = [lacking.get(name, 0.0) for name in fractions]
-    parts = split_rows(len(found["train"]), *wanted, seed)
+    """Take the splits that are lacking out of the sentences to train on, where there are such."""
+    if "train" not in found:
+        return found, []
+    lacking = division.lacking(found)
+    wanted = (lacking.get(name, 0.0) for name in SPLITS[1:])
+    parts = split_rows(len(found["train"]), *wanted, division.seed)
     rows = {name: found["train"][chosen] for name, chosen in parts.items()}
     shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
-    notes = [f"of {len(found['train'])} sentences {shares}, seed {seed}"] if lacking else []
+    notes = (
+        [f"of {len(found['train'])} sentences {shares}, seed {division.seed}"] if lacking else []
+    )
     others = {name: chosen for name, chosen in found.items() if name != "train"}
     merged = rows | others
     return {name: merged[name] for name in SPLITS if name in merged}, notes
 
 
-def _class_names(path: str, sentences: Sequence[Sentence]) -> tuple[str, ...]:
+def _class_names(reference: str, sentences: Sequence[Sentence]) -> tuple[str, ...]:
     """Return the tags: outside, then beginnings and insides of each kind, by name."""
     kinds = sorted({n.partition("-")[2] for s in sentences for n in s.tags if n != OUTSIDE})
     if not kinds:
-        raise UserError(f"{path}: every tag is {OUTSIDE}; there is nothing to find")
+        raise UserError(f"{reference}: every tag is {OUTSIDE}; there is nothing to find")
     return (OUTSIDE, *(f"{prefix}-{kind}" for kind in kinds for prefix in "BI"))
 
 
-def _require_known(file: Path, sentences: Sequence[Sentence], names: tuple[str, ...]) -> None:
+def _require_known(sentences: Sequence[Sentence], names: tuple[str, ...]) -> None:
     for sentence in sentences:
-        for name, line in zip(sentence.tags, sentence.lines, strict=True):
+        for position, name in enumerate(sentence.tags):
             if name not in names:
-                raise UserError(f"{file} line {line}: the tag '{name}' is none of the run's")
+                where = sentence.where(position)
+                raise UserError(f"{where}: the tag '{name}' is none of the run's")

@@ -6,16 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from threefold.datasets.dataset import Dataset
 from threefold.datasets.errors import UserError
-from threefold.datasets.facts import Facts
-from threefold.datasets.record_tables import Choices, Column, Kind, RecordTable
-from threefold.datasets.records import to_dataset
-from threefold.datasets.table_roles import Division
+from threefold.datasets.record_tables import Column, Kind, RecordTable
 
 if TYPE_CHECKING:
     import datasets
@@ -31,53 +27,26 @@ VALUES: dict[Kind, str] = {
 }
 
 
-def load(
-    name: str,
-    *,
-    task: str | None = None,
-    facts: Facts | None = None,
-    image: str | None = None,
-    label: str | None = None,
-    target: tuple[str, ...] = (),
-    image_size: int | tuple[int, int] | None = None,
-    channels: Literal[1, 3] | None = None,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
-    download: bool = False,
-) -> Dataset:
-    """Load a dataset of the Hugging Face Hub, or one saved in a folder.
+def open_records(name: str, *, data_dir: Path | None, download: bool) -> RecordTable:
+    """Open a dataset of the Hugging Face Hub, or one saved in a folder.
 
     Args:
         name: str. `NAME`, `OWNER/NAME`, either with `:CONFIG`, or a folder.
-        task: str. What to learn, guessed from the columns if None.
-        facts: Facts. Those of a run: its picture shape and class order then rule.
-        image: str. The column of pictures, where there are several.
-        label: str. The column of classes, where there are several.
-        target: tuple of str. The columns of numbers to predict.
-        image_size: int, or height and width. The size to bring pictures to; guessed if None.
-        channels: int. 1 reads the pictures as grey, 3 as colour; guessed if None.
-        validation_fraction: float. Share of train kept for validation where there is none.
-        test_fraction: float. Share of train kept for the test where there is none.
-        split_seed: int. Which seeded, stratified division.
-        download: bool. Whether to download what is not yet in the cache.
+        data_dir: Path. Where the library keeps its sets: its own cache if None.
+        download: bool. Whether to download what is not yet there.
 
     Returns:
-        Dataset. Pictures `image` with `label` or `target`, or the columns of a table.
+        RecordTable. Languages of a translation are columns of their own.
 
     Raises:
-        UserError: for a name that is not there, or columns that do not serve.
+        UserError: for a name that is not there, or cannot be read.
     """
-    division = Division(validation_fraction, test_fraction, split_seed)
-    choices = Choices(image, label, target, image_size, channels, division)
     _require_library(name)
     folder = Path(name).expanduser()
     # As everywhere in Hugging Face's own library, a folder comes before a public set of its name.
     if folder.is_dir() or name.startswith((".", "/", "~")):
-        splits, reference = _open_folder(folder), name
-    else:
-        splits, reference = _open_public(name, download), f"hf:{name}"
-    return to_dataset(_describe(splits, reference), choices, task, facts)
+        return _describe(_open_folder(folder, data_dir), name)
+    return _describe(_open_public(name, data_dir, download), f"hf:{name}")
 
 
 def _require_library(name: str) -> None:
@@ -95,7 +64,7 @@ def is_saved_folder(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
 
 
-def _open_folder(folder: Path) -> "dict[str, datasets.Dataset]":
+def _open_folder(folder: Path, cache: Path | None) -> "dict[str, datasets.Dataset]":
     from datasets import load_dataset, load_from_disk
 
     if not folder.is_dir():
@@ -104,14 +73,16 @@ def _open_folder(folder: Path) -> "dict[str, datasets.Dataset]":
         with _without_network():
             # Besides what `save_to_disk` wrote, a clone of a set's repository serves.
             opened = (
-                load_from_disk(folder) if is_saved_folder(folder) else load_dataset(str(folder))
+                load_from_disk(folder)
+                if is_saved_folder(folder)
+                else load_dataset(str(folder), cache_dir=cache)
             )
     except Exception as error:
         raise UserError(f"cannot read '{folder}' as a dataset: {_first_line(error)}") from None
     return _splits_of(opened)
 
 
-def _open_public(name: str, download: bool) -> "dict[str, datasets.Dataset]":
+def _open_public(name: str, cache: Path | None, download: bool) -> "dict[str, datasets.Dataset]":
     import datasets
 
     parts = REFERENCE.fullmatch(name)
@@ -126,16 +97,16 @@ def _open_public(name: str, download: bool) -> "dict[str, datasets.Dataset]":
     try:
         if download:
             _require_public(parts["name"])
-            opened = datasets.load_dataset(parts["name"], parts["config"])
+            opened = datasets.load_dataset(parts["name"], parts["config"], cache_dir=cache)
         else:
             with _without_network():
-                opened = datasets.load_dataset(parts["name"], parts["config"])
+                opened = datasets.load_dataset(parts["name"], parts["config"], cache_dir=cache)
     except UserError:
         raise
     except ConnectionError:
         raise UserError(
-            f"dataset 'hf:{name}' is not in {datasets.config.HF_DATASETS_CACHE}; download it with "
-            "-d download=true, or name a folder that save_to_disk wrote"
+            f"dataset 'hf:{name}' is not in {cache or datasets.config.HF_DATASETS_CACHE}; "
+            "download it with -d download=true, or name a folder that save_to_disk wrote"
         ) from None
     except Exception as error:
         raise UserError(f"cannot read 'hf:{name}': {_first_line(error)}") from None
@@ -183,12 +154,24 @@ def _splits_of(
 
 def _describe(splits: "dict[str, datasets.Dataset]", reference: str) -> RecordTable:
     features = next(iter(splits.values())).features
-    columns = {name: _column_of(feature) for name, feature in features.items()}
-    notes = []
-    if aside := [name for name, column in columns.items() if column is None]:
-        notes.append(f"columns left aside: {', '.join(aside)}")
-    columns = {name: column for name, column in columns.items() if column is not None}
-    records = {split: _Rows(rows, columns) for split, rows in splits.items()}
+    columns: dict[str, Column] = {}
+    paths: dict[str, tuple[str, ...]] = {}
+    translations: list[tuple[str, ...]] = []
+    aside = []
+    for name, feature in features.items():
+        column, languages = _column_of(feature), _languages_of(name, feature)
+        if column is not None:
+            columns[name], paths[name] = column, (name,)
+        elif languages:
+            # By the language alone, as a user would say it.
+            taken = {*features, *columns}
+            inner = {lang if lang not in taken else f"{name}/{lang}": lang for lang in languages}
+            columns |= dict.fromkeys(inner, Column("text"))
+            paths |= {called: (name, language) for called, language in inner.items()}
+            translations.append(tuple(inner))
+        else:
+            aside.append(name)
+    records = {split: _Rows(rows, columns, paths) for split, rows in splits.items()}
     digest = hashlib.sha256(repr(features).encode())
     for split, rows in splits.items():
         # Not `_fingerprint` alone: it can stay when a generator yields other rows.
@@ -196,23 +179,46 @@ def _describe(splits: "dict[str, datasets.Dataset]", reference: str) -> RecordTa
         if len(rows):
             some = np.linspace(0, len(rows) - 1, min(FINGERPRINTED, len(rows))).astype(int)
             digest.update(repr(records[split].read(some, list(columns))).encode())
-    return RecordTable(reference, columns, records, digest.hexdigest(), notes=notes)
+    return RecordTable(
+        reference,
+        columns,
+        records,
+        digest.hexdigest(),
+        languages=translations[0] if translations else (),
+        aside=tuple(aside),
+    )
 
 
-def _column_of(feature: object) -> Column | None:
-    """Return what a feature of one value holds, None for any other."""
+def _column_of(feature: Any) -> Column | None:
+    """Return what a feature of one value, or of a list of texts or tags, holds; else None."""
     from datasets import ClassLabel, Image, Value
 
     if isinstance(feature, Image):
         return Column("picture")
     if isinstance(feature, ClassLabel):
         return Column("classes", tuple(feature.names))
-    if not isinstance(feature, Value):
-        return None
-    for kind, pattern in VALUES.items():
-        if re.match(pattern, feature.dtype):
-            return Column(kind)
+    if isinstance(feature, Value):
+        found = (kind for kind, pattern in VALUES.items() if re.match(pattern, feature.dtype))
+        return next(map(Column, found), None)
+    # Before version 4 of the library, a list stands for a list of what it holds.
+    held = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+    if isinstance(held, ClassLabel):
+        return Column("tags", tuple(held.names))
+    if isinstance(held, Value) and re.match(VALUES["text"], held.dtype):
+        return Column("words")
     return None
+
+
+def _languages_of(name: str, feature: Any) -> tuple[str, ...]:
+    """Return the languages of a translation, which may have been saved without its type."""
+    from datasets import Translation
+
+    if isinstance(feature, Translation):
+        return tuple(feature.languages)
+    if name != "translation" or not isinstance(feature, dict):
+        return ()
+    texts = all(_column_of(inner) == Column("text") for inner in feature.values())
+    return tuple(feature) if texts else ()
 
 
 class _Rows:
@@ -221,17 +227,25 @@ class _Rows:
     Args:
         rows: datasets.Dataset. One split.
         columns: mapping of str to Column. What can be used.
+        paths: mapping of str to tuple of str. Where each column lies in a row.
     """
 
-    def __init__(self, rows: "datasets.Dataset", columns: Mapping[str, Column]):
+    def __init__(
+        self,
+        rows: "datasets.Dataset",
+        columns: Mapping[str, Column],
+        paths: Mapping[str, tuple[str, ...]],
+    ):
         from datasets import Image
 
         # A table may have been saved with a format that turns its cells into tensors.
-        rows = rows.with_format(None).select_columns(list(columns))
+        outer = list(dict.fromkeys(path[0] for path in paths.values()))
+        rows = rows.with_format(None).select_columns(outer)
         self.pictures = [name for name, column in columns.items() if column.kind == "picture"]
         for name in self.pictures:
             rows = rows.cast_column(name, Image(decode=False))
         self.rows = rows
+        self.paths = paths
         self._chosen: dict[tuple[str, ...], datasets.Dataset] = {}
 
     def __len__(self) -> int:
@@ -239,10 +253,16 @@ class _Rows:
 
     def read(self, rows: np.ndarray, columns: Sequence[str]) -> dict[str, list]:
         """Return the cells of some rows; pictures as encoded bytes or paths."""
-        key = tuple(columns)
-        if key not in self._chosen:
-            self._chosen[key] = self.rows.select_columns(list(columns))
-        cells = self._chosen[key][np.asarray(rows).tolist()]
+        outer = tuple(dict.fromkeys(self.paths[name][0] for name in columns))
+        if outer not in self._chosen:
+            self._chosen[outer] = self.rows.select_columns(list(outer))
+        read = self._chosen[outer][np.asarray(rows).tolist()]
+        cells = {}
+        for name in columns:
+            first, *inner = self.paths[name]
+            cells[name] = read[first]
+            for step in inner:
+                cells[name] = [cell and cell[step] for cell in cells[name]]
         for name in set(columns) & set(self.pictures):
             cells[name] = [_file_of(cell) for cell in cells[name]]
         return cells

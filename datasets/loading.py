@@ -108,14 +108,15 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
     prefix, _, name = reference.partition(":")
     path = Path(reference).expanduser()
     if prefix in PREFIXES and name:
-        return partial(_module(PREFIXES[prefix]).load, name)
+        return partial(_module("hubs").load, PREFIXES[prefix], name)
     if reference in bundled():
         return _module(reference).load
     if not reference:  # which as a path would be the working folder
         raise UserError(f"no dataset ''{suggest('', bundled())}")
     if path.is_dir():
-        saved = _module("hugging_face").is_saved_folder(path)
-        reader = "hugging_face" if saved else BY_TASK.get(task) or _reader_of_folder(path)
+        if _module("hugging_face").is_saved_folder(path):
+            return partial(_module("hubs").load, "hugging_face", str(path))
+        reader = BY_TASK.get(task) or _reader_of_folder(path)
         if reader in ONLY_FILES:
             raise UserError(f"'{path}' is a folder; {task} takes {ONLY_FILES[reader]}")
         return partial(_module(reader).load, str(path))

@@ -87,12 +87,43 @@ def read_pairs(path: str, sides: Sides, told: Told, encoding: str, *, skip_empty
         found = _read_two(file, Path(told.target_file).expanduser(), encoding)
     else:
         found = (_read_table if table else _read_cells)(file, sides, told, encoding)
-    found = _require_both(found, sides, skip_empty)
+    found = require_both(found, sides, skip_empty)
     if not found.sources:
         raise UserError(
             f"{path} holds no pairs; expected a {sides.source} and a {sides.target} in each row"
         )
     return found
+
+
+def require_both(found: Pairs, sides: Sides, skip_empty: bool) -> Pairs:
+    """Refuse pairs with an empty side, or leave them out and say so.
+
+    Args:
+        found: Pairs. As they were read.
+        sides: Sides. What the two are called.
+        skip_empty: bool. Whether such pairs are left out or refused.
+
+    Returns:
+        Pairs. Those of two sides, with what to say among the notes.
+
+    Raises:
+        UserError: for an empty side, with its place.
+    """
+    full = np.array([bool(text.strip()) for text in found.sources], bool)
+    full &= np.array([bool(text.strip()) for text in found.targets], bool)
+    if full.all():
+        return found
+    row = int(np.argmin(full))
+    side = sides.target if found.sources[row].strip() else sides.source
+    if not skip_empty:
+        raise UserError(
+            f"{found.where[row]}: the {side} is empty; fill it, remove the pair, or leave such "
+            "pairs out with -d skip_empty=true"
+        )
+    kept = np.flatnonzero(full)
+    sources, targets, where = ([column[row] for row in kept] for column in found[:3])
+    note = f"left out with an empty side: {len(full) - len(kept)} of {len(full)} pairs"
+    return Pairs(sources, targets, where, [*found.notes, note])
 
 
 def split_pairs(
@@ -217,22 +248,3 @@ def _read_two(file: Path, other: Path, encoding: str) -> Pairs:
     where = [f"{file} and {other} line {number}" for number in range(1, len(sources) + 1)]
     note = f"{len(sources)} pairs: the lines of {other} of those of {file}"
     return Pairs(sources, targets, where, [note])
-
-
-def _require_both(found: Pairs, sides: Sides, skip_empty: bool) -> Pairs:
-    """Refuse pairs with an empty side, or leave them out and say so."""
-    full = np.array([bool(text.strip()) for text in found.sources], bool)
-    full &= np.array([bool(text.strip()) for text in found.targets], bool)
-    if full.all():
-        return found
-    row = int(np.argmin(full))
-    side = sides.target if found.sources[row].strip() else sides.source
-    if not skip_empty:
-        raise UserError(
-            f"{found.where[row]}: the {side} is empty; fill it, remove the line, or leave such "
-            "pairs out with -d skip_empty=true"
-        )
-    kept = np.flatnonzero(full)
-    sources, targets, where = ([column[row] for row in kept] for column in found[:3])
-    note = f"left out with an empty side: {len(full) - len(kept)} of {len(full)} pairs"
-    return Pairs(sources, targets, where, [*found.notes, note])

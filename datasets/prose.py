@@ -1,5 +1,6 @@
 """Texts of a user's own to be continued: a text file, a folder of them, or a column of a table."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import PositiveInt
@@ -10,7 +11,7 @@ from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts
 from threefold.datasets.folder_listing import FileKind, walk
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.table_roles import SPLIT_WORDS
+from threefold.datasets.table_roles import SPLIT_WORDS, Division
 from threefold.datasets.text_files import (
     TABLE_SUFFIXES,
     TEXT_SUFFIXES,
@@ -65,10 +66,45 @@ def load(
         UserError: for a file that cannot be used, and for too little text.
     """
     given, notes = _read(path, text, encoding)
-    fractions = {"validation": validation_fraction, "test": test_fraction}
-    documents, remarks = _divide(given, fractions, split_seed)
+    division = Division(validation_fraction, test_fraction, split_seed)
     wording = Wording(tokenizer, vocabulary_size, context, lowercase)
-    return continue_text(path, documents, wording, facts=facts, notes=[*notes, *remarks])
+    return continue_documents(path, given, division, wording, facts=facts, notes=notes)
+
+
+def continue_documents(
+    reference: str,
+    given: Documents,
+    division: Division,
+    wording: Wording,
+    *,
+    facts: Facts | None,
+    notes: Sequence[str],
+) -> Dataset:
+    """Make a dataset of documents to be continued.
+
+    Args:
+        reference: str. The dataset's.
+        given: dict of str to list of str. The documents of each split; empty ones are left out.
+        division: Division. How the splits that are lacking are taken out of those to train on.
+        wording: Wording. How documents become tokens; `facts` know better.
+        facts: Facts. Those of a run.
+        notes: sequence of str. What was decided before.
+
+    Returns:
+        Dataset. As from `continue_text`.
+
+    Raises:
+        UserError: for too little text.
+    """
+    count = sum(map(len, given.values()))
+    found = {name: [text for text in texts if text.strip()] for name, texts in given.items()}
+    kept = sum(map(len, found.values()))
+    if not found.get("train", kept):  # to judge a run by, other splits will do
+        raise UserError(f"{reference} is empty; expected text to train on")
+    empty = [f"left out as empty: {count - kept} of {count} texts"] if kept < count else []
+    documents, remarks = _divide(found, division)
+    notes = [*notes, *empty, *remarks]
+    return continue_text(reference, documents, wording, facts=facts, notes=notes)
 
 
 def _read(path: str, column: str | None, encoding: str) -> tuple[Documents, list[str]]:
@@ -77,21 +113,12 @@ def _read(path: str, column: str | None, encoding: str) -> tuple[Documents, list
     if not root.is_dir() and root.suffix.lower() in TABLE_SUFFIXES:
         table = read_text_table(root, encoding=encoding)
         name = find_text_column(table, column)
-        found, notes = {"train": read_texts(table, name)}, [f"texts of column '{name}'"]
-    elif column is not None:
+        return {"train": read_texts(table, name)}, [f"texts of column '{name}'"]
+    if column is not None:
         raise UserError(f"-d text={column} names a column, and '{path}' is no table")
-    elif root.is_dir():
-        found, notes = _read_folder(root, encoding), []
-    else:
-        found, notes = {"train": [read_text(root, encoding=encoding)]}, []
-    count = sum(map(len, found.values()))
-    found = {name: [text for text in texts if text.strip()] for name, texts in found.items()}
-    kept = sum(map(len, found.values()))
-    if not found["train"]:
-        raise UserError(f"{path} is empty; expected text to train on")
-    if kept < count:
-        notes.append(f"left out as empty: {count - kept} of {count} texts")
-    return found, notes
+    if root.is_dir():
+        return _read_folder(root, encoding), []
+    return {"train": [read_text(root, encoding=encoding)]}, []
 
 
 def _read_folder(root: Path, encoding: str) -> Documents:
@@ -112,20 +139,18 @@ def _read_folder(root: Path, encoding: str) -> Documents:
     return found
 
 
-def _divide(
-    given: Documents, fractions: dict[str, float], seed: int
-) -> tuple[Documents, list[str]]:
-    """Take the splits that are lacking out of the texts to train on."""
-    lacking = {name: share for name, share in fractions.items() if share and name not in given}
-    if not lacking:
+def _divide(given: Documents, division: Division) -> tuple[Documents, list[str]]:
+    """Take the splits that are lacking out of the texts to train on, where there are such."""
+    lacking = division.lacking(given)
+    if not lacking or "train" not in given:
         return given, []
     train = given["train"]
-    wanted = [lacking.get(name, 0.0) for name in fractions]
-    rows = split_rows(len(train), *wanted, seed)  # which refuses shares that cannot be
+    wanted = [lacking.get(name, 0.0) for name in SPLITS[1:]]
+    rows = split_rows(len(train), *wanted, division.seed)  # which refuses shares that cannot be
     shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
     if len(train) >= _FEW:
         parts = {name: [train[row] for row in found] for name, found in rows.items()}
-        return given | parts, [f"of {len(train)} texts {shares}, seed {seed}"]
+        return given | parts, [f"of {len(train)} texts {shares}, seed {division.seed}"]
     parts = {name: [] for name in ("train", *lacking)}
     for text in train:
         start, end = 0, 1 - sum(wanted)

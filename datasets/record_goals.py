@@ -99,7 +99,7 @@ def _read_whole(table: RecordTable, columns: Sequence[str]) -> dict[str, dict[st
 
 
 def _read_labels(table: RecordTable, name: str, facts: Facts | None) -> Goal:
-    column = _column(table, name)
+    column = require_column(table, name)
     if column.kind not in ("classes", "text", "number", "boolean"):
         raise UserError(f"column '{name}' of '{table.reference}' holds no classes")
     words = {
@@ -133,7 +133,7 @@ def _read_labels(table: RecordTable, name: str, facts: Facts | None) -> Goal:
 
 def _read_numbers(table: RecordTable, names: tuple[str, ...]) -> Goal:
     for name in names:
-        if _column(table, name).kind not in ("number", "boolean"):
+        if require_column(table, name).kind not in ("number", "boolean"):
             raise UserError(
                 f"column '{name}' of '{table.reference}' holds no numbers"
                 f"{suggest(name, table.named('number'))}"
@@ -146,7 +146,8 @@ def _read_numbers(table: RecordTable, names: tuple[str, ...]) -> Goal:
     return Goal(names, values)
 
 
-def _column(table: RecordTable, name: str) -> Column:
+def require_column(table: RecordTable, name: str) -> Column:
+    """Return what a column holds, or raise a UserError that suggests another name."""
     if name not in table.columns:
         raise UserError(
             f"dataset '{table.reference}' has no column '{name}'{suggest(name, table.columns)}"

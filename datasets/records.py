@@ -1,7 +1,7 @@
 """Tables of records, as TFDS and Hugging Face give them, turned into datasets.
 
-A picture column makes a dataset of pictures, decoded on demand; without one, the columns make a
-table.
+A picture column makes a dataset of pictures, decoded on demand; columns of texts make what files
+of texts do (`record_texts`); all others make a table.
 """
 
 from dataclasses import replace
@@ -13,8 +13,16 @@ from threefold.datasets.dataset import SPLITS, Dataset, Source, Subset, numeric_
 from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.images import guess_shape, stack_images, try_read_batch
-from threefold.datasets.record_goals import Goal, carve, class_name, only, read_goal
+from threefold.datasets.record_goals import (
+    Goal,
+    carve,
+    class_name,
+    only,
+    read_goal,
+    require_column,
+)
 from threefold.datasets.record_tables import Choices, Column, Records, RecordTable
+from threefold.datasets.record_texts import TEXT_COLUMNS, guess_task, to_texts
 from threefold.datasets.table_files import table_of
 from threefold.datasets.table_roles import SPLIT_WORDS, Roles
 from threefold.datasets.tables import from_table
@@ -27,7 +35,9 @@ TASKS = (
     "image_regression",
     "tabular_classification",
     "tabular_regression",
+    *TEXT_COLUMNS,
 )
+TEXT_KINDS = ("text", "pair")  # of facts
 # Enough to see whether the pictures are of one size.
 SAMPLES = 100
 
@@ -49,22 +59,27 @@ def to_dataset(
     Raises:
         UserError: where the columns do not serve the task, or are not those of the run.
     """
-    for name in (choices.image, choices.label, *choices.target):
-        if name is not None and name not in table.columns:
-            raise UserError(
-                f"dataset '{table.reference}' has no column '{name}'{suggest(name, table.columns)}"
-            )
+    _require_columns(table, choices)
     if task is not None and task not in TASKS:
         raise UserError(f"dataset '{table.reference}' cannot serve {task}{suggest(task, TASKS)}")
     if choices.label and choices.target:
         raise UserError("name either the classes (-d label=) or the numbers (-d target=), not both")
+    table = _name_splits(table, needs_train=facts is None)
+    if task is None and (facts is None or facts.kind in TEXT_KINDS):
+        task = guess_task(table, choices)
+        if task is not None:
+            table.notes.append(f"taken for {task} by its columns (else: --task NAME)")
+    _require_useful(choices, task)
+    if task in TEXT_COLUMNS:
+        return to_texts(table, choices, task, facts)
     pictures = bool(table.named("picture"))
     if task is not None:
         pictures = task.startswith("image_")
     elif facts is not None:
         pictures = facts.kind == "image"
-    table = _name_splits(table, needs_train=facts is None)
     notes = list(table.notes)
+    if aside := [*table.aside, *table.named("words", "tags")]:
+        notes.append(f"columns left aside: {', '.join(aside)}")
     # Asked for first: where there are no pictures at all, that is what to say.
     image = _image_column(table, choices) if pictures else None
     goal = read_goal(table, choices, task, facts)
@@ -72,6 +87,28 @@ def to_dataset(
     if image is None:
         return _to_table(table, choices, goal, rows, facts, notes)
     return _to_pictures(table, choices, image, goal, rows, facts, notes)
+
+
+def _require_columns(table: RecordTable, choices: Choices) -> None:
+    for option, names in choices.columns().items():
+        for name in names:
+            if name in table.aside:
+                raise UserError(
+                    f"-d {option}={name}: what column '{name}' of '{table.reference}' holds cannot "
+                    f"be used; there are: {', '.join(table.columns)}"
+                )
+            require_column(table, name)
+
+
+def _require_useful(choices: Choices, task: str | None) -> None:
+    """Refuse columns, and options of texts, that the task has no use for."""
+    taken = TEXT_COLUMNS.get(task, ("image", "label", "target"))
+    useless = [name for name in choices.columns() if name not in taken]
+    if task not in TEXT_COLUMNS:
+        useless += choices.wording
+    if useless:
+        what = task or "what the columns suggest"
+        raise UserError(f"{what} has no use for -d {useless[0]}; say what to learn: --task NAME")
 
 
 def _name_splits(table: RecordTable, needs_train: bool) -> RecordTable:
@@ -201,7 +238,7 @@ def _to_table(
     """Gather the columns of all splits in one frame that says of each row where it belongs."""
     import pandas as pd
 
-    names = [name for name, column in table.columns.items() if column.kind != "picture"]
+    names = table.named("classes", "number", "boolean", "text", "date")
     split_column = "split"
     while split_column in names:
         split_column += "_"

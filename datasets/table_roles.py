@@ -1,6 +1,6 @@
 """Which column of a table does what: what is predicted, and what says the split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,6 +72,11 @@ class Division(NamedTuple):
     validation_fraction: float
     test_fraction: float
     seed: int
+
+    def lacking(self, found: Collection[str]) -> dict[str, float]:
+        """Return the share of train that each split gets that has none of its own."""
+        shares = {"validation": self.validation_fraction, "test": self.test_fraction}
+        return {name: share for name, share in shares.items() if share and name not in found}
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class _Columns(NamedTuple):
     split_column: str | None
 
 
-class _Documents(NamedTuple):
+class Documents(NamedTuple):
     """What was read.
 
     Args:
@@ -129,15 +129,36 @@ def load(
     else:
         table = read_text_table(Path(path).expanduser(), encoding=encoding)
         found = _read_table(table, known, division, columns, drop_missing_targets)
-    found = _require_texts(found, skip_empty)
     wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long)
-    texts, _, labels, class_names, rows, notes = found
-    return classify(path, texts, labels, class_names, rows, wording, facts=facts, notes=notes)
+    return classify_documents(path, found, wording, skip_empty=skip_empty, facts=facts)
+
+
+def classify_documents(
+    reference: str, found: Documents, wording: Wording, *, skip_empty: bool, facts: Facts | None
+) -> Dataset:
+    """Make a dataset of documents.
+
+    Args:
+        reference: str. The dataset's.
+        found: Documents. As they were read.
+        wording: Wording. How documents become tokens; `facts` know better.
+        skip_empty: bool. Whether documents in which there is nothing to see are left out or
+            refused.
+        facts: Facts. Those of a run.
+
+    Returns:
+        Dataset. As from `classify`.
+
+    Raises:
+        UserError: for an empty document, with its place.
+    """
+    texts, _, labels, class_names, rows, notes = _require_texts(found, skip_empty)
+    return classify(reference, texts, labels, class_names, rows, wording, facts=facts, notes=notes)
 
 
 def _read_folder(
     path: str, known: TextFacts | None, division: Division, encoding: str
-) -> _Documents:
+) -> Documents:
     root = Path(path).expanduser()
     listing = list_classes(root, known, FILES)
     if known is None:
@@ -147,7 +168,7 @@ def _read_folder(
     where = [os.path.join(root, name) for name in listing.names]
     texts = [read_text(name, encoding=encoding) for name in where]
     notes = [*listing.notes, *notes]
-    return _Documents(texts, where, listing.goals, listing.goal_names, rows, notes)
+    return Documents(texts, where, listing.goals, listing.goal_names, rows, notes)
 
 
 def _read_table(
@@ -156,7 +177,7 @@ def _read_table(
     division: Division,
     columns: _Columns,
     drop_missing_targets: bool,
-) -> _Documents:
+) -> Documents:
     told = tuple(name for name in columns[:2] if name is not None)
     roles = Roles(told, split_column=columns.split_column)
     roles.check(table)
@@ -176,7 +197,7 @@ def _read_table(
     about = f"{table.name}: {len(table.frame)} texts of column '{text}'"
     notes = [f"{about}; classes of {goal.describe()}", *remarks, how]
     where = [table.where(row) for row in range(len(table.frame))]
-    return _Documents(read_texts(table, text), where, goal.values, goal.class_names, rows, notes)
+    return Documents(read_texts(table, text), where, goal.values, goal.class_names, rows, notes)
 
 
 def _guess_label(table: Table, taken: tuple[str | None, ...]) -> str:
@@ -194,7 +215,7 @@ def _guess_label(table: Table, taken: tuple[str | None, ...]) -> str:
     return min(free, key=lambda name: table.frame[name].nunique())
 
 
-def _require_texts(found: _Documents, skip_empty: bool) -> _Documents:
+def _require_texts(found: Documents, skip_empty: bool) -> Documents:
     """Refuse documents in which there is nothing to see, or leave them out and say so."""
     empty = np.array([not text.strip() for text in found.texts])
     if not empty.any():
@@ -206,8 +227,8 @@ def _require_texts(found: _Documents, skip_empty: bool) -> _Documents:
             f"{first} is empty{more}; fill or remove it, or leave such out with -d skip_empty=true"
         )
     rows = {name: chosen[~empty[chosen]] for name, chosen in found.rows.items()}
-    if not len(rows["train"]):
-        raise UserError(f"{first} is empty, and all others to train on, too")
+    if not len(next(iter(rows.values()))):
+        raise UserError(f"{first} is empty, and all others of {next(iter(rows))}, too")
     rows = {name: chosen for name, chosen in rows.items() if len(chosen)}
     note = f"left out as empty: {int(empty.sum())} of {len(empty)} texts, such as {first}"
     return found._replace(rows=rows, notes=[*found.notes, note])

@@ -9,18 +9,14 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import numpy as np
 
-from threefold.datasets.dataset import Dataset
 from threefold.datasets.errors import UserError, suggest
-from threefold.datasets.facts import Facts
-from threefold.datasets.record_tables import Choices, Column, RecordTable
-from threefold.datasets.records import to_dataset
-from threefold.datasets.table_roles import Division
+from threefold.datasets.record_tables import Column, RecordTable
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -34,47 +30,20 @@ FINGERPRINTED = 100
 WIDEST_VECTOR = 1000
 
 
-def load(
-    name: str,
-    *,
-    task: str | None = None,
-    facts: Facts | None = None,
-    data_dir: str | None = None,
-    image: str | None = None,
-    label: str | None = None,
-    target: tuple[str, ...] = (),
-    image_size: int | tuple[int, int] | None = None,
-    channels: Literal[1, 3] | None = None,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
-    download: bool = False,
-) -> Dataset:
-    """Load a set of TensorFlow Datasets.
+def open_records(name: str, *, data_dir: Path | None, download: bool) -> RecordTable:
+    """Open a set of TensorFlow Datasets.
 
     Args:
         name: str. `NAME`, `NAME/CONFIG` or either with `:VERSION`.
-        task: str. What to learn, guessed from the columns if None.
-        facts: Facts. Those of a run: its picture shape and class order then rule.
-        data_dir: str. Where sets are prepared: TFDS's own folder if None.
-        image: str. The column of pictures, where there are several.
-        label: str. The column of classes; the set's own choice if None.
-        target: tuple of str. The columns of numbers to predict.
-        image_size: int, or height and width. The size to bring pictures to; guessed if None.
-        channels: int. 1 reads the pictures as grey, 3 as colour; guessed if None.
-        validation_fraction: float. Share of train kept for validation where the set has none.
-        test_fraction: float. Share of train kept for the test where the set has none.
-        split_seed: int. Which seeded, stratified division.
+        data_dir: Path. Where sets are prepared: TFDS's own folder if None.
         download: bool. Whether to download and prepare what is not yet there.
 
     Returns:
-        Dataset. Pictures `image` with `label` or `target`, or the columns of a table.
+        RecordTable. The label is the set's own choice.
 
     Raises:
-        UserError: for an unknown name, a set that is not prepared, or columns that do not serve.
+        UserError: for an unknown name, or a set that is not prepared.
     """
-    division = Division(validation_fraction, test_fraction, split_seed)
-    choices = Choices(image, label, target, image_size, channels, division)
     with _quiet():
         builder = _find(name, data_dir)
         if not builder.is_prepared():
@@ -84,7 +53,7 @@ def load(
                     "online with -d download=true, or say where it is with -d data_dir=DIR"
                 )
             _prepare(builder, name)
-        return to_dataset(_open(builder, f"tfds:{name}"), choices, task, facts)
+        return _open(builder, f"tfds:{name}")
 
 
 @contextmanager
@@ -99,7 +68,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _find(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilder":
+def _find(name: str, root: Path | None) -> "tfds.core.DatasetBuilder":
     import tensorflow_datasets as tfds
 
     parts = REFERENCE.fullmatch(name)
@@ -108,7 +77,6 @@ def _find(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilder":
             f"'tfds:{name}' names no dataset; expected tfds:NAME, tfds:NAME/CONFIG, "
             "or either with a version, such as :1.0.0"
         )
-    root = Path(data_dir).expanduser() if data_dir is not None else None
     try:
         return tfds.builder(name, data_dir=root)
     except tfds.core.DatasetNotFoundError:
@@ -146,6 +114,8 @@ def _prepare(builder: "tfds.core.DatasetBuilder", name: str) -> None:
 
 
 def _open(builder: "tfds.core.DatasetBuilder", reference: str) -> RecordTable:
+    from tensorflow_datasets import features as kinds
+
     columns, paths, aside = _describe(builder.info.features)
     splits = {
         split: _Examples(_read_serialized(builder, split), builder.info.features, columns, paths)
@@ -154,16 +124,25 @@ def _open(builder: "tfds.core.DatasetBuilder", reference: str) -> RecordTable:
     }
     keys = builder.info.supervised_keys
     label = keys[1] if keys and isinstance(keys[1], str) and keys[1] in columns else None
-    notes = [f"{builder.info.full_name}, read from {builder.data_dir}"]
-    if aside:
-        notes.append(f"columns left aside: {', '.join(aside)}")
+    languages: tuple[str, ...] = ()
+    if isinstance(builder.info.features, kinds.Translation):
+        languages = tuple(keys[:2]) if label is not None else tuple(columns)
     digest = hashlib.sha256(builder.info.full_name.encode())
     for split, records in splits.items():
         digest.update(f"{split} {len(records)} {builder.info.splits[split].num_bytes}".encode())
         some = np.linspace(0, len(records) - 1, min(FINGERPRINTED, len(records))).astype(int)
         for example in records.serialized.__getitems__(some.tolist()):
             digest.update(example)
-    return RecordTable(reference, columns, splits, digest.hexdigest(), label, notes)
+    return RecordTable(
+        reference,
+        columns,
+        splits,
+        digest.hexdigest(),
+        label,
+        languages,
+        tuple(aside),
+        [f"{builder.info.full_name}, read from {builder.data_dir}"],
+    )
 
 
 def _describe(
@@ -204,9 +183,14 @@ def _describe(
 
 
 def _column_of(feature: "tfds.features.FeatureConnector") -> Column | None:
-    """Return what a feature of one value holds, None for any other."""
+    """Return what a feature of one value, or of a list of texts or tags, holds; else None."""
     from tensorflow_datasets import features as kinds
 
+    if isinstance(feature, kinds.Sequence):
+        held = _column_of(feature.feature)
+        if held is None or held.kind not in ("classes", "text"):
+            return None
+        return Column("tags", held.class_names) if held.kind == "classes" else Column("words")
     if isinstance(feature, kinds.ClassLabel):
         return Column("classes", tuple(feature.names))
     if isinstance(feature, kinds.Text):
@@ -287,6 +271,9 @@ def _keep_encoded(features: "tfds.features.FeaturesDict") -> dict:
 
 def _plain(cell: Any, column: Column) -> Any:
     """Return a cell as Python's own type."""
+    if column.kind in ("words", "tags"):
+        one = Column("text" if column.kind == "words" else "classes")
+        return [_plain(part, one) for part in cell]
     if isinstance(cell, np.generic | np.ndarray):
         cell = cell.item()
     if column.kind == "text" and isinstance(cell, bytes):

@@ -1,0 +1,354 @@
+"""Texts of records: what files of documents, tagged words, prose or pairs hold, out of columns.
+
+Columns are read into what the reader of such files makes of a file, and go on from there as files
+do. Options that are not told have the defaults of that reader.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from threefold.datasets import conll, pairs, prose, text
+from threefold.datasets.dataset import SPLITS, Dataset
+from threefold.datasets.documents import Wording, pair
+from threefold.datasets.errors import UserError, suggest
+from threefold.datasets.facts import Facts
+from threefold.datasets.options import options_of
+from threefold.datasets.pair_files import TRANSLATIONS, Pairs, require_both, split_pairs
+from threefold.datasets.record_goals import carve, only, read_goal
+from threefold.datasets.record_tables import Choices, Kind, RecordTable
+from threefold.datasets.table_files import Table, table_of
+from threefold.datasets.table_roles import Division
+from threefold.datasets.text_files import TEXT_NAMES, find_text_column
+
+# The columns that each task can be told.
+TEXT_COLUMNS = {
+    "text_classification": ("text", "label"),
+    "token_classification": ("tokens", "tags"),
+    "text_generation": ("text",),
+    "translation": ("source", "target"),
+}
+FILES = {
+    "text_classification": text,
+    "token_classification": conll,
+    "text_generation": prose,
+    "translation": pairs,
+}
+TOKEN_NAMES = ("tokens", "words")
+TAG_NAMES = ("ner_tags", "ner", "tags", "labels")
+PAIR_NAMES = ("source", "target")
+# Words in a cell: columns of fewer are names, or classes by another name.
+WORDY = 4
+SAMPLES = 100
+_DECODED_BADLY = "\N{REPLACEMENT CHARACTER}"
+
+
+def guess_task(table: RecordTable, choices: Choices) -> str | None:
+    """Return the task of texts that the columns suggest, None for pictures and tables.
+
+    Args:
+        table: RecordTable. The source, under our names of splits.
+        choices: Choices. The user's options; the columns among them are there.
+    """
+    texts = table.named("text")
+    if choices.tokens or choices.tags:
+        return "token_classification"
+    if choices.source:
+        return "translation"
+    if choices.image or (table.named("picture") and not choices.text):
+        return None
+    if table.named("words") and (table.named("tags") or set(TAG_NAMES) & set(table.columns)):
+        return "token_classification"
+    if table.languages or set(PAIR_NAMES) <= set(texts):
+        return "translation"
+    if choices.target or not (choices.text or _holds_prose(table)):
+        return None
+    if choices.label or _guess_label(table) is not None:
+        return "text_classification"
+    others = table.named("classes", "number", "boolean")
+    return None if others and not choices.text else "text_generation"
+
+
+def to_texts(table: RecordTable, choices: Choices, task: str, facts: Facts | None) -> Dataset:
+    """Make a dataset of texts.
+
+    Args:
+        table: RecordTable. The source, under our names of splits.
+        choices: Choices. The user's options.
+        task: str. One of `TEXT_COLUMNS`.
+        facts: Facts, optional. Those of a run: its tokenizers and classes then rule.
+
+    Returns:
+        Dataset. As from a file of the task.
+
+    Raises:
+        UserError: where the columns do not serve the task, and for a row that cannot be used.
+    """
+    usual = {name: option.default for name, option in options_of(FILES[task].load).items()}
+    for name in choices.wording:
+        if name not in usual:
+            raise UserError(f"{task} has no use for -d {name}")
+    return _READERS[task](table, choices, usual | choices.wording, facts)
+
+
+def _wording(options: Mapping[str, Any]) -> Wording:
+    longest = options["context" if "context" in options else "max_tokens"]
+    return Wording(
+        options["tokenizer"],
+        options["vocabulary_size"],
+        longest,
+        options["lowercase"],
+        options.get("long", "cut"),
+    )
+
+
+def _read_documents(
+    table: RecordTable, choices: Choices, options: Mapping[str, Any], facts: Facts | None
+) -> Dataset:
+    label = choices.label or _guess_label(table)
+    label = label or only(table, "classes", "classes", "-d label=NAME")
+    column = _find_text(table, choices.text, label)
+    goal = read_goal(table, replace(choices, label=label), "text_classification", facts)
+    notes = _say(table, label, column)
+    chosen = carve(table, choices, goal, notes)
+    texts, where, labels, rows = [], [], [], {}
+    for split, (origin, kept) in chosen.items():
+        rows[split] = np.arange(len(texts), len(texts) + len(kept))
+        read = table.splits[origin].read(kept, [column])[column]
+        texts += [cell or "" for cell in read]
+        where += [_place(table, origin, row) for row in kept.tolist()]
+        labels.append(goal.values[origin][kept])
+    sizes = ", ".join(f"{len(found)} {split}" for split, found in rows.items())
+    notes += [f"predicts {label} ({len(goal.class_names)} classes) of {column}: {sizes}"]
+    notes += _count_bad(texts)
+    if len(goal.class_names) == len(texts):
+        raise UserError(
+            f"column '{label}' of '{table.reference}' holds another class in every row; name that "
+            "of the classes with -d label=NAME"
+        )
+    found = text.Documents(texts, where, np.concatenate(labels), goal.class_names, rows, notes)
+    return text.classify_documents(
+        table.reference, found, _wording(options), skip_empty=options["skip_empty"], facts=facts
+    )
+
+
+def _read_sentences(
+    table: RecordTable, choices: Choices, options: Mapping[str, Any], facts: Facts | None
+) -> Dataset:
+    tokens = choices.tokens or next((n for n in TOKEN_NAMES if n in table.named("words")), None)
+    tokens = tokens or only(table, "words", "lists of words", "-d tokens=NAME")
+    _require_kind(table, tokens, "lists of words", "words")
+    lists = [name for name in table.named("tags", "words") if name != tokens]
+    tags = choices.tags or next((name for name in TAG_NAMES if name in lists), None)
+    tags = tags or only(table, "tags", "tags", "-d tags=NAME")
+    _require_kind(table, tags, "tags", "tags", "words")
+    notes = [*_say(table, tokens, tags), f"tells the {tags} of {tokens}"]
+    found = {}
+    for split in table.splits:
+        read, remarks = _read_tagged(table, split, tokens, tags)
+        notes += remarks
+        if not read:
+            continue
+        found[split], scheme = conll.to_bio(read)
+        if scheme != "BIO":
+            notes.append(f"{split}: tags are in {scheme}, brought to BIO")
+    if not found or ("train" in table.splits and "train" not in found):
+        first = next(iter(table.splits))
+        raise UserError(f"'{table.reference}': no row of {first} has words and their {tags}")
+    notes += _count_bad(word for read in found.values() for row in read for word in row.words)
+    return conll.tag_sentences(
+        table.reference, found, choices.division, _wording(options), facts=facts, notes=notes
+    )
+
+
+def _read_tagged(
+    table: RecordTable, split: str, tokens: str, tags: str
+) -> tuple[list[conll.Sentence], list[str]]:
+    """Return the sentences of a split, their tags as they are, and what was left out."""
+    records, names = table.splits[split], table.columns[tags].class_names
+    cells = records.read(np.arange(len(records)), [tokens, tags])
+    sentences, empty, unknown = [], 0, 0
+    for row, (words, marks) in enumerate(zip(cells[tokens], cells[tags], strict=True)):
+        words, place = words or [], _place(table, split, row)
+        if not words or words[0].startswith(conll.BETWEEN_DOCUMENTS):
+            empty += 1
+            continue
+        # Public test sets often hide their tags: none, or -1 each.
+        if not marks or any(mark is None or mark == -1 for mark in marks):
+            unknown += 1
+            continue
+        if len(words) != len(marks):
+            raise UserError(
+                f"{place}: {len(words)} words and {len(marks)} tags; expected a tag for each word"
+            )
+        found = [names[mark] for mark in marks] if names else marks
+        numbers = range(1, len(words) + 1)
+        sentences.append(conll.Sentence(words, found, f"{place}, word", numbers))
+    notes = []
+    if unknown:
+        notes.append(f"{split}: left out without all tags: {unknown} of {len(records)} sentences")
+    if empty:
+        notes.append(f"{split}: left out as empty: {empty} of {len(records)} sentences")
+    return sentences, notes
+
+
+def _read_prose(
+    table: RecordTable, choices: Choices, options: Mapping[str, Any], facts: Facts | None
+) -> Dataset:
+    column = _find_text(table, choices.text)
+    documents = {split: _read_texts(table, split, column) for split in table.splits}
+    notes = [*_say(table, column), f"texts of column '{column}'"]
+    notes += _count_bad(part for texts in documents.values() for part in texts)
+    return prose.continue_documents(
+        table.reference, documents, choices.division, _wording(options), facts=facts, notes=notes
+    )
+
+
+def _read_pairs(
+    table: RecordTable, choices: Choices, options: Mapping[str, Any], facts: Facts | None
+) -> Dataset:
+    names = _pair_columns(table, choices)
+    found, notes = {}, _say(table, *names)
+    for split in table.splits:
+        sources, targets = (_read_texts(table, split, name) for name in names)
+        where = [_place(table, split, row) for row in range(len(sources))]
+        read = Pairs(sources, targets, where, [])
+        read = require_both(read, TRANSLATIONS, options["skip_empty"])
+        notes += [f"{split}: {remark}" for remark in read.notes]
+        if read.sources:
+            found[split] = read
+    if not found or ("train" in table.splits and "train" not in found):
+        raise UserError(f"'{table.reference}' holds no pairs to train on; all have an empty side")
+    sources = [part for read in found.values() for part in read.sources]
+    targets = [part for read in found.values() for part in read.targets]
+    where = [place for read in found.values() for place in read.where]
+    rows, remarks = _divide_pairs(found, choices.division)
+    notes += [f"{len(sources)} pairs: '{names[1]}' of '{names[0]}'", *remarks]
+    notes += _count_bad([*sources, *targets])
+    wording = _wording(options)
+    kind = options["target_tokenizer"] or wording.kind
+    longest = options["max_target_tokens"] or wording.longest
+    wordings = wording, Wording(kind, wording.vocabulary_size, longest, long=wording.long)
+    return pair(
+        table.reference, sources, targets, rows, wordings, unit=options["unit"],
+        joint=options["joint"], facts=facts, notes=notes, where=where,
+    )  # fmt: skip
+
+
+def _divide_pairs(
+    found: Mapping[str, Pairs], division: Division
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the pairs of each split, end to end; what is lacking is taken from train."""
+    ends = np.cumsum([0, *(len(read.sources) for read in found.values())]).tolist()
+    rows = {name: np.arange(ends[i], ends[i + 1]) for i, name in enumerate(found)}
+    lacking = division.lacking(found)
+    if not lacking or "train" not in found:
+        return rows, []
+    wanted = (lacking.get("validation", 0.0), lacking.get("test", 0.0))
+    rows |= split_pairs(found["train"].sources, wanted, division.seed)  # train comes first
+    shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
+    notes = [f"of {len(found['train'].sources)} pairs {shares}, seed {division.seed}"]
+    return {name: rows[name] for name in SPLITS if name in rows}, notes
+
+
+_READERS = {
+    "text_classification": _read_documents,
+    "token_classification": _read_sentences,
+    "text_generation": _read_prose,
+    "translation": _read_pairs,
+}
+
+
+def _pair_columns(table: RecordTable, choices: Choices) -> tuple[str, str]:
+    """Return the columns of sources and targets; of two languages, one tells the other."""
+    told = choices.source, next(iter(choices.target), None)
+    if len(choices.target) > 1:
+        raise UserError(f"pairs have one column of targets, got {', '.join(choices.target)}")
+    usual = table.languages
+    if not usual and set(PAIR_NAMES) <= set(table.named("text")):
+        usual = PAIR_NAMES
+    if len(usual) == 2 and None in told:
+        if told[0] is not None and told[0] == usual[1] or told[1] == usual[0]:
+            usual = usual[::-1]
+        told = told[0] or usual[0], told[1] or usual[1]
+    if None in told:
+        raise UserError(
+            f"dataset '{table.reference}' does not say which columns are pairs; name them with "
+            f"-d source=NAME -d target=NAME: {', '.join(table.languages or table.named('text'))}"
+        )
+    for name in told:
+        _require_kind(table, name, "texts", "text")
+    if told[0] == told[1]:
+        raise UserError(f"column '{told[0]}' of '{table.reference}' is both source and target")
+    return told
+
+
+def _guess_label(table: RecordTable) -> str | None:
+    """Return the column of the classes that the source names, the only one, or one so called."""
+    classes = table.named("classes")
+    if table.label in classes or len(classes) == 1:
+        return table.label if table.label in classes else classes[0]
+    free = table.named("classes", "number", "boolean", "text")
+    called = {name.lower(): name for name in free}
+    return next((called[name] for name in text.LABEL_NAMES if name in called), None)
+
+
+def _find_text(table: RecordTable, told: str | None, label: str | None = None) -> str:
+    """Return the column of the texts: as told, by its name, or the wordiest."""
+    if told is not None:
+        _require_kind(table, told, "texts", "text")
+        return told
+    free = [name for name in table.named("text") if name != label]
+    if not free:
+        held = (f"{name} ({column.kind})" for name, column in table.columns.items())
+        raise UserError(
+            f"dataset '{table.reference}' has no column of texts; it has {', '.join(held)}"
+        )
+    return find_text_column(_sample(table, free), None)
+
+
+def _holds_prose(table: RecordTable) -> bool:
+    """Tell whether a column is called as texts are, or its cells are of many words."""
+    names = table.named("text")
+    if any(name.lower() in TEXT_NAMES for name in names):
+        return True
+    frame = _sample(table, names).frame if names else {}
+    return any(frame[name].str.count(r"\w+").mean() >= WORDY for name in names)
+
+
+def _sample(table: RecordTable, names: Sequence[str]) -> Table:
+    """Return some rows, spread over the first split, as a table."""
+    import pandas as pd
+
+    records = next(iter(table.splits.values()))
+    rows = np.linspace(0, len(records) - 1, min(SAMPLES, len(records))).astype(int)
+    frame = pd.DataFrame(records.read(rows, names), dtype="str")
+    return table_of(frame[list(names)], table.reference)
+
+
+def _read_texts(table: RecordTable, split: str, column: str) -> list[str]:
+    records = table.splits[split]
+    return [cell or "" for cell in records.read(np.arange(len(records)), [column])[column]]
+
+
+def _require_kind(table: RecordTable, name: str, what: str, *kinds: Kind) -> None:
+    if table.columns[name].kind not in kinds:
+        hint = suggest(name, table.named(*kinds))
+        raise UserError(f"column '{name}' of '{table.reference}' holds no {what}{hint}")
+
+
+def _say(table: RecordTable, *used: str) -> list[str]:
+    """Return the notes of opening, and what is not looked at."""
+    aside = [name for name in (*table.columns, *table.aside) if name not in used]
+    return [*table.notes, *([f"columns left aside: {', '.join(aside)}"] if aside else [])]
+
+
+def _place(table: RecordTable, split: str, row: int) -> str:
+    return f"dataset '{table.reference}' {split}, row {row}"
+
+
+def _count_bad(texts: Iterable[str]) -> list[str]:
+    count = sum(_DECODED_BADLY in one for one in texts)
+    return [f"{count} texts hold {_DECODED_BADLY}, where bytes are no UTF-8"] if count else []
