@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from threefold.datasets.errors import UserError
+from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.record_tables import Column, Kind, RecordTable
 
 if TYPE_CHECKING:
     import datasets
 
 REFERENCE = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(:(?P<config>[^:/\s]+))?")
+CONFIGS = re.compile(r"available[^\[]*\[(?P<names>[^\]]*)\]", re.IGNORECASE)
 # How many examples, spread over each split, the fingerprint reads.
 FINGERPRINTED = 100
 VALUES: dict[Kind, str] = {
@@ -109,8 +110,22 @@ def _open_public(name: str, cache: Path | None, download: bool) -> "dict[str, da
             "download it with -d download=true, or name a folder that save_to_disk wrote"
         ) from None
     except Exception as error:
+        _require_config(parts["name"], parts["config"], str(error))
         raise UserError(f"cannot read 'hf:{name}': {_first_line(error)}") from None
     return _splits_of(opened)
+
+
+def _require_config(name: str, config: str | None, message: str) -> None:
+    """Say which configs there are, where the library's message ends in a list of them."""
+    found = CONFIGS.search(message)
+    known = re.findall(r"'([^']+)'", found["names"]) if found else []
+    if known and config is None:
+        raise UserError(
+            f"dataset 'hf:{name}' has several configs; name one as in hf:{name}:{known[0]}; "
+            f"there are: {', '.join(known)}"
+        )
+    if known and config not in known:
+        raise UserError(f"dataset 'hf:{name}' has no config '{config}'{suggest(config, known)}")
 
 
 def _require_public(name: str) -> None:

@@ -4,8 +4,9 @@ import hashlib
 import logging
 import re
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -110,7 +111,8 @@ def _prepare(builder: "tfds.core.DatasetBuilder", name: str) -> None:
         raise UserError(
             f"cannot download 'tfds:{name}': {STORAGE} is out of reach ({reason})"
         ) from None
-    builder.download_and_prepare()
+    with redirect_stdout(sys.stderr):  # standard output is for results
+        builder.download_and_prepare()
 
 
 def _open(builder: "tfds.core.DatasetBuilder", reference: str) -> RecordTable:

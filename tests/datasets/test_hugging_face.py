@@ -326,8 +326,8 @@ def test_a_public_set_in_the_cache_needs_no_network(tmp_path, monkeypatch):
     assert dataset.reference == "hf:someone/houses"
     assert sum(len(split) for split in dataset.splits.values()) == 30
     assert not hf.config.HF_HUB_OFFLINE
-    with pytest.raises(UserError, match="cannot read 'hf:someone/houses:other'") as raised:
-        loading.load("hf:someone/houses:other")
+    with pytest.raises(UserError, match="no config 'defalt'; did you mean 'default'") as raised:
+        loading.load("hf:someone/houses:defalt")
     assert "\n" not in str(raised.value)
 
 
