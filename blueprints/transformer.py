@@ -28,6 +28,7 @@ from threefold.blueprints.series_parts import cut_segments, read_window, tell_st
 
 DATASETS = {
     "translation": "cmudict",
+    "summarization": "stdlib_summaries",
     "text_classification": "stdlib_docstrings",
     "forecasting": "sf_temperatures",
 }
@@ -42,6 +43,7 @@ TRAINING = {
 }
 TASK_TRAINING = {
     "translation": {"label_smoothing": 0.1},
+    "summarization": {"epochs": 20, "batch_size": 16, "label_smoothing": 0.1},
     "text_classification": {"epochs": 12},
     "forecasting": {"epochs": 20},
 }
@@ -239,6 +241,7 @@ def build_forecaster(
 
 TASKS = {
     "translation": build_translator,
+    "summarization": build_translator,
     "text_classification": build_text_classifier,
     "forecasting": build_forecaster,
 }

@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.documents import Long
 from threefold.datasets.facts import Facts
 from threefold.datasets.record_tables import Choices
 from threefold.datasets.records import to_dataset
@@ -35,9 +34,11 @@ def load(
     tokenizer: Kind | None = None,
     target_tokenizer: Kind | None = None,
     vocabulary_size: PositiveInt | None = None,
+    joint: bool | None = None,
     max_tokens: PositiveInt | None = None,
+    max_target_tokens: PositiveInt | None = None,
     context: PositiveInt | None = None,
-    long: Long | None = None,
+    long: Literal["cut", "split", "refuse"] | None = None,
     lowercase: bool | None = None,
     unit: Literal["word", "character", "phoneme"] | None = None,
     skip_empty: bool | None = None,
@@ -68,9 +69,11 @@ def load(
         tokenizer: str. What a token is: word, character, wordpiece or bpe.
         target_tokenizer: str. The same for the targets of pairs; none for as the sources.
         vocabulary_size: int. The most tokens a tokenizer learns.
+        joint: bool. Whether sources and targets of pairs have one vocabulary.
         max_tokens: int. The most tokens of a text.
+        max_target_tokens: int. The most of the target of a pair; none for as many.
         context: int. Tokens that a window of a text to be continued tells from.
-        long: str. What becomes of longer texts: `cut` there, or `split` into several.
+        long: str. What becomes of longer texts: `cut` there, `split` into several, or `refuse`.
         lowercase: bool. Whether capital letters are made small; of pairs, those of the sources.
         unit: str. What an error rate counts in the targets of pairs: word, character or phoneme.
         skip_empty: bool. Whether texts in which there is nothing to see are left out or refused.
@@ -88,7 +91,9 @@ def load(
         "tokenizer": tokenizer,
         "target_tokenizer": target_tokenizer,
         "vocabulary_size": vocabulary_size,
+        "joint": joint,
         "max_tokens": max_tokens,
+        "max_target_tokens": max_target_tokens,
         "context": context,
         "long": long,
         "lowercase": lowercase,

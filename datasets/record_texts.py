@@ -15,7 +15,7 @@ from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.documents import Wording, pair
 from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts
-from threefold.datasets.options import options_of
+from threefold.datasets.options import check_options, options_of
 from threefold.datasets.pair_files import TRANSLATIONS, Pairs, require_both, split_pairs
 from threefold.datasets.record_goals import carve, only, read_goal
 from threefold.datasets.record_tables import Choices, Kind, RecordTable
@@ -86,11 +86,13 @@ def to_texts(table: RecordTable, choices: Choices, task: str, facts: Facts | Non
     Raises:
         UserError: where the columns do not serve the task, and for a row that cannot be used.
     """
-    usual = {name: option.default for name, option in options_of(FILES[task].load).items()}
+    known = options_of(FILES[task].load)
     for name in choices.wording:
-        if name not in usual:
+        if name not in known:
             raise UserError(f"{task} has no use for -d {name}")
-    return _READERS[task](table, choices, usual | choices.wording, facts)
+    options = {name: option.default for name, option in known.items()}
+    options |= check_options(known, choices.wording, flag="-d", owner=task)
+    return _READERS[task](table, choices, options, facts)
 
 
 def _wording(options: Mapping[str, Any]) -> Wording:

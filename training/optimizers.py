@@ -75,8 +75,11 @@ def make_schedule(settings: TrainingSettings, total_steps: int):
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """A linear warm-up from 0 (Goyal et al. 2017), then a course down (cosine: Loshchilov 2017).
 
+    The course `noam` falls with the root of the step, wherever the training ends (Vaswani et al.
+    2017, equation 3, whose rate at the end of the warm-up is ``(model_dim * warmup_steps) ** -0.5``).
+
     Args:
-        course: str. `constant`, `cosine`, `exponential` or `step`.
+        course: str. `constant`, `cosine`, `exponential`, `step` or `noam`.
         peak: float. The rate at the end of the warm-up.
         warmup_steps: int. Steps of the warm-up.
         total_steps: int. Steps of the whole training.
@@ -99,6 +102,8 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         elif self.course == "step":
             passed = sum(ops.cast(share >= start, "float32") for start in STEP_SHARES)
             factor = ops.power(STEP_FACTOR, passed)
+        elif self.course == "noam":
+            factor = ops.rsqrt(ops.maximum((step + 1) / max(self.warmup_steps, 1), 1.0))
         else:
             factor = ops.ones_like(share)
         rising = ops.minimum((step + 1) / max(self.warmup_steps, 1), 1.0)

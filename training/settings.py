@@ -13,7 +13,7 @@ Optimizer = Literal[
     "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "lamb", "lars", "ftrl",
     "lion", "muon",
 ]  # fmt: skip
-Schedule = Literal["constant", "cosine", "exponential", "step", "plateau"]
+Schedule = Literal["constant", "cosine", "exponential", "step", "noam", "plateau"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]

@@ -108,6 +108,7 @@ def test_a_search_that_cannot_be_is_refused(task_run, run_cli, words, said):
     assert code == 2 and said in " ".join(err.split())
 
 
+@pytest.mark.filterwarnings("always:the prompt has")
 def test_a_model_of_limited_sight_says_what_it_does_not_see(task_run, run_cli):
     run = task_run("text_generation", "gpt")
     code, _, err = run_cli("generate", run, "--prompt", "bread " * 40, "--length", "5")

@@ -174,6 +174,13 @@ def test_a_schedule_rises_and_then_follows_its_formula(course):
     assert rates(again, range(0, 110, 10)) == rates(schedule, range(0, 110, 10))
 
 
+def test_noam_is_the_schedule_of_the_paper():
+    schedule = WarmupSchedule("noam", (512 * 4000) ** -0.5, warmup_steps=4000, total_steps=9000)
+    steps = [0, 99, 3999, 4000, 8999, 100_000]
+    wanted = [512**-0.5 * min((s + 1) ** -0.5, (s + 1) * 4000**-1.5) for s in steps]
+    assert rates(schedule, steps) == pytest.approx(wanted, rel=1e-4)
+
+
 def test_every_schedule_is_made_from_its_setting():
     for name in get_args(Schedule):
         given = {"schedule": name, "learning_rate": 0.5, "warmup": 0.05}
