@@ -76,7 +76,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """A linear warm-up from 0 (Goyal et al. 2017), then a course down (cosine: Loshchilov 2017).
 
     The course `noam` falls with the root of the step, wherever the training ends (Vaswani et al.
-    2017, equation 3, whose rate at the end of the warm-up is ``(model_dim * warmup_steps) ** -0.5``).
+    2017, equation 3; its rate at the end of the warm-up is ``(model_dim * warmup_steps) ** -0.5``).
 
     Args:
         course: str. `constant`, `cosine`, `exponential`, `step` or `noam`.
