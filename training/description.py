@@ -255,18 +255,22 @@ def _sentence(text: str) -> str:
 def _describe_layers(model) -> list[dict[str, Any]]:
     from threefold.training.receptive_field import receptive_fields
 
-    fields = receptive_fields(model)
-    return [
-        {
-            "name": layer.name,
-            "type": type(layer).__name__,
-            # Where the layer stands in this model: a nested one has outputs of its own besides.
-            "output_shape": list(layer._inbound_nodes[-1].outputs[0].shape[1:]),
-            "parameters": layer.count_params(),
-            "receptive_field": _describe_field(fields.get(layer.name)),
-        }
-        for layer in model.layers
-    ]
+    fields, counted, found = receptive_fields(model), set(), []
+    for layer in model.layers:
+        # Weights that two layers share, an encoder and a decoder, count for the first of them.
+        own = [weight for weight in layer.weights if id(weight) not in counted]
+        counted.update(map(id, own))
+        found.append(
+            {
+                "name": layer.name,
+                "type": type(layer).__name__,
+                # Where it stands in this model: a nested one has outputs of its own besides.
+                "output_shape": list(layer._inbound_nodes[-1].outputs[0].shape[1:]),
+                "parameters": _count(own),
+                "receptive_field": _describe_field(fields.get(layer.name)),
+            }
+        )
+    return found
 
 
 def _unfused(model) -> list[str]:
