@@ -17,6 +17,7 @@ from threefold.blueprints.layers import (
     BATCH_NORM_MOMENTUM,
     LocalResponseNormalization,
     draw_dropout,
+    subsample,
 )
 from threefold.blueprints.options import Activation, Count, Rate
 
@@ -75,10 +76,13 @@ def build(
     for stage, width in enumerate(filters, 1):
         for step in range(1, convolutions + 1):
             _require_room(x, kernel_size if padding == "valid" else 1, stage, image_shape)
+            step_stride = stride if step == convolutions else 1
+            if kernel_size == 1:
+                x, step_stride = subsample(x, step_stride, f"stage_{stage}_pixels"), 1
             x = layers.Conv2D(
                 width,
                 kernel_size,
-                strides=stride if step == convolutions else 1,
+                strides=step_stride,
                 padding=padding,
                 use_bias=normalization != "batch",  # the normalisation has a bias of its own
                 kernel_initializer="he_normal",

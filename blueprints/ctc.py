@@ -11,7 +11,7 @@ Speech 2", for convolutions that shorten time before recurrent layers.
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.layers import ZeroPadding, draw_dropout, true_steps
+from threefold.blueprints.layers import ZeroPadding, draw_dropout, subsample, true_steps
 from threefold.blueprints.log_mel import LogMel
 from threefold.blueprints.options import Cell, Count, Rate
 from threefold.blueprints.recurrent import draw_recurrent
@@ -81,7 +81,10 @@ def build(
         # Padded by hand: `same` would depend on the length of the whole batch.
         sides = ((kernel_size - 1) // 2, kernel_size // 2)
         x = layers.ZeroPadding1D(sides, name=f"convolution_{step}_sides")(x)
-        x = layers.Conv1D(width, kernel_size, stride, name=f"convolution_{step}")(x)
+        step_stride = stride
+        if kernel_size == 1:
+            x, step_stride = subsample(x, stride, f"convolution_{step}_frames"), 1
+        x = layers.Conv1D(width, kernel_size, step_stride, name=f"convolution_{step}")(x)
         x = layers.LayerNormalization(name=f"convolution_{step}_norm")(x)
         x = layers.Activation("relu", name=f"convolution_{step}_activation")(x)
         frames = (frames + (stride - 1)) // stride

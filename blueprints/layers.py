@@ -25,6 +25,27 @@ def draw_dropout(rate: float, name: str) -> keras.layers.Dropout:
     return keras.layers.Dropout(rate, seed=random.getrandbits(31), name=name)
 
 
+def subsample(x, stride: int, name: str):
+    """Keep every nth step, or every nth pixel along both sides.
+
+    What a convolution with a window of 1 and a stride reads. With a stride of its own, its gradient on
+    torch is wrong, or the process dies: oneDNN 3.12 writes past its workspace where there are
+    fewer channels than a vector of the CPU holds (uxlfoundation/oneDNN#6035).
+
+    Args:
+        x: tensor. Shape (batch, steps, channels) or (batch, height, width, channels).
+        stride: int. Which are kept; 1 keeps all.
+        name: str. The layer's name.
+
+    Returns:
+        tensor. Like `x`, with sides of ceil(side / stride).
+    """
+    if stride == 1:
+        return x
+    pool = keras.layers.MaxPooling1D if len(x.shape) == 3 else keras.layers.MaxPooling2D
+    return pool(1, strides=stride, name=name)(x)
+
+
 @keras.saving.register_keras_serializable("threefold")
 class LocalResponseNormalization(keras.layers.Layer):
     """Divide every value by the activity of the neighbouring channels at its place.

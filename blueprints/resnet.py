@@ -12,7 +12,7 @@ normalise, activate, convolve); Zagoruyko and Komodakis 2016 for the width.
 import keras
 from keras import layers
 
-from threefold.blueprints.layers import BATCH_NORM_MOMENTUM, draw_dropout
+from threefold.blueprints.layers import BATCH_NORM_MOMENTUM, draw_dropout, subsample
 from threefold.blueprints.options import Activation, Count, Rate
 
 DATASETS = {"image_classification": "digits"}
@@ -95,7 +95,8 @@ def _residual_block(x, width: int, stride: int, activation: str, name: str):
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm_1")(x)
     x = layers.Activation(activation, name=f"{name}_activation_1")(x)
     if stride > 1 or shortcut.shape[-1] != width:
-        shortcut = _convolution(x, width, 1, stride, f"{name}_shortcut")
+        shortcut = subsample(x, stride, f"{name}_shortcut_pixels")
+        shortcut = _convolution(shortcut, width, 1, 1, f"{name}_shortcut")
     x = _convolution(x, width, 3, stride, f"{name}_conv_1")
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm_2")(x)
     x = layers.Activation(activation, name=f"{name}_activation_2")(x)
