@@ -53,6 +53,21 @@ def seed_everything(seed: int) -> None:
 
     `keras.utils.set_random_seed` would import TensorFlow whatever the backend.
     """
+    import keras
+
+    seed_process(seed)
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.random.set_seed(seed)
+
+
+def seed_process(seed: int) -> None:
+    """Seed the generators whose state a checkpoint holds.
+
+    Not TensorFlow's: to set its seed throws away all that it has compiled, which takes seconds to
+    make again.
+    """
     import random
 
     import keras
@@ -64,10 +79,6 @@ def seed_everything(seed: int) -> None:
         import torch
 
         torch.manual_seed(seed)
-    elif keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.random.set_seed(seed)
 
 
 def device_name() -> str:

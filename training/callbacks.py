@@ -11,7 +11,7 @@ import keras
 
 from threefold.datasets.errors import Failure
 from threefold.training import state
-from threefold.training.backend import seed_everything
+from threefold.training.backend import seed_process
 from threefold.training.batches import Batches
 from threefold.training.checkpoints import CheckpointError, save_checkpoint
 from threefold.training.run import Run
@@ -130,7 +130,7 @@ class Keeper(keras.callbacks.Callback):
             state.restore_generators(self.cut)
             self.cut = {}
         elif batch == 0:
-            seed_everything(self.run.record.settings.seed + self.progress.epoch)
+            seed_process(self.run.record.settings.seed + self.progress.epoch)
 
     def on_train_batch_end(self, batch, logs=None):
         """Stop on NaN; save when it is time, or when a signal came."""

@@ -95,7 +95,7 @@ def _write_sentences(path: Path) -> None:
 
 def _write_prose(path: Path) -> None:
     draw = np.random.default_rng(0)
-    paragraphs = [" ".join(draw.choice(WORDS, 30)) + "." for _ in range(40)]
+    paragraphs = [" ".join(draw.choice(WORDS, 8)) + "." for _ in range(16)]
     path.write_text("\n\n".join(paragraphs))
 
 
