@@ -28,8 +28,8 @@ def draw_dropout(rate: float, name: str) -> keras.layers.Dropout:
 def subsample(x, stride: int, name: str):
     """Keep every nth step, or every nth pixel along both sides.
 
-    What a convolution with a window of 1 and a stride reads. With a stride of its own, its gradient on
-    torch is wrong, or the process dies: oneDNN 3.12 writes past its workspace where there are
+    What a convolution with a window of 1 and a stride reads. With a stride of its own, its gradient
+    on torch is wrong, or the process dies: oneDNN 3.12 writes past its workspace where there are
     fewer channels than a vector of the CPU holds (uxlfoundation/oneDNN#6035).
 
     Args:

@@ -1,7 +1,8 @@
 """From a SavedModel to one self-contained ONNX file; and from that to one of 8-bit integers."""
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from threefold.datasets.errors import Failure
 from threefold.tasks.signature import Field
 
 OPSET = 18
+# Optimisations of quantised graphs, and of an operation that opset 10 replaced.
+NEEDLESS = ("const_dequantize_optimizer", "q_dq_optimizer", "remove_redundant_upsample")
 
 
 def write_onnx(
@@ -57,16 +60,24 @@ def _convert(savedmodel: Path, inputs: Sequence[Field]) -> onnx.ModelProto:
     # TensorFlow writes the names of arguments in small letters.
     names = {field.name.lower(): field.name for field in inputs}
     renamed = {tensor: names.get(name, name) for tensor, name in renamed.items()}
-    with tf.device("/cpu:0"):
-        model, _ = convert._convert_common(
-            graph,
-            name="serve",
-            opset=OPSET,
-            input_names=names_in,
-            output_names=names_out,
-            tensors_to_rename=renamed,
-            initialized_tables=tables,
-        )
+
+    def convert_graph():
+        with tf.device("/cpu:0"):
+            return convert._convert_common(
+                graph,
+                name="serve",
+                opset=OPSET,
+                input_names=names_in,
+                output_names=names_out,
+                tensors_to_rename=renamed,
+                initialized_tables=tables,
+            )[0]
+
+    try:
+        with _optimized_in_place():
+            model = convert_graph()
+    except Exception:  # of an optimisation, whose half-changed graph is lost
+        model = convert_graph()
     known = {"", "ai.onnx.ml"}
     foreign = {
         node.op_type
@@ -77,6 +88,24 @@ def _convert(savedmodel: Path, inputs: Sequence[Field]) -> onnx.ModelProto:
     if foreign:
         raise Failure(f"ONNX has no counterpart of: {', '.join(sorted(foreign))}")
     return model
+
+
+@contextlib.contextmanager
+def _optimized_in_place() -> Iterator[None]:
+    """Let tf2onnx optimise the graph itself, and only by what can apply to it.
+
+    It would make a deep copy for each of its optimisations, to go on from after an error, and each
+    costs a walk through all nested loops whether it finds something or not.
+    """
+    from tf2onnx import optimizer
+
+    optimize = optimizer.optimize_graph
+    chosen = {name: kind for name, kind in optimizer._optimizers.items() if name not in NEEDLESS}
+    optimizer.optimize_graph = lambda graph, *_, **__: optimize(graph, False, chosen)
+    try:
+        yield
+    finally:
+        optimizer.optimize_graph = optimize
 
 
 def _add_missing_operations() -> None:

@@ -15,6 +15,8 @@ from threefold.exporting.proven import render_table
 from threefold.training import building
 from threefold.training.settings import TrainingSettings
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

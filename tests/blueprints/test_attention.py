@@ -6,6 +6,8 @@ from keras import ops
 
 from threefold.blueprints.attention import AddPositions, Attend, Block, Rotate, SeeEarlier
 
+pytestmark = pytest.mark.each_backend
+
 DRAW = np.random.default_rng(0)
 
 

@@ -15,6 +15,8 @@ from threefold.datasets.options import options_of
 from threefold.tasks.task import find_task
 from threefold.training.building import build_model
 
+pytestmark = pytest.mark.each_backend
+
 FACTS = ImageFacts(image_shape=(8, 8, 1), class_names=("a", "b", "c"), class_counts=(1, 1, 1))
 OPTIONS = options_of(cnn.build)
 NAMES = ("activation", "pooling", "padding", "normalization")

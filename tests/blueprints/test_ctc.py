@@ -13,6 +13,8 @@ from threefold.datasets.facts import SpeechFacts
 from threefold.tasks.task import find_task
 from threefold.training.building import build_model
 
+pytestmark = pytest.mark.each_backend
+
 FACTS = SpeechFacts(rate=1000, longest=700, alphabet=tuple("abc"), longest_transcript=4)
 TASK = find_task("speech_recognition")(FACTS)
 SMALL = {"window": "64", "mel_bands": "6", "filters": "4,4", "kernel_size": "3", "units": "3"}

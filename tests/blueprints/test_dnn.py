@@ -15,6 +15,8 @@ from threefold.tasks.task import find_task
 from threefold.training.backend import seed_everything
 from threefold.training.building import build_model
 
+pytestmark = pytest.mark.each_backend
+
 COLUMNS = {
     "numeric": (
         NumericColumn(name="height", mean=170.0, scale=10.0),

@@ -9,6 +9,8 @@ from threefold.training.backend import seed_everything
 from threefold.training.building import resolve_options
 from threefold.training.settings import TrainingSettings, find_recipe
 
+pytestmark = pytest.mark.each_backend
+
 
 def build(image_shape=(8, 8, 1), num_classes=3, **given):
     seed_everything(0)

@@ -8,6 +8,8 @@ from threefold.blueprints.decoding import END, BeamSearch
 from threefold.blueprints.sampling import ContrastiveSearch, Sampler
 from threefold.training.backend import seed_everything
 
+pytestmark = pytest.mark.each_backend
+
 CONTEXT = 7
 PROMPT = np.array([[2, 5, 4], [2, 8, 8]], np.int32)
 

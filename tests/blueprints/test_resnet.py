@@ -16,6 +16,8 @@ from threefold.training.building import build_model, rebuild_model
 from threefold.training.run import open_run
 from threefold.training.settings import TrainingSettings
 
+pytestmark = pytest.mark.each_backend
+
 CLASSES = {"class_names": ("a", "b", "c"), "class_counts": (1, 1, 1)}
 
 

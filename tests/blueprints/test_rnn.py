@@ -6,6 +6,8 @@ import pytest
 from threefold.blueprints import rnn
 from threefold.training.backend import seed_everything
 
+pytestmark = pytest.mark.each_backend
+
 CELLS = ("simple", "lstm", "gru")
 TOKENS = np.array([[5, 3, 7, 0], [4, 0, 0, 0], [6, 6, 2, 9]], np.int32)
 

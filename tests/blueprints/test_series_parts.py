@@ -8,6 +8,8 @@ from threefold.blueprints import rnn
 from threefold.blueprints.series_parts import cut_segments, repeat_season, scale_changes, spread
 from threefold.training.backend import seed_everything
 
+pytestmark = pytest.mark.each_backend
+
 DRAW = np.random.default_rng(0)
 
 

@@ -7,6 +7,8 @@ from threefold.blueprints import seq2seq, transformer
 from threefold.blueprints.attention_maps import align
 from threefold.blueprints.decoding import START, BeamSearch, Decoding
 
+pytestmark = pytest.mark.each_backend
+
 SOURCE = np.array([[5, 3, 7, 0], [4, 0, 0, 0], [6, 6, 2, 9]], np.int32)
 TARGET = np.array([[2, 4, 5], [2, 6, 0], [2, 3, 0]], np.int32)
 KINDS = [

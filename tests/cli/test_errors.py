@@ -13,6 +13,8 @@ from threefold import cli
 from threefold.datasets.errors import UserError
 from threefold.training import backend as switch
 
+pytestmark = pytest.mark.once
+
 
 def assert_refused(answer, *parts, code=2):
     """Check that an answer is one line that says these things, and nothing else."""

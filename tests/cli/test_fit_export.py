@@ -10,6 +10,8 @@ from threefold.exporting.artifact import open_artifact
 from threefold.training.backend import BACKENDS
 from threefold.training.description import catalogue
 
+pytestmark = pytest.mark.once
+
 SMALL = ("dnn", "-o", "widths=8", "--epochs", "1", "--run", "fitted")
 
 

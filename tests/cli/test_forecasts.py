@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+pytestmark = pytest.mark.once
+
 
 def test_forecasts_go_into_a_table_and_a_picture_beside_it(task_run, run_cli, place):
     run = task_run("forecasting")

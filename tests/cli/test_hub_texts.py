@@ -6,6 +6,8 @@ import pytest
 from resuming import cut_at
 from small_hubs import REVIEWS, reviews, save
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("library", ["hf", "tfds"])
 def test_texts_of_a_library_go_all_the_way(library, run_cli, in_tmp, monkeypatch, capsys):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.each_backend
+
 
 def the_only_object(out: str) -> dict:
     """Return the one JSON object that `--json` may print."""

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.once
+
 FIT = [
     "fit", "gan", "-o", "filters=2", "-o", "latent_dim=4", "-o", "conditional=true",
     "-d", "validation_fraction=0.1", "-d", "test_fraction=0.8", "--epochs", "1", "--run", "it",

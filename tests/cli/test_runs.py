@@ -8,6 +8,8 @@ import pytest
 from threefold.reporting import session
 from threefold.training.run import open_run
 
+pytestmark = pytest.mark.each_backend
+
 
 @pytest.fixture(autouse=True)
 def no_report(monkeypatch):

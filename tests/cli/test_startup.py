@@ -10,6 +10,8 @@ import pytest
 
 from threefold.training import backend as switch
 
+pytestmark = pytest.mark.once
+
 HEAVY = ("keras", "tensorflow", "jax", "torch", "numpy", "pandas", "sklearn", "matplotlib")
 
 # Each line is what must be printed, the exit code, and the command.

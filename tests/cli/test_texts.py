@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 
 def test_a_line_is_a_text_and_keeps_its_place(task_run, run_cli):
     stdin = b"bread soup\ncloud river stone\n\nwheel\n"

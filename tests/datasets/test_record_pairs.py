@@ -8,6 +8,8 @@ from small_hubs import NEWS, PAIRS, TAGS, TEXTS, news, pairs, sizes, whole
 from threefold.datasets import loading
 from threefold.datasets.errors import UserError
 
+pytestmark = pytest.mark.once
+
 
 def test_words_come_with_the_tags_of_the_feature(read_saved):
     dataset = read_saved(NEWS, train=news(20), validation=news(4))

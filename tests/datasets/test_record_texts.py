@@ -27,6 +27,8 @@ from threefold.datasets import loading
 from threefold.datasets.errors import UserError
 from threefold.datasets.tokenizing import UNKNOWN, decode, token_names
 
+pytestmark = pytest.mark.once
+
 
 def test_documents_come_with_their_class_and_in_their_splits(read_saved):
     dataset = read_saved(REVIEWS, train=reviews(30), dev=reviews(4, 30), test=reviews(6, 34))

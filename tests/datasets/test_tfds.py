@@ -16,6 +16,8 @@ from threefold.datasets.errors import UserError
 from threefold.datasets.facts import ImageFacts
 from threefold.datasets.tfds import _TFRecords
 
+pytestmark = pytest.mark.once
+
 FORMATS = ("array_record", "tfrecord", "parquet")
 ROWS = {"train": 40, "test": 8, "unlabelled": 3}
 

@@ -8,6 +8,8 @@ import pytest
 
 from threefold.datasets.digits import read_digits
 
+pytestmark = pytest.mark.once
+
 # TensorFlow itself imports jax where it is installed.
 HELD = {"onnx": {"keras", "jax", "torch", "tensorflow"}, "savedmodel": {"keras", "torch"}}
 

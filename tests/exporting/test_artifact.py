@@ -12,6 +12,8 @@ from threefold.datasets.errors import Failure, UserError
 from threefold.exporting import artifact as artifacts
 from threefold.exporting.artifact import RECORD, is_artifact, open_artifact
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module", params=["onnx", "savedmodel"])
 def whole(request, artifact_of, tmp_path_factory) -> Path:

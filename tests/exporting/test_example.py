@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.once
+
 # Hides all that threefold depends on, but for NumPy and the runtime; once the runtime is there,
 # whatever else is not of Python itself.
 ALONE = """

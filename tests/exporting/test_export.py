@@ -11,6 +11,8 @@ from threefold.exporting.artifact import open_artifact
 from threefold.exporting.export import Request, export_run
 from threefold.training.checkpoints import load_checkpoint
 
+pytestmark = pytest.mark.once
+
 
 def test_a_person_reads_what_was_proven_and_what_to_type_next(
     run_cli, run_of, artifact_of, export_from

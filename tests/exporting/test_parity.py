@@ -10,6 +10,8 @@ from threefold.exporting.export import Request, export_run
 from threefold.exporting.parity import Comparison, compare
 from threefold.tasks.task import find_task
 
+pytestmark = pytest.mark.once
+
 ROWS = 71
 CLASSES = ImageFacts(image_shape=(2, 2, 1), class_names=("a", "b", "c"), class_counts=(1, 1, 1))
 NUMBERS = ImageFacts(

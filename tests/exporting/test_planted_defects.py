@@ -14,6 +14,8 @@ from threefold.exporting.export import Request, export_run
 from threefold.training.checkpoints import load_checkpoint, save_checkpoint
 from threefold.training.run import open_run
 
+pytestmark = pytest.mark.once
+
 
 def change(model: onnx.ModelProto, which, how) -> None:
     """Change the one constant of a graph that `which` picks."""

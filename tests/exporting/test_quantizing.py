@@ -12,6 +12,8 @@ from threefold.datasets.errors import Failure
 from threefold.exporting.artifact import open_artifact
 from threefold.exporting.export import Request, export_run
 
+pytestmark = pytest.mark.once
+
 
 def spoilt(how):
     """Return a function that changes the head of a network in its file."""

@@ -13,6 +13,8 @@ from threefold.exporting.export import Request, export_run
 from threefold.training.checkpoints import load_checkpoint, save_checkpoint
 from threefold.training.run import open_run
 
+pytestmark = pytest.mark.once
+
 
 def content_of(folder: Path) -> dict[str, bytes]:
     files = [path for path in folder.rglob("*") if path.is_file()]

@@ -8,6 +8,8 @@ from threefold.exporting.artifact import open_artifact
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.signature import Field, Signature
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def opened(artifact_of):

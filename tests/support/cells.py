@@ -1,16 +1,18 @@
 """Every blueprint for each of its tasks, small, for the tests that promise something of all.
 
-The cells are found, not listed: a new family is tested as soon as its file is there. Pictures and
-tables are the bundled ones; other data are written here, a few lines of each.
+The cells are found, not listed: a new family is tested as soon as its file is there. Tables are the
+bundled ones; other data are written here, a few lines of each.
 """
 
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from threefold.training.backend import BACKENDS
 from threefold.training.building import blueprint_names, find_blueprint
 
 # Smaller than the default where that saves time; a family that is not named is built as it is.
@@ -38,6 +40,16 @@ class Cell:
         return f"{self.blueprint}-{self.task}"
 
     @property
+    def leads(self) -> bool:
+        """Whether it is the first of its blueprint: what costs much is tried with it everywhere."""
+        return next(cell for cell in CELLS if cell.blueprint == self.blueprint) == self
+
+    @property
+    def home(self) -> str:
+        """The backend that tries, of this cell, what costs much."""
+        return BACKENDS[zlib.crc32(str(self).encode()) % len(BACKENDS)]
+
+    @property
     def options(self) -> dict[str, str]:
         """The blueprint's options."""
         return SMALL.get(self.blueprint, {})
@@ -53,6 +65,32 @@ class Cell:
         if not path.exists():
             write(path)
         return str(path), fractions | options
+
+
+def _write_images(path: Path) -> None:
+    from PIL import Image
+
+    from threefold.datasets.digits import read_digits
+
+    images, labels = read_digits()
+    for name, label in (("one", 1), ("seven", 7), ("nought", 0)):
+        (path / name).mkdir(parents=True)
+        for number, image in enumerate(images[labels == label][:20]):
+            Image.fromarray(image[..., 0]).save(path / name / f"{number:02d}.png")
+
+
+def _write_measured_images(path: Path) -> None:
+    """Write digits and how bright they are."""
+    from PIL import Image
+
+    from threefold.datasets.digits import read_digits
+
+    path.mkdir()
+    lines = ["image,ink,left"]
+    for number, image in enumerate(read_digits()[0][:60, ..., 0]):
+        Image.fromarray(image).save(path / f"{number:02d}.png")
+        lines.append(f"{number:02d}.png,{image.mean():.3f},{image[:, :4].mean():.3f}")
+    (path / "targets.csv").write_text("\n".join(lines))
 
 
 def _write_series(path: Path) -> None:
@@ -138,7 +176,7 @@ def _write_steps(path: Path) -> None:
     """Write a quantity by the hour that follows the day, a plan, and something else."""
     draw = np.random.default_rng(0)
     lines = ["time,load,plan,wind"]
-    for hour in range(24 * 14):
+    for hour in range(24 * 8):
         day, plan, wind = divmod(hour, 24)[0], int(hour % 24 in (8, 9)), draw.normal()
         load = 10 + 3 * np.sin(hour * np.pi / 12) + 2 * plan + 0.3 * wind + 0.1 * draw.normal()
         lines.append(f"2024-03-{1 + day:02d} {hour % 24:02d}:00,{load:.3f},{plan},{wind:.3f}")
@@ -147,6 +185,9 @@ def _write_steps(path: Path) -> None:
 
 # Task -> (name of the file, who writes it, options of the data).
 WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
+    "image_classification": ("images", _write_images, {}),
+    "image_generation": ("images", _write_images, {}),
+    "image_regression": ("measured", _write_measured_images, {}),
     "sequence_classification": ("series.ts", _write_series, {}),
     "text_classification": ("documents.jsonl", _write_documents, {"max_tokens": "14"}),
     "token_classification": ("sentences.conll", _write_sentences, {"max_tokens": "14"}),

@@ -57,3 +57,57 @@ class LastingChildren:
             child.kill()  # TensorFlow takes its time to end by itself
             child.communicate()
         self._errors.close()
+
+
+# Runs commands of threefold as they come; prints what each said, and what was imported.
+COMMANDS = """
+import contextlib, io, json, sys
+
+sys.modules["keras"] = None
+from threefold import cli
+
+for line in sys.stdin:
+    sys.argv = ["threefold", *json.loads(line)]
+    out, code = io.StringIO(), None
+    with contextlib.redirect_stdout(out):
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    loaded = [name for name, module in sys.modules.items() if module is not None]
+    print(json.dumps([code, out.getvalue(), loaded]), flush=True)
+"""
+
+
+class LastingCommands:
+    """Runs commands in a process that is started once, and in which nothing can import Keras."""
+
+    def __init__(self):
+        self._errors = tempfile.TemporaryFile("w+")
+        self._child = None
+
+    def run(self, *words: str) -> tuple[int, str, list[str]]:
+        """Run a command; return its exit code, what it printed, and the modules there are."""
+        if self._child is None:
+            self._child = subprocess.Popen(
+                [sys.executable, "-c", COMMANDS],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env={name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"},
+                text=True,
+            )
+        self._child.stdin.write(json.dumps(words) + "\n")
+        self._child.stdin.flush()
+        line = self._child.stdout.readline()
+        if not line:
+            self._errors.seek(0)
+            raise AssertionError(f"{words} died: {self._errors.read()[-4000:]}")
+        return tuple(json.loads(line))
+
+    def close(self) -> None:
+        """End the process."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+        self._errors.close()

@@ -59,6 +59,14 @@ def assert_same_state(one, other):
         assert content[name] == other_content[name], name
 
 
+def assert_same_run(one, other):
+    """Compare all that two finished runs hold but their times."""
+    assert_same_state(final_state(one), final_state(other))
+    one, other = open_run(str(one)), open_run(str(other))
+    assert one.read_metrics() == other.read_metrics()
+    assert one.read_history() == other.read_history()
+
+
 def cut_and_resume(wanted, tmp_path, monkeypatch):
     """Compare a whole run with one that is cut and goes on, both made by `wanted`."""
     fitting.start(wanted("whole"), quiet)
@@ -70,7 +78,4 @@ def cut_and_resume(wanted, tmp_path, monkeypatch):
     _, content = final_state(tmp_path / "cut")
     assert (content["epoch"], content["step"]) == (1, 3)
     fitting.resume(str(tmp_path / "cut"), None, quiet)
-    assert_same_state(final_state(tmp_path / "whole"), final_state(tmp_path / "cut"))
-    whole, cut = (open_run(str(tmp_path / n)) for n in ("whole", "cut"))
-    assert whole.read_metrics() == cut.read_metrics()
-    assert whole.read_history() == cut.read_history()
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")

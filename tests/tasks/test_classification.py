@@ -11,6 +11,8 @@ from threefold.datasets.facts import ImageFacts, NumericColumn, TableFacts
 from threefold.tasks.classification import Classification, calibration_bins, calibration_error
 from threefold.tasks.task import find_task
 
+pytestmark = pytest.mark.each_backend
+
 NAMES = ("ant", "bee", "cat")
 FACTS = ImageFacts(image_shape=(2, 2, 1), class_names=NAMES, class_counts=(6, 3, 1))
 

@@ -10,6 +10,8 @@ from keras import ops
 
 from threefold.tasks.ctc import align, collapse, count_frames, log_likelihood, search_prefixes
 
+pytestmark = pytest.mark.each_backend
+
 
 def write(path) -> tuple[int, ...]:
     """What the frames of a path write, by the definition."""

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from threefold.datasets.tokenizing import END, START
 from threefold.tasks.decoding import error_rate, token_loss, token_weights, until_end
 
+pytestmark = pytest.mark.each_backend
+
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_the_loss_is_that_of_one_hot_targets(smoothing):

@@ -16,6 +16,8 @@ from threefold.datasets.series_columns import Columns
 from threefold.datasets.table_files import table_of
 from threefold.tasks.task import find_task
 
+pytestmark = pytest.mark.each_backend
+
 FACTS = ForecastFacts(
     targets=(NumericTarget(name="sales", mean=10.0, scale=4.0),),
     time="date",

@@ -8,6 +8,8 @@ from sklearn import metrics
 from threefold.datasets.facts import ImageFacts, NumericTarget
 from threefold.tasks.task import find_task
 
+pytestmark = pytest.mark.each_backend
+
 TARGETS = (
     NumericTarget(name="height", mean=170.0, scale=10.0),
     NumericTarget(name="weight", mean=70.0, scale=4.0),

@@ -12,6 +12,8 @@ from threefold.datasets.facts import SpeechFacts
 from threefold.tasks.speech_recognition import ctc_loss
 from threefold.tasks.task import find_task
 
+pytestmark = pytest.mark.each_backend
+
 FACTS = SpeechFacts(rate=1000, longest=100, alphabet=("a", "b"), longest_transcript=3)
 WORDS = FACTS.model_copy(update={"alphabet": ("a", "b", " ")})
 TASK = find_task("speech_recognition")(FACTS)

@@ -22,6 +22,8 @@ from threefold.training.backend import BACKENDS, choose_backend, seed_everything
 from threefold.training.building import build_model, resolve_options
 from threefold.training.settings import TrainingSettings
 
+pytestmark = pytest.mark.each_backend
+
 BACKEND = choose_backend()
 STEPS, BATCH_SIZE = 5, 8
 LOSSES = ("standard", "least_squares", "hinge", "wasserstein")

@@ -9,6 +9,8 @@ from threefold.datasets import loading
 from threefold.tasks.task import find_task
 from threefold.training.batches import Batches
 
+pytestmark = pytest.mark.each_backend
+
 # Of equal and of unequal lengths; with weights; drawn anew for each epoch.
 CASES = {
     "tabular_classification": {},

@@ -23,6 +23,8 @@ from threefold.training.checkpoints import CheckpointError, save_checkpoint
 from threefold.training.run import DatasetRecord, Run, RunRecord
 from threefold.training.settings import TrainingSettings
 
+pytestmark = pytest.mark.each_backend
+
 FACTS = ImageFacts(image_shape=(8, 8, 1), class_names=("a", "b"), class_counts=(3, 1))
 OPTIONS = {"filters": (3,), "dense_units": (4,)}
 IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 8, 8, 1)).astype(np.float32)

@@ -13,6 +13,8 @@ from threefold.reporting.console import FitDisplay
 from threefold.training.checkpoints import load_checkpoint
 from threefold.training.run import open_run
 
+pytestmark = pytest.mark.each_backend
+
 NEXT = {"jax": "torch", "torch": "tensorflow", "tensorflow": "jax"}
 # Adam's moments, averaged weights and a rate that changes: a state that is lost would show.
 FIT = [

@@ -6,6 +6,8 @@ import pytest
 
 from threefold.training import doctor
 
+pytestmark = pytest.mark.each_backend
+
 
 @pytest.fixture
 def only(monkeypatch):

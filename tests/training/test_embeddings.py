@@ -13,6 +13,8 @@ from threefold.training.building import rebuild_model
 from threefold.training.embeddings import measure_vectors
 from threefold.training.settings import TrainingSettings
 
+pytestmark = pytest.mark.each_backend
+
 VECTORS = {"bread": [1.0, 2.0, 3.0], "river": [-1.0, 0.5, 0.25], "unheard": [9.0, 9.0, 9.0]}
 GLOVE = "".join(f"{word} {' '.join(map(str, row))}\n" for word, row in VECTORS.items())
 

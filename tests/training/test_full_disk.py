@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.each_backend
+
 # Runs in a process of its own, which may mount without being root; its mounts end with it.
 DRIVER = """
 import contextlib, hashlib, io, json, os, pathlib, resource, sys

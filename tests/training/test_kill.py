@@ -12,6 +12,8 @@ import pytest
 from threefold.training.checkpoints import load_checkpoint
 from threefold.training.run import open_run
 
+pytestmark = pytest.mark.each_backend
+
 EPOCHS, STEPS = 3, 6
 FIT = [
     "cnn", "-o", "filters=4", "-o", "convolutions=1", "-d", "test_fraction=0.1",

@@ -20,6 +20,8 @@ from threefold.training.evaluate import ask_model
 from threefold.training.run import open_run
 from threefold.training.settings import TrainingSettings
 
+pytestmark = pytest.mark.each_backend
+
 DATA = {"test_fraction": "0.1", "validation_fraction": "0.3"}  # 107 wines to train on
 OPTIONS = {"widths": "8", "dropout": "0", "normalization": "none"}
 # Said in full, so that a better recipe of the blueprint changes nothing here.

@@ -13,6 +13,8 @@ from threefold.training.lars import LARS
 from threefold.training.optimizers import WarmupSchedule, make_optimizer, make_schedule
 from threefold.training.settings import LEARNING_RATES, Optimizer, Schedule, TrainingSettings
 
+pytestmark = pytest.mark.each_backend
+
 NAMES = get_args(Optimizer)
 X = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
 Y = np.tanh(X @ np.array([[1.0], [-2.0], [0.5], [0.0]], np.float32))

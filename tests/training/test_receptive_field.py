@@ -8,6 +8,8 @@ from keras import layers
 from threefold.blueprints import cnn, resnet
 from threefold.training.receptive_field import receptive_fields
 
+pytestmark = pytest.mark.each_backend
+
 NUDGE = 1e3
 
 

@@ -6,6 +6,8 @@ from resuming import cut_and_resume
 from threefold.training import fit as fitting
 from threefold.training.settings import TrainingSettings
 
+pytestmark = pytest.mark.each_backend
+
 SMALL = {"test_fraction": "0.1", "validation_fraction": "0.7"}  # 360 pictures to train on
 
 

@@ -14,6 +14,8 @@ from threefold.training.checkpoints import CheckpointError, save_checkpoint
 from threefold.training.run import DatasetRecord, RunRecord, create_run, open_run
 from threefold.training.settings import TrainingSettings
 
+pytestmark = pytest.mark.each_backend
+
 
 def record_of(reference="digits", blueprint="cnn"):
     data = DatasetRecord(reference=reference, options={}, fingerprint="f", sizes={}, notes=[])

@@ -9,6 +9,8 @@ import pytest
 from threefold.training import state
 from threefold.training.backend import seed_everything
 
+pytestmark = pytest.mark.each_backend
+
 X = np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
 Y = X.sum(axis=1, keepdims=True)
 

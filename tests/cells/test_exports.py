@@ -4,16 +4,11 @@ The cells are found, not listed: a new family is exported as soon as its file is
 """
 
 import json
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from cells import CELLS, Cell
-from lasting import LastingChildren
 
-from threefold.exporting.answering import evaluate_artifact
 from threefold.exporting.artifact import Artifact, open_artifact
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.task import Task
@@ -36,47 +31,23 @@ TENSORS = {
 }
 
 
-@pytest.fixture(scope="module")
-def run_of_cell(fit, place):
-    @cache
-    def run_of_cell(cell: Cell):
-        reference, data = cell.data(place)
-        return fit(str(cell), cell.blueprint, cell.task, reference, data=data, options=cell.options)
-
-    return run_of_cell
+pytestmark = [pytest.mark.each_backend, pytest.mark.exports]
 
 
-@pytest.fixture(scope="module")
-def exported(place, run_of_cell):
-    from threefold.exporting import export
-
-    children = LastingChildren()
-
-    @cache
-    def exported(cell: Cell, format: str) -> Artifact:
-        output = str(place / "cells" / f"{cell}-{format}")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(export, "run_child", children.run_child)
-            return export.export_run(run_of_cell(cell), export.Request(format, output))
-
-    yield exported
-    children.close()
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=str)
-def test_every_blueprint_is_exported_and_proven(cell, format, exported, run_of_cell):
-    run, artifact = run_of_cell(cell), exported(cell, format)
+def test_a_cell_is_exported_and_proven(cell, format):
+    run, artifact = cell.whole, cell.export(format)
     record, task = artifact.record, bind_task(run.record)
-    assert (record.format, record.task) == (format, cell.task)
+    assert (record.format, record.task) == (format, cell.task_name)
     assert record.run.model_dump(mode="json") == run.record.model_dump(mode="json")
     assert_proven(record.parity, run, task)
     assert_whole(artifact, task)
     if format == "onnx":
         assert_onnx(artifact, task)
-        for found in evaluate_artifact(artifact, None, {}, None):
-            wanted = run.read_metrics()[found.split]
-            for name in task.headline:
-                assert found.metrics[name] == pytest.approx(wanted[name], abs=1e-5, rel=1e-5)
+
+
+def assert_judged_alike(found, wanted, task: Task) -> None:
+    for name in task.headline:
+        assert found[name] == pytest.approx(wanted[name], abs=1e-5, rel=1e-5), name
 
 
 def assert_proven(parity, run, task: Task) -> None:
@@ -145,22 +116,16 @@ def assert_onnx(artifact: Artifact, task: Task) -> None:
             np.testing.assert_allclose(array, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_every_savedmodel_is_judged_as_its_run(exported, run_of_cell, ask_apart):
-    folders = {cell: str(exported(cell, "savedmodel").folder) for cell in CELLS}
-    told, loaded, _ = ask_apart(*(("evaluate", place, "--json") for place in folders.values()))
-    assert "keras" not in loaded
-    for cell, (code, out) in zip(CELLS, told, strict=True):
-        assert code == 0
-        run = run_of_cell(cell)
-        for split, found in json.loads(out)["metrics"].items():
-            wanted = run.read_metrics()[split]
-            for name in bind_task(run.record).headline:
-                assert found[name] == pytest.approx(wanted[name], abs=1e-5, rel=1e-5), cell
+def test_an_artifact_is_judged_as_its_run_by_the_command_line(cell, format, commands_apart):
+    code, out, loaded = commands_apart("evaluate", str(cell.export(format).folder), "--json")
+    assert code == 0 and "keras" not in loaded
+    for split, found in json.loads(out)["metrics"].items():
+        task = bind_task(cell.whole.record)
+        assert_judged_alike(found, cell.whole.read_metrics()[split], task)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=str)
-def test_nothing_is_left_beside_the_artifacts(cell, exported, format):
-    folder = exported(cell, format).folder
+def test_nothing_is_left_beside_the_artifact(cell, format):
+    folder = cell.export(format).folder
     assert open_artifact(str(folder)).record.weights
-    left = [path.name for path in Path(folder).parent.iterdir()]
+    left = [path.name for path in folder.parent.iterdir()]
     assert not [name for name in left if name.startswith(".") or name.endswith(".json")]

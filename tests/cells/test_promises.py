@@ -1,0 +1,99 @@
+"""What every blueprint promises, for each of its tasks.
+
+The cells are found, not listed: a new family is tested as soon as its file is there.
+"""
+
+import numpy as np
+import pytest
+
+from threefold.training.checkpoints import load_checkpoint, save_checkpoint
+
+pytestmark = pytest.mark.each_backend
+STEPS = (0, 1, 0, 1, 2, 0)  # which batch each step takes
+# Measured: 2e-7; 2e-5 for image_regression, where Adam divides gradients that are zero but for
+# rounding by their own size.
+AGREEMENT = 5e-5
+
+
+@pytest.fixture(scope="module")
+def trained(cell, across):
+    """A model after some steps, with the losses before each."""
+    model = cell.build_without_dropout()
+    across.start_alike(str(cell), model.weights)
+    return model, cell.step_losses(model, list(STEPS))
+
+
+def test_raw_outputs_have_the_promised_shape(cell):
+    model = cell.build()
+    inputs = cell.inputs(3)
+    assert set(model.input) == set(inputs) == {tensor.name for tensor in model.inputs}
+    outputs = np.asarray(model.predict_on_batch(inputs))
+    shape = [side or found for side, found in zip(model.output.shape, outputs.shape, strict=True)]
+    assert list(outputs.shape) == shape and len(outputs) == 3
+    assert outputs.dtype == np.float32 and np.isfinite(outputs).all()
+    answers = cell.task.answer(cell.ask(model, 3))
+    fields = {field.name: field for field in cell.task.output_fields()}
+    assert set(answers) == set(fields)
+    for name, array in answers.items():
+        wanted = [3 if side == "batch" else side for side in fields[name].shape]
+        found = [w if isinstance(w, str) else s for s, w in zip(array.shape, wanted, strict=True)]
+        assert (array.dtype, found) == (fields[name].dtype, wanted)
+
+
+def test_names_of_layers_and_weights_are_unique_and_lasting(cell):
+    one, other = cell.build(), cell.build()
+    paths = [weight.path for weight in one.weights]
+    assert len(set(paths)) == len(paths)
+    assert paths == [weight.path for weight in other.weights]
+    layers = [layer.name for layer in one.layers]
+    assert len(set(layers)) == len(layers)
+    assert layers == [layer.name for layer in other.layers]
+
+
+def test_the_seed_decides_the_first_weights(cell):
+    one, same, other = cell.build(1), cell.build(1), cell.build(2)
+    inputs = cell.inputs(3)
+    answers = [np.asarray(model.predict_on_batch(inputs)) for model in (one, same, other)]
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert not np.array_equal(answers[0], answers[2])
+
+
+def test_a_few_steps_lower_the_loss_alike_on_all_backends(cell, trained, across):
+    _, losses = trained
+    assert np.isfinite(losses).all()
+    assert losses[-1] < 0.99 * losses[0], losses  # of the same batch
+    across.compare(str(cell), losses, rtol=AGREEMENT)
+
+
+def test_a_saved_model_answers_as_before(cell, trained, tmp_path):
+    from threefold.training import state
+
+    model, _ = trained
+    save_checkpoint(tmp_path, "best", state.collect_weights(model), {})
+    other = cell.build(seed=1)
+    inputs = cell.inputs(5)
+    wanted = np.asarray(model.predict_on_batch(inputs))
+    assert not np.array_equal(np.asarray(other.predict_on_batch(inputs)), wanted)
+    state.restore_weights(other, load_checkpoint(tmp_path, "best")[0])
+    np.testing.assert_array_equal(np.asarray(other.predict_on_batch(inputs)), wanted)
+
+
+def test_an_answer_does_not_depend_on_the_rest_of_the_batch(cell, trained):
+    model, _ = trained
+    inputs = cell.inputs(6)
+    together = np.asarray(model.predict_on_batch(inputs))
+    rows = [{name: array[i : i + 1] for name, array in inputs.items()} for i in range(6)]
+    alone = [np.asarray(model.predict_on_batch(row)) for row in rows]
+    np.testing.assert_allclose(np.concatenate(alone), together, rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_is_for_training_alone(cell):
+    given = dict.fromkeys((name for name in cell.options if "dropout" in name), "0.5")
+    model, inputs = cell.build(**given), cell.inputs(6)
+    one, other = (np.asarray(model.predict_on_batch(inputs)) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    if given:
+        from keras import ops
+
+        once, again = (ops.convert_to_numpy(model(inputs, training=True)) for _ in range(2))
+        assert not np.array_equal(once, again)
