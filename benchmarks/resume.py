@@ -40,6 +40,7 @@ KEYS = ("blueprint", "task", "backend")
 KEPT = Kept(HERE.with_suffix(".csv"), KEYS, ("blueprints", "tasks", "training", "datasets"))
 BEGIN, END = "<!-- benchmarks/resume.py -->", "<!-- end of resume -->"
 SETTINGS = {"epochs": "3", "batch_size": "8"}
+SHOWN = 5  # names of what differs
 CUT = {"epoch": 1, "step": 2}  # both from 0; no epoch of any cell has fewer than 4 steps
 
 
@@ -60,7 +61,7 @@ def main() -> None:
     KEPT.tell_stale(wanted, each=False)
     differing = [row for row in read_rows(KEPT.path) if row["differ"] != "0"]
     for row in differing:
-        print(f"{' '.join(row[key] for key in KEYS)}: bits differ", file=sys.stderr)
+        print(f"{' '.join(row[key] for key in KEYS)}: {row['differ']} differ", file=sys.stderr)
     sys.exit(bool(differing) or not good)
 
 
@@ -81,8 +82,8 @@ def compare(wanted: Sequence[tuple[str, ...]]) -> Iterator[Row]:
             fitted = part("fit", blueprint, task, folder, backend=backend)
             found = part("resume", folder, backend=backend)
         if found["differ"]:
-            names = ", ".join(found["differ"])
-            print(f"{blueprint} {task} {backend}: {names}", file=sys.stderr)
+            names = ", ".join(found["differ"][:SHOWN])
+            print(f"{blueprint} {task} {backend} differ: {names}, ...", file=sys.stderr)
         numbers = {"compared": found["compared"], "differ": len(found["differ"])}
         yield dict(zip(KEYS, (blueprint, task, backend), strict=True)) | fitted | numbers
 
@@ -156,7 +157,7 @@ def resume_and_compare(folder: str) -> dict:
     differ = sorted(one.keys() ^ other.keys())
     differ += [
         name
-        for name in one.keys() & other.keys()
+        for name in sorted(one.keys() & other.keys())
         if (one[name].dtype, one[name].shape) != (other[name].dtype, other[name].shape)
         or one[name].tobytes() != other[name].tobytes()
     ]
