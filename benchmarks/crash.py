@@ -15,6 +15,7 @@ seed and its number alone. Counts of older code stay until there are as many kil
 """
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
@@ -52,8 +53,10 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.stale:
         sys.exit(tell_stale(asked.kills, asked.seed))
-    good = asked.table or torment_backend(asked)
-    write_table(make_table(), BEGIN, END, HERE.with_name("README.md"))
+    try:
+        good = asked.table or torment_backend(asked)
+    finally:  # stopped or not, it shows what is kept
+        write_table(make_table(), BEGIN, END, HERE.with_name("README.md"))
     tell_stale(asked.kills, asked.seed)
     sys.exit(not good)
 
@@ -185,13 +188,20 @@ def live(name: str, seconds: float | None) -> tuple[int, float]:
         finally:
             os._exit(code)
     os.close(writer)
-    first = os.read(reader, 1)  # its first step, or its end
-    os.close(reader)
-    start = time.monotonic()
-    if seconds is not None and first:
-        time.sleep(seconds)
-        os.kill(process, signal.SIGKILL)
-    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    try:
+        first = os.read(reader, 1)  # its first step, or its end
+        start = time.monotonic()
+        if seconds is not None and first:
+            time.sleep(seconds)
+            os.kill(process, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    except BaseException:  # the script is stopped: nobody may write to the folder any more
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+        raise
+    finally:
+        os.close(reader)
     return code, time.monotonic() - start
 
 

@@ -76,8 +76,10 @@ def main() -> None:
     wanted = [names for group in groups for names in group]
     if given.stale:
         sys.exit(KEPT.tell_stale(wanted, each=True))
-    good = given.table or KEPT.fill(groups, prove, given.again)
-    write_table(render_table(), BEGIN, END)
+    try:
+        good = given.table or KEPT.fill(groups, prove, given.again)
+    finally:  # stopped or not, it shows what is kept
+        write_table(render_table(), BEGIN, END)
     KEPT.tell_stale(wanted, each=False)
     sys.exit(not good)
 

@@ -41,12 +41,15 @@ def find_cells(only: str) -> list[tuple[str, str, str]]:
     Args:
         only: str. A part of BLUEPRINT-TASK.
     """
-    return [
+    cells = [
         (name, task, found["datasets"][task])
         for name, found in catalogue()["blueprints"].items()
         for task in found["tasks"]
         if only in f"{name}-{task}"
     ]
+    if not cells:  # nothing to do would look like nothing to mend
+        sys.exit(f"--only {only}: no BLUEPRINT-TASK has that in its name")
+    return cells
 
 
 def digest_of(*places: str, blueprint: str | None = None) -> str:

@@ -118,14 +118,16 @@ def main() -> None:
         sys.exit(KEPT.tell_stale(wanted, each=True))
     if given.try_:
         sys.exit(not try_all(wanted))
-    good = True
-    if not (given.table or given.check):
-        good = KEPT.fill([[names] for names in wanted], partial(measure, epochs=None), given.again)
-    if not given.check:
+    if given.check:
+        same = place_table(make_table(), BEGIN, END) == README.read_text(encoding="utf-8")
+        command = "python benchmarks/matrix.py --table"
+        sys.exit(0 if same else f"README.md differs from matrix.csv: {command}")
+    make = partial(measure, epochs=None)
+    try:
+        good = given.table or KEPT.fill([[names] for names in wanted], make, given.again)
+    finally:  # stopped or not, it shows what is kept
         write_table(make_table(), BEGIN, END)
-        KEPT.tell_stale(wanted, each=False)
-    elif place_table(make_table(), BEGIN, END) != README.read_text(encoding="utf-8"):
-        sys.exit("README.md differs from matrix.csv: python benchmarks/matrix.py --table")
+    KEPT.tell_stale(wanted, each=False)
     sys.exit(not good)
 
 

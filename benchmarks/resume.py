@@ -56,8 +56,10 @@ def main() -> None:
     ]
     if given.stale:
         sys.exit(KEPT.tell_stale(wanted, each=True))
-    good = given.table or KEPT.fill([[names] for names in wanted], compare, given.again)
-    write_table(make_table(), BEGIN, END, HERE.with_name("README.md"))
+    try:
+        good = given.table or KEPT.fill([[names] for names in wanted], compare, given.again)
+    finally:  # stopped or not, it shows what is kept
+        write_table(make_table(), BEGIN, END, HERE.with_name("README.md"))
     KEPT.tell_stale(wanted, each=False)
     differing = [row for row in read_rows(KEPT.path) if row["differ"] != "0"]
     for row in differing:
