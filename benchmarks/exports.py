@@ -2,26 +2,35 @@
 
     python benchmarks/exports.py                           all of it, which takes hours
     python benchmarks/exports.py --only rnn --backends jax    some of it
+    python benchmarks/exports.py --stale                   nothing: lists what is not up to date
     python benchmarks/exports.py --table                   nothing: writes README.md's table
 
 Each cell is a fit of one epoch with default options, and an export that would have been refused
-had its answers been off. It is kept in `exporting/proven.csv`, which `threefold show` reads.
+had its answers been off. It is kept in `exporting/proven.csv`, which `threefold show` reads. Stop
+it at any time; the same words go on with what is missing or older than the code.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 
-from kept import README, find_cells, keep, place_table
+from kept import (
+    CellFailed,
+    Kept,
+    Row,
+    find_cells,
+    last_line,
+    options_of_cells,
+    write_table,
+)
 
 from threefold.exporting.artifact import open_artifact
 from threefold.exporting.proven import COLUMNS, TABLE, render_table
-from threefold.training.backend import BACKENDS
 
-KEYS = COLUMNS[:5]
+KEPT = Kept(TABLE, COLUMNS[:5], ("blueprints", "tasks", "training", "exporting", "datasets"))
 BEGIN, END = "<!-- benchmarks/exports.py -->", "<!-- end of exports -->"
 FORMATS = ("savedmodel", "onnx")
 
@@ -35,16 +44,17 @@ def run(*words: str, backend: str) -> dict:
         env=os.environ | {"KERAS_BACKEND": backend},
     )
     if answer.returncode != 0:
-        sys.exit(f"threefold {' '.join(words)} on {backend}: {answer.stderr}")
+        raise CellFailed(f"threefold {words[0]}: {last_line(answer.stderr)}")
     return json.loads(answer.stdout)
 
 
-def prove(blueprint: str, task: str, data: str, backend: str) -> None:
-    """Fit and export; keep a row for each format."""
+def prove(wanted: Sequence[tuple[str, ...]]) -> Iterator[Row]:
+    """Fit once, and export; make a row for each format that is wanted."""
+    blueprint, task, data, backend, _ = wanted[0]
     with tempfile.TemporaryDirectory() as folder:
         fitted = f"{folder}/run"
         run("fit", blueprint, "--task", task, "--epochs", "1", "--run", fitted, backend=backend)
-        for format in FORMATS:
+        for *_, format in wanted:
             place = f"{folder}/{format}"
             run("export", fitted, "--format", format, "--output", place, backend=backend)
             record = open_artifact(place).record
@@ -53,21 +63,25 @@ def prove(blueprint: str, task: str, data: str, backend: str) -> None:
             parity = record.parity
             cells = (blueprint, task, data, backend, format, " ".join(sorted(free)), parity.rows,
                      parity.max_abs_diff, parity.limit, parity.agreement)  # fmt: skip
-            keep(TABLE, dict(zip(COLUMNS, cells, strict=True)), KEYS)
-            print(*cells, sep="  ", flush=True)
+            yield dict(zip(COLUMNS[:-1], cells, strict=True))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--backends", default=",".join(BACKENDS), help="with commas between")
-    parser.add_argument("--only", default="", help="a part of BLUEPRINT-TASK")
-    parser.add_argument("--table", action="store_true", help="only write the table into README.md")
-    given = parser.parse_args()
-    if not given.table:
-        for cell in find_cells(given.only):
-            for backend in given.backends.split(","):
-                prove(*cell, backend)
-    README.write_text(place_table(render_table(), BEGIN, END), encoding="utf-8")
+    given = options_of_cells(__doc__).parse_args()
+    groups = [
+        [(*cell, backend, format) for format in FORMATS]
+        for cell in find_cells(given.only)
+        for backend in given.backends.split(",")
+    ]
+    wanted = [names for group in groups for names in group]
+    if given.stale:
+        sys.exit(KEPT.tell_stale(wanted, each=True))
+    try:
+        good = given.table or KEPT.fill(groups, prove, given.again)
+    finally:  # stopped or not, it shows what is kept
+        write_table(render_table(), BEGIN, END)
+    KEPT.tell_stale(wanted, each=False)
+    sys.exit(not good)
 
 
 if __name__ == "__main__":

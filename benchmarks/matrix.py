@@ -2,29 +2,46 @@
 
     python benchmarks/matrix.py                         fits everything, which takes hours
     python benchmarks/matrix.py --only rnn --backends jax    fits some of it
+    python benchmarks/matrix.py --stale                 fits nothing: lists what is not up to date
     python benchmarks/matrix.py --table                 fits nothing: writes README.md's table
     python benchmarks/matrix.py --check                 fits nothing: is that table up to date?
 
 What was measured is kept in `matrix.csv`, one row for each fit, and the table in README.md is made
 of it; `--try` keeps nothing and only sees, in one epoch, that everything works. Each number is that
 of the test split, by the weights of the best epoch, and beside it that of the best baseline; the
-seconds are those of the training alone, without imports and the loading of data.
+seconds are those of the training alone, without imports and the loading of data. Stop it at any
+time; the same words go on with what is missing or older than the code.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from kept import README, find_cells, keep, place_table, read_rows
+from kept import (
+    README,
+    CellFailed,
+    Kept,
+    Row,
+    find_cells,
+    last_line,
+    options_of_cells,
+    place_table,
+    read_rows,
+    render_rows,
+    write_table,
+)
 
 from threefold.training.backend import BACKENDS
 
-KEPT = Path(__file__).with_suffix(".csv")
-FIELDS = ("blueprint", "task", "data", "backend")
+KEYS = ("blueprint", "task", "data", "backend")
+KEPT = Kept(
+    Path(__file__).with_suffix(".csv"), KEYS, ("blueprints", "tasks", "training", "datasets")
+)
 LOWER = {"mae", "mase", "perplexity", "phoneme_error_rate", "loss"}  # metrics where less is more
 BEGIN, END = "<!-- benchmarks/matrix.py -->", "<!-- end -->"
 
@@ -41,7 +58,7 @@ def fit(blueprint: str, task: str, backend: str, epochs: int | None) -> dict:
             env=os.environ | {"KERAS_BACKEND": backend},
         )
     if answer.returncode != 0:
-        sys.exit(f"{blueprint} for {task} on {backend}: {answer.stderr}")
+        raise CellFailed(last_line(answer.stderr))
     return json.loads(answer.stdout)
 
 
@@ -57,45 +74,61 @@ def summarise(found: dict) -> dict[str, str]:
     return {"result": result, "baseline": baseline, "seconds": f"{found['seconds']:.0f}"}
 
 
-def measure(only: str, backends: list[str], epochs: int | None) -> None:
-    """Fit what is asked for; keep each result as soon as it is there, unless it is only tried."""
-    for blueprint, task, data in find_cells(only):
-        for backend in backends:
-            cell = {"blueprint": blueprint, "task": task, "data": data, "backend": backend}
-            cell |= summarise(fit(blueprint, task, backend, epochs))
-            print(*cell.values(), sep="  ", flush=True)
-            if epochs is None:
-                keep(KEPT, cell, FIELDS)
+def measure(wanted: Sequence[tuple[str, ...]], epochs: int | None) -> Iterator[Row]:
+    """Fit what is asked for."""
+    for blueprint, task, data, backend in wanted:
+        found = summarise(fit(blueprint, task, backend, epochs))
+        yield dict(zip(KEYS, (blueprint, task, data, backend), strict=True)) | found
+
+
+def try_all(wanted: Sequence[tuple[str, ...]]) -> bool:
+    """See that everything works, in one epoch each; keep nothing."""
+    good = True
+    for names in wanted:
+        try:
+            for row in measure([names], 1):
+                print(*row.values(), sep="  ", flush=True)
+        except CellFailed as error:
+            good = False
+            print(f"{' '.join(names)}: {error}", file=sys.stderr, flush=True)
+    return good
 
 
 def make_table() -> str:
     """Return the table in Markdown: a row for each cell, a dash for what was not measured."""
-    kept = {(r["blueprint"], r["task"], r["data"], r["backend"]): r for r in read_rows(KEPT)}
-    header = ["blueprint", "task", "data", *BACKENDS, "baseline"]
-    rows = [header, ["---"] * len(header)]
+    kept = {(r["blueprint"], r["task"], r["data"], r["backend"]): r for r in read_rows(KEPT.path)}
+    rows = []
     for blueprint, task, data in find_cells(""):
         found = [kept.get((blueprint, task, data, backend)) for backend in BACKENDS]
         cells = [f"{row['result']} · {row['seconds']} s" if row else "–" for row in found]
         baseline = next((row["baseline"] for row in found if row and row["baseline"]), "")
         rows.append([f"`{blueprint}`", task, f"`{data}`", *cells, baseline])
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return render_rows(["blueprint", "task", "data", *BACKENDS, "baseline"], rows)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--backends", default=",".join(BACKENDS), help="with commas between")
-    parser.add_argument("--only", default="", help="a part of BLUEPRINT-TASK")
+    parser = options_of_cells(__doc__)
     parser.add_argument("--try", dest="try_", action="store_true", help="one epoch, nothing kept")
-    parser.add_argument("--table", action="store_true", help="only write the table into README.md")
     parser.add_argument("--check", action="store_true", help="only compare README.md's table")
     given = parser.parse_args()
-    if not (given.table or given.check):
-        measure(given.only, given.backends.split(","), 1 if given.try_ else None)
-    wanted = place_table(make_table(), BEGIN, END)
-    if given.check and wanted != README.read_text(encoding="utf-8"):
-        sys.exit("README.md differs from matrix.csv: python benchmarks/matrix.py --table")
-    if not given.check and not given.try_:
-        README.write_text(wanted, encoding="utf-8")
+    wanted = [
+        (*cell, backend) for cell in find_cells(given.only) for backend in given.backends.split(",")
+    ]
+    if given.stale:
+        sys.exit(KEPT.tell_stale(wanted, each=True))
+    if given.try_:
+        sys.exit(not try_all(wanted))
+    if given.check:
+        same = place_table(make_table(), BEGIN, END) == README.read_text(encoding="utf-8")
+        command = "python benchmarks/matrix.py --table"
+        sys.exit(0 if same else f"README.md differs from matrix.csv: {command}")
+    make = partial(measure, epochs=None)
+    try:
+        good = given.table or KEPT.fill([[names] for names in wanted], make, given.again)
+    finally:  # stopped or not, it shows what is kept
+        write_table(make_table(), BEGIN, END)
+    KEPT.tell_stale(wanted, each=False)
+    sys.exit(not good)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from threefold.training.backend import BACKENDS
 
 TABLE = Path(__file__).with_name("proven.csv")
 COLUMNS = ("blueprint", "task", "dataset", "trained_on", "format", "free_dimensions", "rows",
-           "max_abs_diff", "limit", "agreement")  # fmt: skip
+           "max_abs_diff", "limit", "agreement", "digest")  # fmt: skip
 
 
 def read_proven(blueprint: str | None = None) -> list[dict[str, str]]:
