@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-BACKENDS := tensorflow jax torch
 
-.PHONY: demo test lint wheel clean
+ARGS ?=
+
+.PHONY: demo test test-tensorflow test-jax test-torch check lint wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/threefold fit cnn --epochs 10 --run runs/demo-$$(date +%s) --json > build/demo.json
@@ -14,13 +15,16 @@ demo: $(VENV)/ready
 	  [Image.fromarray(i[..., 0]).save(f"build/digit-{n}.png") for n, i in enumerate(read_digits()[0][:3])]'
 	$(BIN)/threefold predict $$($(BIN)/python -c 'import json; print(json.load(open("build/demo.json"))["run"])') build/digit-*.png
 
-# Data come without Keras, which a test holds: their tests run once, with the first backend.
+# All tests, part by part; `make test ARGS="-k gan"` for some of them.
 test: $(VENV)/ready
-	@for backend in $(BACKENDS); do \
-	  echo "== $$backend"; \
-	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n 2 --dist loadfile $$once || exit 1; \
-	  once="--ignore=tests/datasets --ignore=tests/test_house_rules.py"; \
-	done
+	$(BIN)/python tests/run.py $(if $(ARGS),-- $(ARGS))
+
+test-tensorflow test-jax test-torch: test-%: $(VENV)/ready
+	$(BIN)/python tests/run.py --only $* $(if $(ARGS),-- $(ARGS))
+
+# Style, and all tests that need no backend.
+check: lint
+	$(BIN)/python tests/run.py --only plain $(if $(ARGS),-- $(ARGS))
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -86,9 +86,12 @@ def part_of(path: Path) -> str:
 
 def pytest_ignore_collect(collection_path, config):
     """Do not even import files of other parts: they may import what is forbidden here."""
-    if collection_path.name.startswith("test_"):
-        return part_of(collection_path) not in config.getoption("--part").split(",") or None
-    return None
+    parts = config.getoption("--part").split(",")
+    if collection_path.is_dir():
+        tests = list(collection_path.rglob("test_*.py"))
+    else:
+        tests = [collection_path] if collection_path.name.startswith("test_") else []
+    return bool(tests) and not any(part_of(test) in parts for test in tests) or None
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -105,8 +108,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    """Begin with what takes long, so that no process waits at the end."""
+def pytest_collection_modifyitems(items, config):
+    """Leave out single tests of other parts; begin with what takes long."""
+    if "once" not in config.getoption("--part").split(","):
+        items[:] = [item for item in items if item.get_closest_marker("once") is None]
     items.sort(key=lambda item: not item.path.is_relative_to(Path(__file__).parent / "cells"))
 
 
@@ -140,6 +145,14 @@ def run_cli(in_tmp, monkeypatch, capsys):
         return int(stop.value.code or 0), out, err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def across(backend, tmp_path_factory):
+    """What must be the same on every backend."""
+    from across import Across
+
+    return Across(backend, tmp_path_factory.mktemp("across"))
 
 
 @pytest.fixture(scope="session")

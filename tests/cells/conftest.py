@@ -1,7 +1,6 @@
 """Every blueprint for each of its tasks, once for all tests of it in a process."""
 
 import pytest
-from across import Across
 from cells import CELLS, Cell
 from fitted import FittedCell
 
@@ -21,11 +20,6 @@ def cell_folder(tmp_path_factory):
 def cell(request, cell_folder, lasting_children) -> FittedCell:
     """A cell, with what tests that came before have made of it."""
     return FittedCell(request.param, cell_folder, lasting_children)
-
-
-@pytest.fixture(scope="session")
-def across(cell_folder) -> Across:
-    return Across(BACKEND, cell_folder)
 
 
 def pytest_collection_modifyitems(items):

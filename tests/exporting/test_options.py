@@ -1,6 +1,6 @@
 """Options that ask for other operations: each model answers in both formats as in Keras.
 
-TensorFlow draws the files whichever backend trained, so its job alone does this, without a fit.
+TensorFlow writes the files whichever backend trained; nothing is fitted here.
 """
 
 import numpy as np
@@ -19,13 +19,10 @@ from threefold.datasets.images import stack_images
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.signature import Signature
 from threefold.tasks.task import Task, find_task
-from threefold.training.backend import choose_backend
 from threefold.training.building import build_model
 
-pytestmark = [
-    pytest.mark.skipif(choose_backend() != "tensorflow", reason="the files are TensorFlow's"),
-    pytest.mark.filterwarnings("default"),  # of tf2onnx and ONNX, in a process of their own else
-]
+# Warnings are of tf2onnx and ONNX, which else have a process of their own.
+pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("default")]
 
 TARGETS = (
     NumericTarget(name="weight", mean=-4e3, scale=250.0),

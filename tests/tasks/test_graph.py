@@ -5,9 +5,8 @@ import pytest
 
 from threefold.datasets.images import resize
 from threefold.tasks import graph
-from threefold.training.backend import choose_backend
 
-pytestmark = pytest.mark.skipif(choose_backend() != "tensorflow", reason="draws with TensorFlow")
+pytestmark = pytest.mark.once
 
 SIZES = [(1, 1), (1, 7), (2, 3), (5, 8), (8, 8), (9, 8), (8, 31), (16, 16), (37, 53), (200, 131)]
 

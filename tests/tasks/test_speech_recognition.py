@@ -179,7 +179,7 @@ def test_an_exported_model_says_what_its_numbers_mean():
     assert "space, 一" in told and "artifact.json" in told and len(told) < 400
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="exports are TensorFlow's")
+@pytest.mark.once
 def test_the_graph_answers_as_the_task_does():
     logits = make_logits([5, 4, 2])
     answers = TASK.answer(logits)

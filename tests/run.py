@@ -1,0 +1,98 @@
+"""Run the tests part by part, say what each part took, and hold it to its budget.
+
+    python tests/run.py                        all parts, as `make test` does
+    python tests/run.py --only jax             one part
+    python tests/run.py --only jax -- -k gan   what follows goes to pytest; no budget then
+
+Parts: `plain` is what needs no Keras and runs where none can be imported; `tensorflow` is what
+needs one backend, whichever, and what each backend must pass; `jax` and `torch` are the latter
+alone. Losses on a backend are compared with those of the parts before it; where it runs alone,
+TensorFlow's are computed first.
+
+The time that counts is that of the processor, of all processes together: another's work on the
+machine does not make it longer. A part that takes more than half again its budget fails.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+REPORTS = ROOT / "build" / "tests"
+# Processor seconds on two quiet cores, measured by this script.
+BUDGETS = {"plain": 200, "tensorflow": 1500, "jax": 600, "torch": 600}
+SLACK = 1.5
+NO_TESTS = 5  # pytest's exit code
+COMPARED = "alike_on_all_backends or agree_across_backends"
+
+
+def pytest(part: str, before: list[str], *words: str, report: str) -> int:
+    """Run pytest for a part; return its exit code."""
+    environment = os.environ | {
+        "THREEFOLD_ACROSS": str(REPORTS / "across"),
+        "THREEFOLD_ACROSS_WITH": " ".join(before),
+    }
+    if part != "plain":
+        environment["KERAS_BACKEND"] = part
+    chosen = {"plain": "plain", "tensorflow": "once,backend"}.get(part, "backend")
+    command = [sys.executable, "-m", "pytest", "-n", "2", f"--junitxml={REPORTS / report}.xml"]
+    return subprocess.run(
+        [*command, "--part", chosen, *words], env=environment, cwd=ROOT
+    ).returncode
+
+
+def used() -> float:
+    """Return the processor seconds of all processes that this one has started, and theirs."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def slowest(count: int) -> list[tuple[float, str, str]]:
+    """Return the slowest tests: seconds, part, name."""
+    found = []
+    for path in REPORTS.glob("*.xml"):
+        for case in ElementTree.parse(path).iter("testcase"):
+            name = f"{case.get('classname')}::{case.get('name')}"
+            found.append((float(case.get("time")), path.stem, name))
+    return sorted(found, reverse=True)[:count]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--only", choices=BUDGETS, help="one part")
+    parser.add_argument("words", nargs="*", help="for pytest")
+    given = parser.parse_args()
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    (REPORTS / "across").mkdir(parents=True)
+    before, lines, wrong = [], [], []
+    if given.only in ("jax", "torch"):
+        pytest("tensorflow", [], "-k", COMPARED, report="before")
+        before.append("tensorflow")
+    for part in [given.only] if given.only else BUDGETS:
+        print(f"== {part}", flush=True)
+        start, spent = time.monotonic(), used()
+        code = pytest(part, before, *given.words, report=part)
+        minutes, spent = (time.monotonic() - start) / 60, used() - spent
+        lines.append(f"{part:12}{minutes:6.1f} min{spent:8.0f} s of {BUDGETS[part]} (processor)")
+        if code and not (code == NO_TESTS and given.words):
+            wrong.append(f"{part}: pytest ended with {code}")
+            break
+        if spent > SLACK * BUDGETS[part] and not given.words:
+            wrong.append(f"{part} has outgrown its budget: {spent:.0f} s of {BUDGETS[part]}")
+        if part != "plain":
+            before.append(part)
+    print("\nThe slowest tests, in seconds:")
+    for seconds, part, name in slowest(20):
+        print(f"{seconds:7.1f}  {part:12}{name}")
+    print(*lines, sep="\n")
+    sys.exit("\n".join(wrong))
+
+
+if __name__ == "__main__":
+    main()
