@@ -134,6 +134,25 @@ def test_tests_and_benchmarks_are_files_of_the_same_length():
     assert CHECKS and not long
 
 
+def test_a_file_of_tests_says_once_which_part_of_them_it_is():
+    """What needs no Keras fails where it is imported; this holds that the rest is not mistyped."""
+    kinds = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        marks = [line for line in path.read_text("utf-8").splitlines() if "pytestmark" in line]
+        if path != Path(__file__):
+            kinds[name_of(path)] = marks
+    assert all(len(marks) <= 1 for marks in kinds.values())
+    for name, marks in kinds.items():
+        for mark in marks:
+            assert ("mark.once" in mark) != ("mark.each_backend" in mark), name
+        if name.startswith(("tests/datasets", "tests/reporting")):
+            assert not marks or "mark.once" in marks[0], f"{name}: no backend has a part in data"
+        if name.startswith("tests/exporting"):
+            assert marks == ["pytestmark = pytest.mark.once"] or "once" in marks[0], name
+        if name.startswith("tests/cells"):
+            assert "mark.each_backend" in marks[0], name
+
+
 @pytest.mark.parametrize("path", BLUEPRINTS, ids=name_of)
 def test_a_blueprint_says_what_it_serves_and_how_it_is_trained(path):
     tree = parse(path)

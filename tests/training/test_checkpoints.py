@@ -25,8 +25,6 @@ from threefold.training.checkpoints import (
     save_checkpoint,
 )
 
-pytestmark = pytest.mark.each_backend
-
 DAMAGED = "is damaged .*trying the one before it"
 
 

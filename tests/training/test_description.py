@@ -22,7 +22,7 @@ from threefold.training.description import (
 )
 from threefold.training.run import Run, open_run
 
-pytestmark = pytest.mark.each_backend
+pytestmark = pytest.mark.once
 
 CELLS = [(name, task) for name, (tasks, _) in blueprint_names().items() for task in tasks]
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.each_backend
+pytestmark = pytest.mark.once
 
 # Runs in a process of its own, which may mount without being root; its mounts end with it.
 DRIVER = """

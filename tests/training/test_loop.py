@@ -202,3 +202,14 @@ def test_the_rate_is_recorded_with_every_epoch(tmp_path):
     fitted = fit(tmp_path, epochs="3", schedule="plateau")
     assert [row["learning_rate"] for row in fitted.progress.history] == pytest.approx([0.01] * 3)
     assert keras.config.backend() == fitted.run.record.backend
+
+
+@pytest.mark.once
+def test_what_tensorflow_has_compiled_is_kept_from_epoch_to_epoch(tmp_path, monkeypatch):
+    """To set its global seed throws that away: seconds an epoch, for a small recurrent network."""
+    import tensorflow as tf
+
+    seeds = []
+    monkeypatch.setattr(tf.random, "set_seed", seeds.append)
+    fit(tmp_path / "run", epochs="3")
+    assert seeds == [0]

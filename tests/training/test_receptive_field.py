@@ -8,7 +8,7 @@ from keras import layers
 from threefold.blueprints import cnn, resnet
 from threefold.training.receptive_field import receptive_fields
 
-pytestmark = pytest.mark.each_backend
+pytestmark = pytest.mark.once
 
 NUDGE = 1e3
 

@@ -14,7 +14,7 @@ from threefold.training.checkpoints import CheckpointError, save_checkpoint
 from threefold.training.run import DatasetRecord, RunRecord, create_run, open_run
 from threefold.training.settings import TrainingSettings
 
-pytestmark = pytest.mark.each_backend
+pytestmark = pytest.mark.once
 
 
 def record_of(reference="digits", blueprint="cnn"):

@@ -9,7 +9,7 @@ from threefold.datasets.errors import UserError
 from threefold.training.building import blueprint_names, find_blueprint
 from threefold.training.settings import LEARNING_RATES, Optimizer, TrainingSettings
 
-pytestmark = pytest.mark.each_backend
+pytestmark = pytest.mark.once
 
 RECIPE = {
     "epochs": 30, "batch_size": 32, "optimizer": "adamw", "learning_rate": 5e-3,
