@@ -17,14 +17,14 @@ demo: $(VENV)/ready
 
 # All tests, part by part; `make test ARGS="-k gan"` for some of them.
 test: $(VENV)/ready
-	$(BIN)/python tests/run.py $(if $(ARGS),-- $(ARGS))
+	$(BIN)/python tests/run.py $(ARGS)
 
 test-tensorflow test-jax test-torch: test-%: $(VENV)/ready
-	$(BIN)/python tests/run.py --only $* $(if $(ARGS),-- $(ARGS))
+	$(BIN)/python tests/run.py --only $* $(ARGS)
 
 # Style, and all tests that need no backend.
 check: lint
-	$(BIN)/python tests/run.py --only plain $(if $(ARGS),-- $(ARGS))
+	$(BIN)/python tests/run.py --only plain $(ARGS)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
     python tests/run.py                        all parts, as `make test` does
     python tests/run.py --only jax             one part
-    python tests/run.py --only jax -- -k gan   what follows goes to pytest; no budget then
+    python tests/run.py --only jax -k gan      some of its tests; what else follows goes to pytest
 
 Parts: `plain` is what needs no Keras and runs where none can be imported; `tensorflow` is what
 needs one backend, whichever, and what each backend must pass; `jax` and `torch` are the latter
@@ -10,7 +10,8 @@ alone. Losses on a backend are compared with those of the parts before it; where
 TensorFlow's are computed first.
 
 The time that counts is that of the processor, of all processes together: another's work on the
-machine does not make it longer. A part that takes more than half again its budget fails.
+machine does not make it longer. A part that takes more than half again its budget fails, unless
+only some tests were chosen.
 """
 
 import argparse
@@ -66,24 +67,26 @@ def slowest(count: int) -> list[tuple[float, str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--only", choices=BUDGETS, help="one part")
-    parser.add_argument("words", nargs="*", help="for pytest")
-    given = parser.parse_args()
+    parser.add_argument("-k", dest="chosen", help="pytest's expression for names of tests")
+    given, words = parser.parse_known_args()
+    compared = f"({given.chosen}) and ({COMPARED})" if given.chosen else COMPARED
+    words += ["-k", given.chosen] if given.chosen else []
     shutil.rmtree(REPORTS, ignore_errors=True)
     (REPORTS / "across").mkdir(parents=True)
     before, lines, wrong = [], [], []
     if given.only in ("jax", "torch"):
-        pytest("tensorflow", [], "-k", COMPARED, report="before")
+        pytest("tensorflow", [], *words, "-k", compared, report="before")
         before.append("tensorflow")
     for part in [given.only] if given.only else BUDGETS:
         print(f"== {part}", flush=True)
         start, spent = time.monotonic(), used()
-        code = pytest(part, before, *given.words, report=part)
+        code = pytest(part, before, *words, report=part)
         minutes, spent = (time.monotonic() - start) / 60, used() - spent
         lines.append(f"{part:12}{minutes:6.1f} min{spent:8.0f} s of {BUDGETS[part]} (processor)")
-        if code and not (code == NO_TESTS and given.words):
+        if code and not (code == NO_TESTS and words):
             wrong.append(f"{part}: pytest ended with {code}")
             break
-        if spent > SLACK * BUDGETS[part] and not given.words:
+        if spent > SLACK * BUDGETS[part] and not words:
             wrong.append(f"{part} has outgrown its budget: {spent:.0f} s of {BUDGETS[part]}")
         if part != "plain":
             before.append(part)
