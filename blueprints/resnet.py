@@ -95,7 +95,7 @@ def _residual_block(x, width: int, stride: int, activation: str, name: str):
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm_1")(x)
     x = layers.Activation(activation, name=f"{name}_activation_1")(x)
     if stride > 1 or shortcut.shape[-1] != width:
-        shortcut = subsample(x, stride, f"{name}_shortcut_pixels")
+        shortcut = subsample(x, stride, f"{name}_pixels")
         shortcut = _convolution(shortcut, width, 1, 1, f"{name}_shortcut")
     x = _convolution(x, width, 3, stride, f"{name}_conv_1")
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm_2")(x)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from compiled_once import CompiledOnce
 from resuming import cut_at
 from small_hubs import REVIEWS, reviews, save
 
@@ -11,6 +12,7 @@ pytestmark = pytest.mark.once
 
 @pytest.mark.parametrize("library", ["hf", "tfds"])
 def test_texts_of_a_library_go_all_the_way(library, run_cli, in_tmp, monkeypatch, capsys):
+    CompiledOnce().stand_in(monkeypatch)
     reference, options = save(library, in_tmp, REVIEWS, train=reviews(40), test=reviews(8, 40))
     capsys.readouterr()  # what TFDS prints while it prepares
     told = [word for name, value in options.items() for word in ("-d", f"{name}={value}")]

@@ -8,6 +8,7 @@ from threefold.training import fit as fitting
 from threefold.training import loop, state
 from threefold.training.backend import seed_everything, seed_process
 from threefold.training.building import bind_task, build_model
+from threefold.training.checkpoints import load_checkpoint
 from threefold.training.loop import compile_model
 
 
@@ -45,6 +46,12 @@ class CompiledOnce:
         patch.setattr(fitting, "seed_everything", self._seed)
         patch.setattr(fitting, "bind_task", self._bind)
         patch.setattr(loop, "compile_model", self._compile)
+
+    def rebuild(self, run, precision: str):
+        """Return what `building.rebuild_model` would: the model with a run's best weights."""
+        assert precision == run.record.settings.precision
+        state.restore_weights(self.model, load_checkpoint(run.checkpoints, "best")[0])
+        return self.model, self._bind(run.record)
 
     def _seed(self, seed: int) -> None:
         (seed_everything if self._built is None else seed_process)(seed)

@@ -120,6 +120,8 @@ class FittedCell:
         from threefold.exporting import export
 
         output = str(self.folder / "artifacts" / f"{self.cell}-{format}")
+        run = self.whole
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(export, "run_child", self.children.run_child)
-            return export.export_run(self.whole, export.Request(format, output))
+            patch.setattr(export, "rebuild_model", self.compiled.rebuild)
+            return export.export_run(run, export.Request(format, output))

@@ -2,15 +2,21 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+HERE = str(Path(__file__).parent)
 WORK = """
 import importlib, sys
 
 module = importlib.import_module(f"threefold.exporting.{sys.argv[1]}")
+if sys.argv[1] == "building":
+    from lasting import build_once
+
+    build_once(module)
 for line in sys.stdin:
     sys.argv[1:] = [line.rstrip()]
     module.main()
@@ -18,10 +24,34 @@ for line in sys.stdin:
 """
 
 
+def build_once(building) -> None:
+    """Let the files of both formats come from one rebuilt model, and one SavedModel of it."""
+    newest = {}
+    kept = tempfile.TemporaryDirectory()
+    rebuild, write = building.rebuild_model, building.write_savedmodel
+
+    def rebuild_once(run, precision):
+        if newest.get("run") != run.folder:
+            shutil.rmtree(newest.pop("saved", ""), ignore_errors=True)
+            newest.update(run=run.folder, model=rebuild(run, precision))
+        return newest["model"]
+
+    def write_once(model, task, folder):
+        if (model, task) != newest.get("model"):  # only tried, with its first weights
+            write(model, task, folder)
+        elif "saved" not in newest:
+            write(model, task, folder)
+            newest["saved"] = shutil.copytree(folder, Path(kept.name, folder.name))
+        else:
+            shutil.copytree(newest["saved"], folder)
+
+    building.rebuild_model, building.write_savedmodel = rebuild_once, write_once
+
+
 class LastingChildren:
     """Does what `run_child` does, in processes that are started once.
 
-    A process for each module and format: that which proves ONNX files must not load TensorFlow.
+    One proves ONNX files, and must not load TensorFlow; one SavedModels; one makes both.
     """
 
     def __init__(self):
@@ -31,7 +61,8 @@ class LastingChildren:
     def run_child(self, module: str, scratch: Path) -> None:
         """Let the module do the job of a folder; what it dies of is told by the test."""
         job = scratch / "job.json"
-        kind = (module, json.loads(job.read_text(encoding="utf-8"))["format"])
+        format = json.loads(job.read_text(encoding="utf-8"))["format"]
+        kind = (module, "" if module == "building" else format)
         child = self._children.get(kind) or self._start(kind)
         child.stdin.write(f"{job}\n")
         child.stdin.flush()
@@ -46,7 +77,9 @@ class LastingChildren:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env=os.environ
+            | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+            | {"PYTHONPATH": os.pathsep.join([HERE, os.environ.get("PYTHONPATH", "")])},
             text=True,
         )
         return self._children[kind]
