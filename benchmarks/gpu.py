@@ -27,14 +27,14 @@ from pathlib import Path
 from threefold.datasets.errors import UserError
 from threefold.training.backend import choose_backend, device_name
 
-# In the order in which they are made; name -> file and what tells of it.
+# In the order in which they are made; name -> file, parts of the time, and what the table shows.
 PARTS = {
-    "losses": ("gpu_parts", "First losses on the device against the CPU"),
-    "speed": ("gpu_speed", "Training steps, with one batch again and again"),
-    "pipeline": ("gpu_speed", "How long the device waits for data"),
-    "memory": ("gpu_parts", "A fit that needs too much memory"),
-    "half": ("gpu_parts", "Training in mixed_float16"),
-    "resume": ("gpu_parts", "Runs cut in the middle of an epoch and resumed"),
+    "losses": ("gpu_parts", 2, "First losses on the device against the CPU"),
+    "speed": ("gpu_speed", 4, "Training steps, with one batch again and again"),
+    "pipeline": ("gpu_speed", 1, "How long the device waits for data"),
+    "memory": ("gpu_parts", 1, "A fit that needs too much memory"),
+    "half": ("gpu_parts", 1, "Training in mixed_float16"),
+    "resume": ("gpu_parts", 2, "Runs cut in the middle of an epoch and resumed"),
 }
 BACKENDS = ("jax", "torch")
 
@@ -136,7 +136,9 @@ def measure(asked: argparse.Namespace) -> int:
         print(tell_machine(context), flush=True)
     failed = 0
     for number, part in enumerate(asked.parts):
-        share = context.left() / (len(asked.parts) - number)  # what one does not use, others may
+        # What a part does not use, those behind it may.
+        whole = sum(PARTS[other][1] for other in asked.parts[number:])
+        share = context.left() * PARTS[part][1] / whole
         path = None if asked.child else output / f"{part}.md"
         failed += make_part(context, part, path, time.monotonic() + share)
     return 1 if failed else 0
@@ -161,7 +163,7 @@ def make_part(context: Context, part: str, path: Path | None, deadline: float) -
     """Make one table; return how many of its measurements failed."""
     import importlib
 
-    name, title = PARTS[part]
+    name, _, title = PARTS[part]
     module = importlib.import_module(name)
     table = Table(f"{title} ({tell_machine(context)})", getattr(module, part.upper()), path)
     failed, left_out = 0, []
