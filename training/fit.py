@@ -29,6 +29,7 @@ from threefold.training.data import load_run_dataset
 from threefold.training.embeddings import load_vectors, measure_vectors
 from threefold.training.evaluate import evaluate_model
 from threefold.training.loop import train
+from threefold.training.memory import explain_full_memory
 from threefold.training.run import DatasetRecord, Run, RunRecord, create_run, open_run
 from threefold.training.settings import TrainingSettings, find_recipe
 
@@ -181,7 +182,7 @@ def _train(model, task, dataset, run, announce, *, resume: bool) -> Fitted:
     from threefold.training import state
     from threefold.training.checkpoints import load_checkpoint
 
-    with _locked(run):
+    with _locked(run), explain_full_memory(run):
         if resume:
             run.write_record()
         with announce(run, dataset, model) as display:
