@@ -1,8 +1,6 @@
 """Shared by all tests. Which of them run, and where, is said by `--part`; see CONTRIBUTING.md."""
 
 import atexit
-import importlib.abc
-import importlib.machinery
 import os
 import re
 import shutil
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-KERAS = ("keras", "keras_hub", "tensorflow", "jax", "torch")
+KERAS = {"keras", "keras_hub", "tensorflow", "jax", "torch"}
 PARTS = ("plain", "once", "backend")
 MARKS = {"once": "once", "each_backend": "backend"}
 
@@ -59,21 +57,13 @@ def pytest_configure(config):
     if not set(parts) <= set(PARTS):
         raise pytest.UsageError(f"--part takes {', '.join(PARTS)}, not {config.option.part}")
     if parts == ["plain"]:
-        sys.meta_path.insert(0, Forbidden())
+        from forbidden import Forbidden
+
+        sys.meta_path.insert(0, Forbidden(KERAS, "mark this file `once` or `each_backend`"))
     else:
         from threefold.training.backend import choose_backend
 
         choose_backend()
-
-
-class Forbidden(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds Keras and the backends, so that libraries see them, and refuses to load them."""
-
-    def find_spec(self, name, path, target=None):
-        return importlib.machinery.ModuleSpec(name, self) if name in KERAS else None
-
-    def exec_module(self, module):
-        raise ImportError(f"{module.__name__}: mark this file `once` or `each_backend`")
 
 
 @cache

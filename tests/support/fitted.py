@@ -1,6 +1,5 @@
 """A cell with its data, and what is made of it once for all its tests: model, run, artifacts."""
 
-import sys
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from cells import Cell
 from compiled_once import CompiledOnce
+from forbidden import forbid
 from resuming import quiet
 
 from threefold.datasets import loading
@@ -111,8 +111,7 @@ class FittedCell:
     def whole(self) -> Run:
         """A run that was never cut, fitted where no other large backend can be imported."""
         with pytest.MonkeyPatch.context() as patch:
-            for name in OTHERS:
-                patch.setitem(sys.modules, name, None)
+            forbid(patch, OTHERS, "a fit on another backend needs none of it")
             self.compiled.stand_in(patch)
             return fitting.start(self.command("whole"), quiet).run
 
