@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import warnings
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,8 +22,13 @@ def blueprint_names() -> dict[str, tuple[tuple[str, ...], str]]:
 
     The files are parsed, not imported: listing must answer at once, without Keras.
     """
+    return _read_names(ROOM)
+
+
+@cache  # every model that is built asks for them
+def _read_names(room: Path) -> dict[str, tuple[tuple[str, ...], str]]:
     found = {}
-    for path in sorted(ROOM.glob("*.py")):
+    for path in sorted(room.glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in tree.body:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "TASKS":
