@@ -91,7 +91,7 @@ def pytest_xdist_make_scheduler(config, log):
     class ByCell(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file, _, test = nodeid.partition("::")
-            cell = re.search(r"[a-z0-9]+-[a-z_]+_[a-z]+", test.partition("[")[2])
+            cell = re.search(r"[a-z0-9]+-[a-z_]+", test.partition("[")[2])
             return cell[0] if cell and file.startswith("tests/cells") else file
 
     return ByCell(config, log)

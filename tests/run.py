@@ -26,8 +26,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 REPORTS = ROOT / "build" / "tests"
-# Processor seconds on two quiet cores, measured by this script.
-BUDGETS = {"plain": 200, "tensorflow": 1500, "jax": 600, "torch": 600}
+# Processor seconds on two cores, measured by this script.
+BUDGETS = {"plain": 230, "tensorflow": 2300, "jax": 1800, "torch": 1500}
 SLACK = 1.5
 NO_TESTS = 5  # pytest's exit code
 COMPARED = "alike_on_all_backends or agree_across_backends"

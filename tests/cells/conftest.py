@@ -11,15 +11,11 @@ BACKEND = choose_backend()
 EXPORTED_BY = "tensorflow"  # writes every file, whoever trained
 
 
-@pytest.fixture(scope="session")
-def cell_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("cells")
-
-
 @pytest.fixture(scope="session", params=CELLS, ids=str)
-def cell(request, cell_folder, lasting_children) -> FittedCell:
+def cell(request, tmp_path_factory, lasting_children) -> FittedCell:
     """A cell, with what tests that came before have made of it."""
-    return FittedCell(request.param, cell_folder, lasting_children)
+    folder = tmp_path_factory.mktemp(str(request.param))
+    return FittedCell(request.param, folder, lasting_children)
 
 
 def pytest_collection_modifyitems(items):
