@@ -40,7 +40,7 @@ DETERMINISTIC = {
 
 
 class Quiet:
-    """A display that shows nothing."""
+    """A display that shows nothing; that of the tests needs pytest, which a bare machine lacks."""
 
     def __enter__(self):
         return self
