@@ -54,14 +54,26 @@ def used() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
+def cases():
+    """Yield each test that ran: its part, its name, its element of the report."""
+    for path in sorted(REPORTS.glob("*.xml")):
+        for case in ElementTree.parse(path).iter("testcase"):
+            yield path.stem, f"{case.get('classname')}::{case.get('name')}", case
+
+
 def slowest(count: int) -> list[tuple[float, str, str]]:
     """Return the slowest tests: seconds, part, name."""
-    found = []
-    for path in REPORTS.glob("*.xml"):
-        for case in ElementTree.parse(path).iter("testcase"):
-            name = f"{case.get('classname')}::{case.get('name')}"
-            found.append((float(case.get("time")), path.stem, name))
+    found = [(float(case.get("time")), part, name) for part, name, case in cases()]
     return sorted(found, reverse=True)[:count]
+
+
+def failed() -> list[str]:
+    """Return the tests that failed, with the first line of the reason."""
+    lines = []
+    for part, name, case in cases():
+        for reason in [*case.findall("failure"), *case.findall("error")]:
+            lines.append(f"{part}: {name}: {reason.get('message', '').partition(chr(10))[0][:200]}")
+    return lines
 
 
 def main() -> None:
@@ -94,7 +106,9 @@ def main() -> None:
     for seconds, part, name in slowest(20):
         print(f"{seconds:7.1f}  {part:12}{name}")
     print(*lines, sep="\n")
-    sys.exit("\n".join(wrong))
+    # Who reads only the end of the output should see what failed. (An empty text would be a
+    # failure, too.)
+    sys.exit("\n".join([*failed(), *wrong]) or None)
 
 
 if __name__ == "__main__":
