@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 KERAS = {"keras", "keras_hub", "tensorflow", "jax", "torch"}
-PARTS = ("plain", "once", "backend")
+PARTS = ("plain", "once", "backend", "variant")
 MARKS = {"once": "once", "each_backend": "backend"}
 
 
@@ -47,7 +47,8 @@ def pytest_addoption(parser):
     parser.addoption(
         "--part",
         default=",".join(PARTS),
-        help="plain: what needs no Keras; once: what the backend has no part in; backend: the rest",
+        help="plain: what needs no Keras; once: what the backend has no part in; "
+        "backend: what each must pass; variant: what one stands for",
     )
 
 
@@ -100,8 +101,8 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items, config):
     """Leave out single tests of other parts; begin with what takes long."""
-    if "once" not in config.getoption("--part").split(","):
-        items[:] = [item for item in items if item.get_closest_marker("once") is None]
+    for mark in {"once", "variant"}.difference(config.getoption("--part").split(",")):
+        items[:] = [item for item in items if item.get_closest_marker(mark) is None]
     items.sort(key=lambda item: not item.path.is_relative_to(Path(__file__).parent / "cells"))
 
 

@@ -6,8 +6,8 @@
 
 Parts: `plain` is what needs no Keras and runs where none can be imported; `tensorflow` is what
 needs one backend, whichever, and what each backend must pass; `jax` and `torch` are the latter
-alone. Losses on a backend are compared with those of the parts before it; where it runs alone,
-TensorFlow's are computed first.
+alone, but that torch, which compiles nothing, tries more variants of it. Losses on a backend are
+compared with those of the parts before it; where it runs alone, TensorFlow's are computed first.
 
 The time that counts is that of the processor, of all processes together: another's work on the
 machine does not make it longer. A part that takes more than half again its budget fails, unless
@@ -41,10 +41,10 @@ def pytest(part: str, before: list[str], *words: str, report: str) -> int:
     }
     if part != "plain":
         environment["KERAS_BACKEND"] = part
-    chosen = {"plain": "plain", "tensorflow": "once,backend"}.get(part, "backend")
+    chosen = {"plain": "plain", "tensorflow": "once,backend", "torch": "backend,variant"}
     command = [sys.executable, "-m", "pytest", "-n", "2", f"--junitxml={REPORTS / report}.xml"]
     return subprocess.run(
-        [*command, "--part", chosen, *words], env=environment, cwd=ROOT
+        [*command, "--part", chosen.get(part, "backend"), *words], env=environment, cwd=ROOT
     ).returncode
 
 

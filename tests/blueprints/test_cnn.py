@@ -32,6 +32,7 @@ def answer(model, images):
     return np.asarray(model.predict_on_batch({"image": images}))
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("chosen", COMBINATIONS, ids="-".join)
 def test_every_combination_builds(chosen):
     given = dict(zip(NAMES, chosen, strict=True))

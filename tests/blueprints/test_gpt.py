@@ -11,6 +11,7 @@ from threefold.training.backend import seed_everything
 pytestmark = pytest.mark.each_backend
 
 CONTEXT = 7
+LEARNED = pytest.param("learned", marks=pytest.mark.variant)
 PROMPT = np.array([[2, 5, 4], [2, 8, 8]], np.int32)
 
 
@@ -22,7 +23,7 @@ def build(positions):
     return model
 
 
-@pytest.fixture(scope="module", params=["rotary", "learned"])
+@pytest.fixture(scope="module", params=["rotary", LEARNED])
 def model(request):
     return build(request.param)
 
@@ -62,6 +63,7 @@ def test_what_is_written_is_what_the_whole_text_tells_anew(model):
     np.testing.assert_array_equal(write(model, PROMPT, steps), text[:, PROMPT.shape[1] :])
 
 
+@pytest.mark.variant
 def test_of_a_prompt_beyond_the_context_its_end_is_read(model):
     long = np.random.default_rng(1).integers(4, 9, (2, 30)).astype(np.int32)
     found = write(model, long, 5)
@@ -84,7 +86,7 @@ def language_models():
     return {"gpt": build("rotary"), "rnn": recurrent}
 
 
-@pytest.mark.parametrize("name", ["gpt", "rnn"])
+@pytest.mark.parametrize("name", ["gpt", pytest.param("rnn", marks=pytest.mark.variant)])
 def test_contrast_is_that_of_the_paper(name):
     """Against the equation, on hidden features of whole texts."""
     model, steps, count, penalty = language_models()[name], 3, 3, 0.6

@@ -9,6 +9,13 @@ from threefold.training.backend import seed_everything
 pytestmark = pytest.mark.each_backend
 
 CELLS = ("simple", "lstm", "gru")
+VARIANTS = (
+    {"convolutions": (4, 3)},
+    {"pooling": ("last",)},
+    {"pooling": ("mean", "max"), "shortcut": False},
+    {"bidirectional": False},
+)
+OPTIONS = [{}, *(pytest.param(given, marks=pytest.mark.variant) for given in VARIANTS)]
 TOKENS = np.array([[5, 3, 7, 0], [4, 0, 0, 0], [6, 6, 2, 9]], np.int32)
 
 
@@ -21,9 +28,7 @@ def lengthen(array, steps, fill=0):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("options", [{}, {"convolutions": (4, 3)}, {"pooling": ("last",)},
-                                     {"pooling": ("mean", "max"), "shortcut": False},
-                                     {"bidirectional": False}], ids=str)  # fmt: skip
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_padding_changes_no_class(cell, options):
     model = rnn.build_text_classifier(12, 3, embedding_dim=5, units=(4, 3), cell=cell, **options)
     wanted = ask(model, tokens=TOKENS)

@@ -11,6 +11,11 @@ from threefold.training.backend import seed_everything
 pytestmark = pytest.mark.each_backend
 
 DRAW = np.random.default_rng(0)
+VARIANTS = (
+    {"segment": 1}, {"cell": "lstm"}, {"cell": "simple"}, {"shortcut": False}, {"season": 1},
+    {"horizon": 1}, {"quantiles": 1},
+)  # fmt: skip
+OPTIONS = [{}, *(pytest.param(given, marks=pytest.mark.variant) for given in VARIANTS)]
 
 
 def array(tensor):
@@ -70,10 +75,7 @@ def test_what_is_spread_rises(count):
     np.testing.assert_array_equal(found[:, middle], values[:, middle])
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"segment": 1}, {"cell": "lstm"}, {"cell": "simple"}, {"shortcut": False},
-    {"season": 1}, {"horizon": 1}, {"quantiles": 1},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_forecasts_are_in_the_units_of_the_history(options):
     """Whatever the level and size of a series, its forecast is the same but for them."""
     model, values = make(**options), history()

@@ -11,13 +11,13 @@ pytestmark = pytest.mark.each_backend
 
 SOURCE = np.array([[5, 3, 7, 0], [4, 0, 0, 0], [6, 6, 2, 9]], np.int32)
 TARGET = np.array([[2, 4, 5], [2, 6, 0], [2, 3, 0]], np.int32)
-KINDS = [
+KINDS = [{"attention": "additive"}, {"positions": "sine"}]
+VARIANTS = [
     *({"cell": cell} for cell in ("simple", "lstm", "gru")),
-    {"attention": "additive"},
-    {"positions": "sine"},
     {"positions": "learned", "norm": "post"},
     {"share_embeddings": False},
 ]
+PARAMS = [*KINDS, *(pytest.param(kind, marks=pytest.mark.variant) for kind in VARIANTS)]
 
 
 def build(**options):
@@ -32,7 +32,7 @@ def name_kind(options):
     return "-".join(f"{name}_{value}" for name, value in options.items())
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=name_kind)
+@pytest.fixture(scope="module", params=PARAMS, ids=name_kind)
 def model(request):
     return build(**request.param)
 
@@ -109,6 +109,7 @@ def test_every_answer_of_the_search_is_as_probable_as_the_model_says(model):
             assert score == pytest.approx(total / length, abs=1e-4)
 
 
+@pytest.mark.variant
 def test_a_text_is_answered_alike_alone_and_among_others(model):
     together = search(model, 6, 2, SOURCE)["tokens"]
     alone = search(model, 6, 2, SOURCE[:1, :3])["tokens"]

@@ -8,8 +8,8 @@ import pytest
 from threefold.datasets.errors import UserError
 from threefold.datasets.options import Option
 
-# Options are read the same way everywhere: one backend each is enough.
-pytestmark = [pytest.mark.each_backend, pytest.mark.at_home]
+# Options are read the same way everywhere: one backend is enough.
+pytestmark = [pytest.mark.each_backend, pytest.mark.variant]
 
 
 def test_every_option_is_honoured_or_refused(cell):

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.each_backend
 @pytest.mark.at_home
 @pytest.mark.leads
 def test_a_cut_run_ends_with_the_same_bits(cell, monkeypatch):
-    """The first cell of a blueprint goes on with a model that is built and compiled anew."""
+    """The leading cell of a blueprint goes on with a model that is built and compiled anew."""
     whole, command = cell.whole, cell.command("cut")
     with monkeypatch.context() as patch:
         cell.compiled.stand_in(patch)
