@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 KERAS = {"keras", "keras_hub", "tensorflow", "jax", "torch"}
-PARTS = ("plain", "once", "backend", "variant")
-MARKS = {"once": "once", "each_backend": "backend"}
+PARTS = ("plain", "once", "exporter", "backend", "variant")
+MARKS = {"once": "once", "exporter": "exporter", "each_backend": "backend"}
 
 
 def settle() -> None:
@@ -47,8 +47,8 @@ def pytest_addoption(parser):
     parser.addoption(
         "--part",
         default=",".join(PARTS),
-        help="plain: what needs no Keras; once: what the backend has no part in; "
-        "backend: what each must pass; variant: what one stands for",
+        help="plain: what needs no Keras; once: what the backend has no part in; exporter: what "
+        "needs TensorFlow; backend: what each must pass; variant: what one stands for",
     )
 
 
