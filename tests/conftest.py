@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 KERAS = {"keras", "keras_hub", "tensorflow", "jax", "torch"}
-PARTS = ("plain", "once", "exporter", "backend", "variant")
-MARKS = {"once": "once", "exporter": "exporter", "each_backend": "backend"}
+PARTS = ("plain", "once", "with_tensorflow", "backend", "variant")
+MARKS = {"once": "once", "with_tensorflow": "with_tensorflow", "each_backend": "backend"}
 
 
 def settle() -> None:
@@ -47,8 +47,8 @@ def pytest_addoption(parser):
     parser.addoption(
         "--part",
         default=",".join(PARTS),
-        help="plain: what needs no Keras; once: what the backend has no part in; exporter: what "
-        "needs TensorFlow; backend: what each must pass; variant: what one stands for",
+        help="plain: what needs no Keras; once: what the backend has no part in; with_tensorflow: "
+        "what needs it; backend: what each must pass; variant: what one stands for",
     )
 
 
@@ -101,7 +101,9 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items, config):
     """Leave out single tests of other parts; begin with what takes long."""
-    for mark in {"once", "variant"}.difference(config.getoption("--part").split(",")):
+    for mark in {"once", "with_tensorflow", "variant"}.difference(
+        config.getoption("--part").split(",")
+    ):
         items[:] = [item for item in items if item.get_closest_marker(mark) is None]
     items.sort(key=lambda item: not item.path.is_relative_to(Path(__file__).parent / "cells"))
 

@@ -145,13 +145,15 @@ def test_a_file_of_tests_says_once_which_part_of_them_it_is():
     for name, marks in kinds.items():
         for mark in marks:
             parts = [
-                part for part in ("once", "exporter", "each_backend") if f"mark.{part}" in mark
+                part
+                for part in ("once", "with_tensorflow", "each_backend")
+                if f"mark.{part}" in mark
             ]
             assert len(parts) == 1, name
         if name.startswith(("tests/datasets", "tests/reporting")):
             assert not marks or "mark.once" in marks[0], f"{name}: no backend has a part in data"
         if name.startswith("tests/exporting"):
-            assert "mark.once" in marks[0] or "mark.exporter" in marks[0], name
+            assert "mark.once" in marks[0] or "mark.with_tensorflow" in marks[0], name
         if name.startswith("tests/cells"):
             assert "mark.each_backend" in marks[0], name
 

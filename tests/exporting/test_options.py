@@ -22,7 +22,7 @@ from threefold.tasks.task import Task, find_task
 from threefold.training.building import build_model
 
 # Warnings are of tf2onnx and ONNX, which else have a process of their own.
-pytestmark = [pytest.mark.exporter, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.with_tensorflow, pytest.mark.filterwarnings("default")]
 
 TARGETS = (
     NumericTarget(name="weight", mean=-4e3, scale=250.0),

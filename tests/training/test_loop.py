@@ -204,7 +204,7 @@ def test_the_rate_is_recorded_with_every_epoch(tmp_path):
     assert keras.config.backend() == fitted.run.record.backend
 
 
-@pytest.mark.once
+@pytest.mark.with_tensorflow
 def test_what_tensorflow_has_compiled_is_kept_from_epoch_to_epoch(tmp_path, monkeypatch):
     """To set its global seed throws that away: seconds an epoch, for a small recurrent network."""
     import tensorflow as tf
