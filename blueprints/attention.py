@@ -31,6 +31,7 @@ class Block:
         norm_first: bool. Whether a part reads what is normalised, rather than what it adds to the
             sum being normalised, as in the paper.
         rotary: bool. Whether queries and keys are turned by their positions.
+        epsilon: float. Added to variances where features are normalised.
     """
 
     model_dim: int
@@ -40,6 +41,7 @@ class Block:
     dropout: float
     norm_first: bool
     rotary: bool = False
+    epsilon: float = 1e-5
 
     def __post_init__(self):
         features, rest = divmod(self.model_dim, self.num_heads)
@@ -56,7 +58,7 @@ class Block:
 
     def add(self, x, part: Callable, name: str):
         """Draw a part beside a shortcut: `part` is a function from a tensor to one like it."""
-        norm = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")
+        norm = layers.LayerNormalization(epsilon=self.epsilon, name=f"{name}_norm")
         if self.norm_first:
             return x + draw_dropout(self.dropout, f"{name}_dropout")(part(norm(x)))
         return norm(x + draw_dropout(self.dropout, f"{name}_dropout")(part(x)))
@@ -122,7 +124,7 @@ class Block:
         """Draw what stands behind the last block."""
         if not self.norm_first:
             return x
-        return layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
+        return layers.LayerNormalization(epsilon=self.epsilon, name=f"{name}_norm")(x)
 
     def _attend(self, queries, keys_values, mask, name: str):
         seen = [] if mask is None else [mask]

@@ -93,7 +93,7 @@ class LocalResponseNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("threefold")
 class TokenEmbedding(keras.layers.Layer):
-    """Look up a vector for each token; padding, the token 0, gets zeros.
+    """Look up a vector for each token.
 
     TensorFlow would update only the rows that a batch holds, and so Adam's averages of the others
     would stand still where the other backends let them fade: weights differ by 0.03 after ten
@@ -102,11 +102,13 @@ class TokenEmbedding(keras.layers.Layer):
     Args:
         vocabulary_size: int. Tokens.
         dimension: int. Length of a vector.
+        zero_padding: bool. Whether padding, the token 0, gets zeros.
     """
 
-    def __init__(self, vocabulary_size: int, dimension: int, **kwargs):
+    def __init__(self, vocabulary_size: int, dimension: int, zero_padding: bool = True, **kwargs):
         super().__init__(**kwargs)
         self.vocabulary_size, self.dimension = vocabulary_size, dimension
+        self.zero_padding = zero_padding
 
     def build(self, input_shape):
         """Make the table."""
@@ -134,6 +136,8 @@ class TokenEmbedding(keras.layers.Layer):
             return ops.matmul(ops.cast(inputs, "float32"), ops.transpose(table))
         table = ops.multiply(self.embeddings, ops.ones((), self.compute_dtype))
         vectors = ops.take(table, inputs, axis=0)
+        if not self.zero_padding:
+            return vectors
         return vectors * ops.cast(ops.not_equal(inputs, 0), vectors.dtype)[:, :, None]
 
     def compute_output_spec(self, inputs, reverse=False):
@@ -145,7 +149,7 @@ class TokenEmbedding(keras.layers.Layer):
     def get_config(self):
         """Return the arguments."""
         own = {"vocabulary_size": self.vocabulary_size, "dimension": self.dimension}
-        return super().get_config() | own
+        return super().get_config() | own | {"zero_padding": self.zero_padding}
 
 
 @keras.saving.register_keras_serializable("threefold")

@@ -14,7 +14,7 @@ from threefold.datasets.facts import Facts, TextFacts
 from threefold.datasets.splitting import split_rows
 from threefold.datasets.table_roles import SPLIT_WORDS, Division
 from threefold.datasets.text_files import read_text
-from threefold.datasets.tokenizing import Kind
+from threefold.datasets.tokenizer_files import TokenizerOption
 
 SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".txt", ".tsv")
 BETWEEN_DOCUMENTS = "-DOCSTART-"
@@ -50,7 +50,7 @@ def load(
     word_column: PositiveInt = 1,
     tag_column: PositiveInt | None = None,
     encoding: str = "utf-8",
-    tokenizer: Kind = "wordpiece",
+    tokenizer: TokenizerOption = "wordpiece",
     vocabulary_size: PositiveInt = 8000,
     max_tokens: PositiveInt = 256,
     long: Long = "cut",
@@ -69,7 +69,8 @@ def load(
         word_column: int. The column of the words, from 1.
         tag_column: int. The column of the tags, from 1; none for the last.
         encoding: str. Of the characters of the files.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe.
+        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
+            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
         vocabulary_size: int. The most tokens the tokenizer learns.
         max_tokens: int. The most tokens of a sentence.
         long: str. What becomes of longer sentences: `cut` there, or `split` into several.

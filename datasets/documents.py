@@ -16,10 +16,11 @@ from threefold.datasets.dataset import (
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts, PairFacts, TextFacts
 from threefold.datasets.ragged import Ragged
+from threefold.datasets.tokenizer_files import TokenizerOption, read_tokenizer
 from threefold.datasets.tokenizing import (
     END,
+    KINDS,
     START,
-    Kind,
     encode,
     encode_words,
     token_names,
@@ -37,21 +38,36 @@ class Wording:
     """How texts become tokens.
 
     Args:
-        kind: str. As in `train_tokenizer`.
+        kind: str. As in `train_tokenizer`, or the path of a tokenizer that is there.
         vocabulary_size: int. The most tokens.
         longest: int. The most tokens of a text.
         lowercase: bool. Whether texts are brought to small letters.
         long: str. What becomes of longer texts: `cut` there, `split` into several, or `refuse`d.
     """
 
-    kind: Kind
+    kind: TokenizerOption
     vocabulary_size: int
     longest: int
     lowercase: bool = False
     long: Long | LongPair = "cut"
 
-    def learn(self, texts: Sequence[str]) -> str:
-        """Return the content of a tokenizer of texts."""
+    def learn(self, texts: Sequence[str], *, writes: bool = False) -> str:
+        """Return the content of a tokenizer of texts, or of the one that was named.
+
+        Args:
+            texts: sequence of str. To learn from.
+            writes: bool. Whether a network writes its tokens, and so must know where a text ends.
+
+        Raises:
+            UserError: for a tokenizer that cannot be read, or not serve.
+        """
+        if self.kind not in KINDS:
+            if writes:
+                raise UserError(
+                    f"-d tokenizer={self.kind}: a task that writes texts trains its own tokenizer: "
+                    f"{', '.join(KINDS)}"
+                )
+            return read_tokenizer(self.kind)
         return train_tokenizer(self.kind, texts, self.vocabulary_size, lowercase=self.lowercase)
 
 
@@ -180,7 +196,7 @@ def continue_text(
     """
     known = known_facts(facts, TextFacts)
     if known is None:
-        known = _text_facts(wording.learn(documents["train"]), wording, (), ())
+        known = _text_facts(wording.learn(documents["train"], writes=True), wording, (), ())
     splits: dict[str, Source] = {}
     for name, texts in documents.items():
         tokens = encode(known.tokenizer, texts)
@@ -260,9 +276,12 @@ def pair(
     if known is None:
         train = [[texts[row] for row in rows["train"]] for texts in (sources, targets)]
         if joint:
-            first = second = wordings[0].learn(train[0] + train[1])
+            first = second = wordings[0].learn(train[0] + train[1], writes=True)
         else:
-            first, second = (w.learn(texts) for w, texts in zip(wordings, train, strict=True))
+            first, second = (
+                wording.learn(texts, writes=True)
+                for wording, texts in zip(wordings, train, strict=True)
+            )
         known = PairFacts(
             source_tokenizer=first,
             target_tokenizer=second,

@@ -11,6 +11,7 @@ from threefold.datasets.facts import Facts
 from threefold.datasets.record_tables import Choices
 from threefold.datasets.records import to_dataset
 from threefold.datasets.table_roles import Division
+from threefold.datasets.tokenizer_files import TokenizerOption
 from threefold.datasets.tokenizing import Kind
 
 
@@ -31,7 +32,7 @@ def load(
     tags: str | None = None,
     image_size: int | tuple[int, int] | None = None,
     channels: Literal[1, 3] | None = None,
-    tokenizer: Kind | None = None,
+    tokenizer: TokenizerOption | None = None,
     target_tokenizer: Kind | None = None,
     vocabulary_size: PositiveInt | None = None,
     joint: bool | None = None,
@@ -66,7 +67,8 @@ def load(
         tags: str. The column of their tags, in BIO.
         image_size: int, or height and width. The size to bring pictures to; guessed if None.
         channels: int. 1 reads the pictures as grey, 3 as colour; guessed if None.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe.
+        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
+            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
         target_tokenizer: str. The same for the targets of pairs; none for as the sources.
         vocabulary_size: int. The most tokens a tokenizer learns.
         joint: bool. Whether sources and targets of pairs have one vocabulary.

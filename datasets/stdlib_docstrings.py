@@ -15,7 +15,7 @@ from threefold.datasets.documents import Wording, classify
 from threefold.datasets.facts import Facts
 from threefold.datasets.splitting import split_rows
 from threefold.datasets.standard_library import AREAS, docstrings, is_new, source_files
-from threefold.datasets.tokenizing import Kind
+from threefold.datasets.tokenizer_files import TokenizerOption
 
 TASK = "text_classification"
 
@@ -23,7 +23,7 @@ TASK = "text_classification"
 def load(
     *,
     facts: Facts | None = None,
-    tokenizer: Kind = "wordpiece",
+    tokenizer: TokenizerOption = "wordpiece",
     vocabulary_size: PositiveInt = 4000,
     max_tokens: PositiveInt = 128,
     lowercase: bool = True,
@@ -35,7 +35,8 @@ def load(
 
     Args:
         facts: Facts. Those of a run: its tokenizer then rules.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe.
+        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
+            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
         vocabulary_size: int. The most tokens the tokenizer learns.
         max_tokens: int. Where longer docstrings are cut.
         lowercase: bool. Whether capital letters are made small.

@@ -14,7 +14,7 @@ from threefold.datasets.facts import Facts
 from threefold.datasets.python_names import KINDS, Statement, tag_source
 from threefold.datasets.splitting import split_rows
 from threefold.datasets.standard_library import source_files
-from threefold.datasets.tokenizing import Kind
+from threefold.datasets.tokenizer_files import TokenizerOption
 
 TASK = "token_classification"
 _MODULES = (
@@ -33,7 +33,7 @@ _TAGS = ("O", *(f"B-{kind}" for kind in KINDS), "I-module")
 def load(
     *,
     facts: Facts | None = None,
-    tokenizer: Kind = "wordpiece",
+    tokenizer: TokenizerOption = "wordpiece",
     vocabulary_size: PositiveInt = 4000,
     max_tokens: PositiveInt = 192,
     lowercase: bool = False,
@@ -45,7 +45,8 @@ def load(
 
     Args:
         facts: Facts. Those of a run: its tokenizer then rules.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe.
+        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
+            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
         vocabulary_size: int. The most tokens the tokenizer learns.
         max_tokens: int. Where longer sequences are cut.
         lowercase: bool. Whether capital letters, by which classes are known, are made small.

@@ -34,7 +34,7 @@ from threefold.datasets.text_files import (
     read_text_table,
     read_texts,
 )
-from threefold.datasets.tokenizing import Kind
+from threefold.datasets.tokenizer_files import TokenizerOption
 
 FILES = FileKind("texts", TEXT_SUFFIXES)
 LABEL_NAMES = (*TARGET_NAMES, "category", "sentiment", "topic", "stars", "rating")
@@ -78,7 +78,7 @@ def load(
     encoding: str = "utf-8",
     skip_empty: bool = False,
     drop_missing_targets: bool = False,
-    tokenizer: Kind = "wordpiece",
+    tokenizer: TokenizerOption = "wordpiece",
     vocabulary_size: PositiveInt = 8000,
     max_tokens: PositiveInt = 256,
     long: Long = "cut",
@@ -103,7 +103,8 @@ def load(
         skip_empty: bool. Whether documents in which there is nothing to see are left out or
             refused.
         drop_missing_targets: bool. Whether rows without a class are left out or refused.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe.
+        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
+            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
         vocabulary_size: int. The most tokens the tokenizer learns.
         max_tokens: int. The most tokens of a document.
         long: str. What becomes of longer documents: `cut` there, or `split` into several.

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Kind = Literal["word", "character", "wordpiece", "bpe"]
+KINDS = get_args(Kind)
 SPECIAL = ("[PAD]", "[UNK]", "[START]", "[END]")
 UNKNOWN, START, END = 1, 2, 3
 
@@ -141,8 +142,28 @@ def kind_of(content: str) -> Kind:
     model = found["model"]["type"].lower()
     if model != "wordlevel":
         return model
-    pattern = found["pre_tokenizer"]["pattern"]["Regex"]
+    pattern = (found["pre_tokenizer"] or {}).get("pattern", {}).get("Regex")
     return "character" if pattern == CHARACTER_PATTERN else "word"
+
+
+@lru_cache(maxsize=8)
+def find_marks(content: str) -> tuple[int, int]:
+    """Return the tokens that begin and end a text for networks that read such marks.
+
+    BERT's `[CLS]` and `[SEP]` where a tokenizer has them, else the start and the end of a text.
+    """
+    tokenizer = load_tokenizer(content)
+    for first, last in (("[CLS]", "[SEP]"), ("<s>", "</s>"), (SPECIAL[START], SPECIAL[END])):
+        marks = tokenizer.token_to_id(first), tokenizer.token_to_id(last)
+        if None not in marks:
+            return marks
+    return START, END
+
+
+def find_unknown(content: str) -> int:
+    """Return the token of what a tokenizer does not know."""
+    found = load_tokenizer(content).token_to_id(SPECIAL[UNKNOWN])
+    return UNKNOWN if found is None else found
 
 
 def encode(content: str, texts: Sequence[str], longest: int | None = None) -> Ragged:
@@ -196,6 +217,7 @@ def encode_words(
     """
     found, begins = [], []
     batch = [list(words) for words in sentences]
+    unknown = find_unknown(content)
     for words, encoding in zip(
         batch, load_tokenizer(content).encode_batch(batch, is_pretokenized=True), strict=True
     ):
@@ -205,7 +227,7 @@ def encode_words(
         if np.count_nonzero(first) < len(words):
             missing = np.setdiff1d(np.arange(len(words)), owners)
             places = np.searchsorted(owners, missing)
-            ids, owners = np.insert(ids, places, UNKNOWN), np.insert(owners, places, missing)
+            ids, owners = np.insert(ids, places, unknown), np.insert(owners, places, missing)
             first = np.diff(owners, prepend=-1) > 0
         found.append(ids[:longest])
         begins.append(np.where(first, owners, -1)[:longest])

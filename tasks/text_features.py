@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.ragged import halve, pad, padded_length
+from threefold.datasets.tokenizing import find_marks
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Arrays, Task
 
@@ -21,7 +22,13 @@ class TextFeatures(Task):
         return {"tokens": pad(tokens, padded_length(length, self.facts.longest), np.int32)}
 
     def arguments(self) -> dict[str, Any]:
-        return {"vocabulary_size": self.facts.vocabulary_size, "longest": self.facts.longest}
+        first, last = find_marks(self.facts.tokenizer)
+        return {
+            "vocabulary_size": self.facts.vocabulary_size,
+            "longest": self.facts.longest,
+            "cls_token": first,
+            "sep_token": last,
+        }
 
     def input_fields(self) -> tuple[Field, ...]:
         return (

@@ -14,6 +14,7 @@ from threefold.datasets.dataset import Dataset
 from threefold.datasets.errors import UserError
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.task import find_task
+from threefold.training import pretrained
 from threefold.training.backend import device_name, seed_everything
 from threefold.training.building import (
     bind_task,
@@ -83,22 +84,30 @@ def start(command: Command, announce: Announce) -> Fitted:
     reference = command.dataset or _default_dataset(blueprint, command.task)
     init = open_run(command.init) if command.init else None
     told = command.task or told_task(blueprint)
-    dataset = loading.load(reference, command.data_options, task=told)
+    folder = command.options.get("pretrained") if hasattr(blueprint, "MODEL_TYPE") else None
+    sizes = pretrained.read_options(blueprint, folder) if folder else {}
+    data_options = pretrained.share_tokenizer(reference, command.data_options, told, folder, init)
+    dataset = loading.load(reference, data_options, task=told)
     task_class = find_task(dataset.task)
     builder_for(blueprint, dataset.task)
-    settings = command.settings.resolve(blueprint, dataset.task, task_class.augmentation)
+    settings = command.settings.resolve(
+        blueprint,
+        dataset.task,
+        task_class.augmentation,
+        fine_tuning=bool(folder) or init is not None,
+    )
     if settings.augment and dataset.facts.kind != "image":
         raise UserError(f"--augment is for pictures; {reference} is {dataset.facts.describe()}")
     if "mixup" in settings.augment and dataset.task in loading.TOLD:
         raise UserError(f"--augment mixup makes no pictures that {dataset.task} could learn from")
-    given = find_recipe(blueprint, settings.recipe)["options"] | command.options
+    given = find_recipe(blueprint, settings.recipe)["options"] | sizes | command.options
     options = resolve_options(command.blueprint, dataset.task, given)
     record = RunRecord(
         blueprint=command.blueprint,
         task=dataset.task,
         options=options,
         settings=settings,
-        dataset=_describe(dataset, command.data_options),
+        dataset=_describe(dataset, data_options),
         facts=dataset.facts,
         **_whereabouts(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -114,6 +123,8 @@ def start(command: Command, announce: Announce) -> Fitted:
     record = record.model_copy(update={"options": options})
     if vectors:
         dataset.notes.append(load_vectors(model, vectors, dataset.facts.tokenizer))
+    if folder:
+        dataset.notes.append(pretrained.load_weights(blueprint, model, folder))
     if init is not None:
         borrow_weights(model, init)
     run = create_run(record, command.run)

@@ -81,16 +81,22 @@ class TrainingSettings(BaseModel):
         return cls(**check_options(cls.options(), given, flag="--", owner="fit"))
 
     def resolve(
-        self, blueprint: ModuleType, task: str, augmentation: tuple[str, ...]
+        self,
+        blueprint: ModuleType,
+        task: str,
+        augmentation: tuple[str, ...],
+        *,
+        fine_tuning: bool = False,
     ) -> "TrainingSettings":
         """Fill what was left open.
 
         Args:
             blueprint: module. Its `TRAINING` holds the defaults that suit the family, its
-                `TASK_TRAINING`, if it has one, what else suits a task, and its `RECIPES` what else
-                belongs to one.
+                `TASK_TRAINING`, if it has one, what else suits a task, its `FINE_TUNING` what else
+                suits weights that were trained before, and its `RECIPES` what else belongs to one.
             task: str. The task's name.
             augmentation: tuple of str. What suits the task.
+            fine_tuning: bool. Whether the model starts from weights that were trained before.
 
         Returns:
             TrainingSettings. Without open fields, but for those where `None` means "off".
@@ -99,6 +105,8 @@ class TrainingSettings(BaseModel):
             UserError: for a recipe that the blueprint does not have.
         """
         recipe = blueprint.TRAINING | getattr(blueprint, "TASK_TRAINING", {}).get(task, {})
+        if fine_tuning:
+            recipe |= getattr(blueprint, "FINE_TUNING", {})
         recipe |= find_recipe(blueprint, self.recipe)["settings"]
         optimizer = self.optimizer or recipe["optimizer"]
         if optimizer != recipe["optimizer"]:
