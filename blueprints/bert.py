@@ -18,7 +18,11 @@ from threefold.blueprints.bert_parts import FrameTexts, MeanOfTexts
 from threefold.blueprints.layers import TokenEmbedding, draw_dropout
 from threefold.blueprints.options import Count, Rate
 
-DATASETS = {"text_classification": "stdlib_docstrings", "token_classification": "stdlib_tokens"}
+DATASETS = {
+    "text_classification": "stdlib_docstrings",
+    "text_pair_classification": "stdlib_matches",
+    "token_classification": "stdlib_tokens",
+}
 TRAINING = {
     "epochs": 12,
     "batch_size": 32,
@@ -88,17 +92,60 @@ def build_text_classifier(
     """
     sizes = (num_layers, num_heads, model_dim, feed_forward_dim)
     block, count = _make_block(preset, sizes, dropout)
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
-    x, framed = _encode(
-        [tokens], vocabulary_size, longest, (cls_token, sep_token), block, count, max_length
-    )
-    if pooling == "cls":
-        x = layers.Dense(block.model_dim, "tanh", name="pooler")(x[:, 0])
-    else:
-        x = MeanOfTexts(name="mean")([x, framed])
-    x = draw_dropout(dropout, "pooled_dropout")(x)  # (batch, model_dim)
-    outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
-    return keras.Model({"tokens": tokens}, outputs, name="bert")
+    texts = {"tokens": keras.Input((None,), dtype="int32", name="tokens")}
+    marks = cls_token, sep_token
+    encoded = _encode(texts, vocabulary_size, longest, marks, block, count, max_length)
+    return keras.Model(texts, _classify(*encoded, num_outputs, pooling, dropout), name="bert")
+
+
+def build_pair_classifier(
+    vocabulary_size: int,
+    num_outputs: int,
+    longest: int,
+    cls_token: int,
+    sep_token: int,
+    preset: Preset = "tiny",
+    num_layers: Count | None = None,
+    num_heads: Count | None = None,
+    model_dim: Count | None = None,
+    feed_forward_dim: Count | None = None,
+    max_length: Count = 512,
+    pooling: Literal["cls", "mean"] = "cls",
+    dropout: Rate = 0.1,
+    pretrained: str | None = None,
+) -> keras.Model:
+    """Build a network that reads two texts, one after the other, and classifies the pair.
+
+    Args:
+        vocabulary_size: int. Tokens; 0 is padding.
+        num_outputs: int. Classes.
+        longest: int. Tokens of each of the texts at most.
+        cls_token: int. The token that is put before the first text.
+        sep_token: int. The token that is put after each text.
+        preset: str. What gives the sizes that are not set: `tiny`, `mini`, `small`, `medium`,
+            `base` or `large`, as they were published.
+        num_layers: int. Blocks.
+        num_heads: int. Heads of each attention.
+        model_dim: int. Features of a token.
+        feed_forward_dim: int. Hidden units of the feed-forward networks.
+        max_length: int. Positions that are learned, the three marks among them.
+        pooling: str. What the class is read from: the mark `cls` that stands before the texts,
+            through a dense layer, or the `mean` of all tokens.
+        dropout: float. Share dropped of the embeddings, after every part and before the head.
+        pretrained: str. A folder of weights to start from: `config.json`, `model.safetensors` and
+            `vocab.txt` or `tokenizer.json`, as Hugging Face keeps them. It decides the sizes and
+            the tokenizer.
+
+    Returns:
+        keras.Model. From `first` and `second` (batch, time) int32, of any two lengths, to
+        (batch, num_outputs): one logit a class.
+    """
+    sizes = (num_layers, num_heads, model_dim, feed_forward_dim)
+    block, count = _make_block(preset, sizes, dropout)
+    texts = {n: keras.Input((None,), dtype="int32", name=n) for n in ("first", "second")}
+    marks = cls_token, sep_token
+    encoded = _encode(texts, vocabulary_size, longest, marks, block, count, max_length)
+    return keras.Model(texts, _classify(*encoded, num_outputs, pooling, dropout), name="bert")
 
 
 def build_tagger(
@@ -142,16 +189,19 @@ def build_tagger(
     """
     sizes = (num_layers, num_heads, model_dim, feed_forward_dim)
     block, count = _make_block(preset, sizes, dropout)
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
-    x, _ = _encode(
-        [tokens], vocabulary_size, longest, (cls_token, sep_token), block, count, max_length
-    )
+    texts = {"tokens": keras.Input((None,), dtype="int32", name="tokens")}
+    marks = cls_token, sep_token
+    x, _ = _encode(texts, vocabulary_size, longest, marks, block, count, max_length)
     x = draw_dropout(dropout, "tokens_dropout")(x[:, 1:-1])  # (batch, time, model_dim)
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
-    return keras.Model({"tokens": tokens}, outputs, name="bert")
+    return keras.Model(texts, outputs, name="bert")
 
 
-TASKS = {"text_classification": build_text_classifier, "token_classification": build_tagger}
+TASKS = {
+    "text_classification": build_text_classifier,
+    "text_pair_classification": build_pair_classifier,
+    "token_classification": build_tagger,
+}
 
 MODEL_TYPE = "bert"  # what a config.json calls the family
 OPTIONAL = "pooler"  # some checkpoints lack it
@@ -231,8 +281,18 @@ def _make_block(preset: str, sizes: tuple[int | None, ...], dropout: float) -> t
     return Block(features, heads, hidden, "gelu", dropout, False, epsilon=EPSILON), count
 
 
+def _classify(x, tokens, num_outputs: int, pooling: str, dropout: float):
+    """Return logits (batch, num_outputs) of features of tokens."""
+    if pooling == "cls":
+        x = layers.Dense(x.shape[-1], "tanh", name="pooler")(x[:, 0])
+    else:
+        x = MeanOfTexts(name="mean")([x, tokens])
+    x = draw_dropout(dropout, "pooled_dropout")(x)  # (batch, model_dim)
+    return layers.Dense(num_outputs, dtype="float32", name="head")(x)
+
+
 def _encode(
-    texts: list,
+    texts: dict,
     vocabulary_size: int,
     longest: int,
     marks: tuple[int, int],
@@ -241,10 +301,10 @@ def _encode(
     max_length: int,
 ):
     """Return features (batch, framed time, model_dim) of texts one after the other, and tokens."""
-    most = max_length - len(texts) - 1
+    most = (max_length - len(texts) - 1) // len(texts)
     if longest > most:
         raise ValueError(f"max_length {max_length} leaves room for -d max_tokens={most}")
-    framed = FrameTexts(*marks, max_length, name="framed")(texts)
+    framed = FrameTexts(*marks, max_length, name="framed")(list(texts.values()))
     width = block.model_dim
     x = layers.Add(name="embedding")([
         TokenEmbedding(rows, width, zero_padding=False, name=f"{kind}_embedding")(framed[kind])

@@ -8,9 +8,10 @@ import numpy as np
 from pydantic import PositiveInt
 
 from threefold.datasets.dataset import SPLITS, Dataset
-from threefold.datasets.documents import Long, Wording, known_facts, tag
+from threefold.datasets.documents import Wording, known_facts, tag
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts, TextFacts
+from threefold.datasets.shortening import Long
 from threefold.datasets.splitting import split_rows
 from threefold.datasets.table_roles import SPLIT_WORDS, Division
 from threefold.datasets.text_files import read_text

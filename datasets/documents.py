@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from threefold.datasets.dataset import (
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts, PairFacts, TextFacts
 from threefold.datasets.ragged import Ragged
+from threefold.datasets.shortening import Long, LongPair, shorten
 from threefold.datasets.tokenizer_files import TokenizerOption, read_tokenizer
 from threefold.datasets.tokenizing import (
     END,
@@ -28,8 +28,6 @@ from threefold.datasets.tokenizing import (
 )
 
 Rows = Mapping[str, np.ndarray]  # of each split
-Long = Literal["cut", "split"]  # of documents alone
-LongPair = Literal["cut", "refuse"]
 NO_TAG = -1  # of a token that goes on with a word
 
 
@@ -109,7 +107,7 @@ def classify(
         counts = np.bincount(labels[rows["train"]], minlength=len(class_names))
         known = _text_facts(content, wording, class_names, counts)
     tokens = encode(known.tokenizer, texts)
-    parts, remarks = _shorten(tokens, known.longest, wording.long, "documents")
+    parts, remarks = shorten(tokens, known.longest, wording.long, "documents")
     raw = {"text": as_objects(texts), "label": labels.astype(np.int64)}
     arrays = {name: array[parts.owners] for name, array in raw.items()}
     source = ArraySource({"tokens": parts.of(tokens), **arrays})
@@ -156,7 +154,7 @@ def tag(
     starts = np.repeat(places.offsets[:-1], begins.lengths)
     found = places.values[np.where(begins.values < 0, 0, begins.values + starts)]
     found = Ragged(np.where(begins.values < 0, NO_TAG, found), begins.offsets)
-    parts, remarks = _shorten(tokens, known.longest, wording.long, "sentences")
+    parts, remarks = shorten(tokens, known.longest, wording.long, "sentences")
     words = as_objects([tuple(words) for words in sentences])
     fingerprint = fingerprint_arrays({"words": words, "tags": places})
     if wording.long == "split":  # each word is in the part in which it begins
@@ -294,10 +292,10 @@ def pair(
         )
     given, wanted = encode(known.source_tokenizer, sources), encode(known.target_tokenizer, targets)
     what = ("documents", "summaries") if known.documents else ("sources", "targets")
-    of_sources, about_sources = _shorten(
+    of_sources, about_sources = shorten(
         given, known.longest_source, wordings[0].long, what[0], where=where
     )
-    of_targets, about_targets = _shorten(
+    of_targets, about_targets = shorten(
         wanted, known.longest_target, wordings[1].long, what[1],
         option="max_target_tokens", where=where,
     )  # fmt: skip
@@ -314,64 +312,6 @@ def as_objects(items: Sequence) -> np.ndarray:
     found = np.empty(len(items), object)
     found[:] = items
     return found
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Where sequences are parted.
-
-    Args:
-        owners: int array of shape (parts,). The sequence that each is of, in rising order.
-        starts: int array of shape (parts,). Where each begins, of all sequences end to end.
-        lengths: int array of shape (parts,).
-    """
-
-    owners: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
-
-    def of(self, sequences: Ragged) -> Ragged:
-        """Return the parts of sequences that are as long as those that were parted."""
-        offsets = np.cumsum([0, *self.lengths])
-        places = np.arange(offsets[-1]) + np.repeat(self.starts - offsets[:-1], self.lengths)
-        return Ragged(sequences.values[places], offsets)
-
-    def rows(self, chosen: np.ndarray) -> np.ndarray:
-        """Return the parts of some sequences, in the order of those."""
-        first = np.searchsorted(self.owners, chosen)
-        counts = np.searchsorted(self.owners, chosen, side="right") - first
-        before = np.cumsum(counts) - counts
-        return np.arange(counts.sum()) + np.repeat(first - before, counts)
-
-
-def _shorten(
-    tokens: Ragged,
-    longest: int,
-    long: Long | LongPair,
-    what: str,
-    *,
-    option: str = "max_tokens",
-    where: Sequence[str] = (),
-) -> tuple[_Parts, list[str]]:
-    """Cut or split texts that are longer than the longest, and say so; or refuse them."""
-    lengths = tokens.lengths
-    counts = np.maximum(1, -(-lengths // longest)) if long == "split" else np.ones_like(lengths)
-    owners = np.repeat(np.arange(len(tokens)), counts)
-    before = longest * (np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts))
-    starts = tokens.offsets[:-1][owners] + before
-    parts = _Parts(owners, starts, np.minimum(lengths[owners] - before, longest))
-    over = int(np.count_nonzero(lengths > longest))
-    if not over:
-        return parts, []
-    about = f"{over} of {len(tokens)} {what} are longer than {longest} tokens"
-    if long == "refuse":
-        first = int(np.argmax(lengths > longest))
-        raise UserError(
-            f"{where[first]}: {lengths[first]} tokens; {about}; allow more with -d {option}=N, or "
-            "cut them with -d long=cut"
-        )
-    done = "cut there" if long == "cut" else f"split into {counts[lengths > longest].sum()}"
-    return parts, [f"{about} and {done} (more: -d {option}=N)"]
 
 
 def _text_facts(

@@ -161,6 +161,32 @@ class TextFacts(_Facts):
         return super().sidecars() | {"tokenizer.json": self.tokenizer}
 
 
+class TextPairFacts(_Facts):
+    """Two texts each, of which `class_names` say how they stand to one another.
+
+    Both are read by one tokenizer, as in TextFacts, and cut after `longest` tokens. `columns` are
+    those of a table that hold the first and the second.
+    """
+
+    examples: ClassVar[str] = "pairs of texts"
+    kind: Literal["text_pair"] = "text_pair"
+    tokenizer: str
+    vocabulary_size: int
+    longest: int
+    columns: tuple[str, str] = ("first", "second")
+
+    def describe(self) -> str:
+        """Return the facts in a person's words."""
+        return (
+            f"pairs of texts of up to {self.longest} of {self.vocabulary_size:,} tokens each, "
+            f"{self._describe_goal()}"
+        )
+
+    def sidecars(self) -> dict[str, str]:
+        """Return what other programs must know of the data."""
+        return super().sidecars() | {"tokenizer.json": self.tokenizer}
+
+
 class PairFacts(_Facts):
     """Pairs of texts, one to be made of the other; as in TextFacts, but for two languages.
 
@@ -300,6 +326,13 @@ class SpeechFacts(_Facts):
 
 
 Facts = Annotated[
-    ImageFacts | TableFacts | TextFacts | PairFacts | SequenceFacts | ForecastFacts | SpeechFacts,
+    ImageFacts
+    | TableFacts
+    | TextFacts
+    | TextPairFacts
+    | PairFacts
+    | SequenceFacts
+    | ForecastFacts
+    | SpeechFacts,
     Field(discriminator="kind"),
 ]

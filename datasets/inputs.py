@@ -18,6 +18,7 @@ from threefold.datasets.facts import (
     SpeechFacts,
     TableFacts,
     TextFacts,
+    TextPairFacts,
 )
 from threefold.datasets.windows import Fill
 
@@ -85,6 +86,11 @@ def read_inputs(
         column = source if isinstance(facts, PairFacts) else text
         texts = list(_files(given, SUFFIXES))
         return read_text_inputs(texts, facts, stdin, batch_size, column=column, encoding=encoding)
+    if isinstance(facts, TextPairFacts):
+        from threefold.datasets.text_pair_inputs import SUFFIXES, read_text_pair_inputs
+
+        pairs = list(_files(given, SUFFIXES))
+        return read_text_pair_inputs(pairs, facts, stdin, batch_size, encoding=encoding)
     if isinstance(facts, SequenceFacts):
         return (_read_series(file, facts) for file in list(_files(given, (".ts",))))
     files = list(_files(given, TABLE_SUFFIXES))

@@ -28,6 +28,7 @@ PREFIXES = {"tfds": "tfds", "hf": "hugging_face"}
 # Who reads a file or folder: by the task that the user named, else by what it looks like.
 BY_TASK = {
     "text_classification": "text",
+    "text_pair_classification": "text_pairs",
     "text_generation": "prose",
     "token_classification": "conll",
     "translation": "pairs",
@@ -37,6 +38,7 @@ BY_TASK = {
 }
 # Who reads files alone, and of what kind.
 ONLY_FILES = {
+    "text_pairs": "a table of pairs of texts, such as a .jsonl",
     "pairs": "a file of pairs, such as a .tsv",
     "summaries": "a file of documents with summaries, such as a .jsonl",
     "series": "a table of series, as .csv",
@@ -141,6 +143,8 @@ def _reader_of_file(path: Path) -> str | None:
             return BY_SUFFIX[".jsonl"]
     if names >= {"source", "target"}:
         return "pairs"
+    if any(names.issuperset(pair) for pair in _module("text_pairs").COLUMNS):
+        return "text_pairs"
     if names & {"summary", "highlights"}:
         return "summaries"
     return "prose" if len(names) == 1 else BY_SUFFIX[".jsonl"]

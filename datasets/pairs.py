@@ -5,10 +5,11 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.documents import LongPair, Wording, pair
+from threefold.datasets.documents import Wording, pair
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts
 from threefold.datasets.pair_files import TRANSLATIONS, Told, read_pairs, split_pairs
+from threefold.datasets.shortening import LongPair
 from threefold.datasets.tokenizing import Kind
 
 

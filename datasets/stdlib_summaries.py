@@ -52,7 +52,7 @@ def load(
     Raises:
         UserError: where Python came without its sources.
     """
-    documents, summaries = _read()
+    documents, summaries = read_summaries()
     return pair(
         "stdlib_summaries",
         documents,
@@ -69,8 +69,8 @@ def load(
 
 
 @cache
-def _read() -> tuple[list[str], list[str]]:
-    """Return documents and summaries, in the order of the library."""
+def read_summaries() -> tuple[list[str], list[str]]:
+    """Return documents and their summaries, in the order of the library."""
     documents, summaries = [], []
     seen: set[str] = set()
     for path in source_files(" ".join(AREAS.values())):

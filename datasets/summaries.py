@@ -3,9 +3,10 @@
 from pydantic import PositiveInt
 
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.documents import LongPair, Wording, pair
+from threefold.datasets.documents import Wording, pair
 from threefold.datasets.facts import Facts
 from threefold.datasets.pair_files import SUMMARIES, Told, read_pairs, split_pairs
+from threefold.datasets.shortening import LongPair
 from threefold.datasets.tokenizing import Kind
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.documents import Long, Wording, classify, known_facts
+from threefold.datasets.documents import Wording, classify, known_facts
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts, TextFacts
 from threefold.datasets.folder_listing import (
@@ -17,6 +17,7 @@ from threefold.datasets.folder_listing import (
     list_classes,
     require_every_class,
 )
+from threefold.datasets.shortening import Long
 from threefold.datasets.table_files import Table
 from threefold.datasets.table_roles import (
     TARGET_NAMES,

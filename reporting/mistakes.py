@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from threefold.datasets.facts import TableFacts, TextFacts
+from threefold.datasets.facts import TableFacts, TextFacts, TextPairFacts
 from threefold.tasks.evaluation import Evaluation
 
 SHOWN = 24
@@ -63,6 +63,8 @@ def tabulate_mistakes(evaluation: Evaluation) -> MistakeTable:
     examples = evaluation.source[positions] if len(positions) else {}
     if facts.kind == "text":
         names, decode = ["text"], _excerpt
+    elif facts.kind == "text_pair":
+        names, decode = list(facts.columns), _excerpts
     else:
         names = [column.name for column in (*facts.numeric, *facts.dates, *facts.categorical)]
         decode = _decode
@@ -114,6 +116,11 @@ def _decode(facts: TableFacts, examples: dict[str, np.ndarray], row: int) -> lis
 
 def _excerpt(facts: TextFacts, examples: dict[str, np.ndarray], row: int) -> list[str]:
     return [textwrap.shorten(str(examples["text"][row]), LONGEST_EXCERPT, placeholder=" …")]
+
+
+def _excerpts(facts: TextPairFacts, examples: dict[str, np.ndarray], row: int) -> list[str]:
+    texts = (str(examples[name][row]) for name in ("first_text", "second_text"))
+    return [textwrap.shorten(text, LONGEST_EXCERPT // 2, placeholder=" …") for text in texts]
 
 
 def _tell_date(days: float) -> str:

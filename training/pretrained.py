@@ -138,7 +138,7 @@ def share_tokenizer(
         init: Run. Whose weights are borrowed, if any.
     """
     source = folder
-    if source is None and init is not None and init.record.facts.kind == "text":
+    if source is None and init is not None and hasattr(init.record.facts, "tokenizer"):
         source = str(init.folder)
     if source is None or "tokenizer" in given:
         return dict(given)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from threefold.datasets.documents import (
     Windows,
     Wording,
-    _shorten,
     classify,
     continue_text,
     pair,
@@ -16,6 +15,7 @@ from threefold.datasets.documents import (
 )
 from threefold.datasets.errors import UserError
 from threefold.datasets.ragged import Ragged
+from threefold.datasets.shortening import shorten
 from threefold.datasets.tokenizing import END, START, UNKNOWN, decode, token_names
 
 ROWS = {"train": np.array([0, 1, 2]), "test": np.array([3])}
@@ -37,7 +37,7 @@ def everything(source):
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=5), st.integers(1, 7))
 def test_sequences_are_cut_each_at_its_own_end(lists, longest):
-    parts, _ = _shorten(ragged(lists), longest, "cut", "documents")
+    parts, _ = shorten(ragged(lists), longest, "cut", "documents")
     found = parts.of(ragged(lists))
     assert [row.tolist() for row in everything(found)] == [row[:longest] for row in lists]
 
@@ -48,7 +48,7 @@ def test_sequences_are_cut_each_at_its_own_end(lists, longest):
     st.randoms(use_true_random=False),
 )
 def test_parts_of_a_sequence_are_all_of_it_and_follow_its_row(lists, longest, chance):
-    parts, _ = _shorten(ragged(lists), longest, "split", "documents")
+    parts, _ = shorten(ragged(lists), longest, "split", "documents")
     chosen = list(range(len(lists)))
     chance.shuffle(chosen)
     found = parts.of(ragged(lists))

@@ -13,7 +13,9 @@ from threefold.datasets.tokenizing import decode
 def library(tmp_path, monkeypatch):
     """A small library instead of Python's own."""
     monkeypatch.setattr(standard_library.sysconfig, "get_paths", lambda: {"stdlib": tmp_path})
-    monkeypatch.setattr(stdlib_summaries, "_read", stdlib_summaries._read.__wrapped__)
+    monkeypatch.setattr(
+        stdlib_summaries, "read_summaries", stdlib_summaries.read_summaries.__wrapped__
+    )
     return tmp_path
 
 

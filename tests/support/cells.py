@@ -123,6 +123,21 @@ def _write_documents(path: Path) -> None:
     path.write_text("\n".join(lines))
 
 
+def _write_text_pairs(path: Path) -> None:
+    """Write pairs of words that are of one kind, or not."""
+    draw = np.random.default_rng(0)
+    lines = []
+    for number in range(60):
+        one, other = (int(kind) for kind in draw.integers(0, 3, 2))
+        other = one if number % 2 else other
+        words = [draw.choice(WORDS[4 * kind : 4 * kind + 4], 2) for kind in (one, other)]
+        first, second = (" ".join(pair) for pair in words)
+        label = "same" if one == other else "other"
+        row = {"premise": f"{first} {number}", "hypothesis": second, "label": label}
+        lines.append(json.dumps(row))
+    path.write_text("\n".join(lines))
+
+
 def _write_sentences(path: Path) -> None:
     draw = np.random.default_rng(0)
     sentences = []
@@ -197,6 +212,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "image_regression": ("measured", _write_measured_images, {}),
     "sequence_classification": ("series.ts", _write_series, {}),
     "text_classification": ("documents.jsonl", _write_documents, {"max_tokens": "14"}),
+    "text_pair_classification": ("pairs.jsonl", _write_text_pairs, {"max_tokens": "14"}),
     "token_classification": ("sentences.conll", _write_sentences, {"max_tokens": "14"}),
     "speech_recognition": ("recordings", _write_recordings, {}),
     "forecasting": (

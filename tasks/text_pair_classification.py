@@ -1,0 +1,49 @@
+"""How do two texts stand to one another? Asked of pairs: entailment, paraphrase, match."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from threefold.datasets.dataset import Source
+from threefold.tasks.classification import Classification
+from threefold.tasks.text_pair_features import TextPairFeatures
+
+
+class TextPairClassification(Classification, TextPairFeatures):
+    """Two texts in, the probability of every class out."""
+
+    name = "text_pair_classification"
+
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        """Fit a logistic regression on weighted counts of the words of both, and of common ones."""
+        from scipy import sparse
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+
+        examples = train[np.arange(len(train))]
+        words = TfidfVectorizer(min_df=2, sublinear_tf=True)
+        try:
+            words.fit([*examples["first_text"], *examples["second_text"]])
+        except ValueError:  # of texts without two words in common
+            return {}
+
+        def features(examples):
+            one, other = (words.transform(list(examples[f"{side}_text"])) for side in self.free)
+            common = one.multiply(other)
+            return sparse.hstack([one, other, common, common.sum(axis=1)]).tocsr()
+
+        model = LogisticRegression(C=10, max_iter=1000)
+        model.fit(features(examples), examples["label"])
+
+        def judge(source: Source) -> dict[str, float]:
+            examples = source[np.arange(len(source))]
+            found = np.zeros((len(source), len(self.facts.class_names)))
+            found[:, model.classes_] = model.predict_proba(features(examples))
+            answers = {"probabilities": found, "label_index": found.argmax(axis=-1)}
+            metrics = self.judge(answers, self.truth(examples))
+            return {name: metrics[name] for name in self.headline}
+
+        return {"TF-IDF of both and logistic regression": judge}
+
+
+TASK = TextPairClassification
