@@ -27,6 +27,8 @@ def load(
     label: str | None = None,
     target: tuple[str, ...] = (),
     text: str | None = None,
+    first: str | None = None,
+    second: str | None = None,
     source: str | None = None,
     tokens: str | None = None,
     tags: str | None = None,
@@ -62,6 +64,8 @@ def load(
         label: str. The column of classes; the set's own choice if None.
         target: tuple of str. The columns of numbers to predict; of pairs, the column of targets.
         text: str. The column of texts; guessed if None, by its name, else the wordiest.
+        first: str. The column of the first of two texts to be compared, such as `premise`.
+        second: str. The column of the second, such as `hypothesis`.
         source: str. The column of the sources of pairs, such as a language.
         tokens: str. The column of the words to tag.
         tags: str. The column of their tags, in BIO.
@@ -107,6 +111,8 @@ def load(
         label=label,
         target=target,
         text=text,
+        first=first,
+        second=second,
         source=source,
         tokens=tokens,
         tags=tags,

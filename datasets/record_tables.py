@@ -38,6 +38,8 @@ class Choices:
     label: str | None
     target: tuple[str, ...]
     text: str | None
+    first: str | None
+    second: str | None
     source: str | None
     tokens: str | None
     tags: str | None
@@ -50,7 +52,7 @@ class Choices:
         """Return the columns that were told, by the options that told them."""
         alone = {
             name: (getattr(self, name),)
-            for name in ("image", "label", "text", "source", "tokens", "tags")
+            for name in ("image", "label", "text", "first", "second", "source", "tokens", "tags")
             if getattr(self, name) is not None
         }
         return alone | ({"target": self.target} if self.target else {})

@@ -4,21 +4,22 @@ Columns are read into what the reader of such files makes of a file, and go on f
 do. Options that are not told have the defaults of that reader.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from threefold.datasets import conll, pairs, prose, text
+from threefold.datasets import conll, pairs, prose, text, text_pairs
 from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.documents import Wording, pair
-from threefold.datasets.errors import UserError, suggest
+from threefold.datasets.errors import UserError
 from threefold.datasets.facts import Facts
 from threefold.datasets.options import check_options, options_of
 from threefold.datasets.pair_files import TRANSLATIONS, Pairs, require_both, split_pairs
+from threefold.datasets.record_cells import count_bad, place_of, require_kind, say_columns
 from threefold.datasets.record_goals import carve, only, read_goal
-from threefold.datasets.record_tables import Choices, Kind, RecordTable
+from threefold.datasets.record_tables import Choices, RecordTable
 from threefold.datasets.table_files import Table, table_of
 from threefold.datasets.table_roles import Division
 from threefold.datasets.text_files import TEXT_NAMES, find_text_column
@@ -26,12 +27,14 @@ from threefold.datasets.text_files import TEXT_NAMES, find_text_column
 # The columns that each task can be told.
 TEXT_COLUMNS = {
     "text_classification": ("text", "label"),
+    "text_pair_classification": ("first", "second", "label"),
     "token_classification": ("tokens", "tags"),
     "text_generation": ("text",),
     "translation": ("source", "target"),
 }
 FILES = {
     "text_classification": text,
+    "text_pair_classification": text_pairs,
     "token_classification": conll,
     "text_generation": prose,
     "translation": pairs,
@@ -42,7 +45,6 @@ PAIR_NAMES = ("source", "target")
 # Words in a cell: columns of fewer are names, or classes by another name.
 WORDY = 4
 SAMPLES = 100
-_DECODED_BADLY = "\N{REPLACEMENT CHARACTER}"
 
 
 def guess_task(table: RecordTable, choices: Choices) -> str | None:
@@ -55,6 +57,8 @@ def guess_task(table: RecordTable, choices: Choices) -> str | None:
     texts = table.named("text")
     if choices.tokens or choices.tags:
         return "token_classification"
+    if choices.first or choices.second:
+        return "text_pair_classification"
     if choices.source:
         return "translation"
     if choices.image or (table.named("picture") and not choices.text):
@@ -65,7 +69,10 @@ def guess_task(table: RecordTable, choices: Choices) -> str | None:
         return "translation"
     if choices.target or not (choices.text or _holds_prose(table)):
         return None
-    if choices.label or _guess_label(table) is not None:
+    labelled = bool(choices.label or _guess_label(table))
+    if labelled and not choices.text and text_pairs.guess_columns(texts) is not None:
+        return "text_pair_classification"
+    if labelled:
         return "text_classification"
     others = table.named("classes", "number", "boolean")
     return None if others and not choices.text else "text_generation"
@@ -113,18 +120,18 @@ def _read_documents(
     label = label or only(table, "classes", "classes", "-d label=NAME")
     column = _find_text(table, choices.text, label)
     goal = read_goal(table, replace(choices, label=label), "text_classification", facts)
-    notes = _say(table, label, column)
+    notes = say_columns(table, label, column)
     chosen = carve(table, choices, goal, notes)
     texts, where, labels, rows = [], [], [], {}
     for split, (origin, kept) in chosen.items():
         rows[split] = np.arange(len(texts), len(texts) + len(kept))
         read = table.splits[origin].read(kept, [column])[column]
         texts += [cell or "" for cell in read]
-        where += [_place(table, origin, row) for row in kept.tolist()]
+        where += [place_of(table, origin, row) for row in kept.tolist()]
         labels.append(goal.values[origin][kept])
     sizes = ", ".join(f"{len(found)} {split}" for split, found in rows.items())
     notes += [f"predicts {label} ({len(goal.class_names)} classes) of {column}: {sizes}"]
-    notes += _count_bad(texts)
+    notes += count_bad(texts)
     if len(goal.class_names) == len(texts):
         raise UserError(
             f"column '{label}' of '{table.reference}' holds another class in every row; name that "
@@ -136,17 +143,59 @@ def _read_documents(
     )
 
 
+def _read_text_pairs(
+    table: RecordTable, choices: Choices, options: Mapping[str, Any], facts: Facts | None
+) -> Dataset:
+    usual = text_pairs.guess_columns(table.named("text")) or (None, None)
+    names = choices.first or usual[0], choices.second or usual[1]
+    if None in names:
+        raise UserError(
+            f"dataset '{table.reference}' does not say which columns are to be compared; name them "
+            f"with -d first=NAME -d second=NAME: {', '.join(table.named('text'))}"
+        )
+    for name in names:
+        require_kind(table, name, "texts", "text")
+    label = choices.label or _guess_label(table)
+    label = label or only(table, "classes", "classes", "-d label=NAME")
+    goal = read_goal(table, replace(choices, label=label), "text_pair_classification", facts)
+    notes = say_columns(table, label, *names)
+    found, labels, rows = Pairs([], [], [], []), [], {}
+    for split, (origin, kept) in carve(table, choices, goal, notes).items():
+        cells = table.splits[origin].read(kept, names)
+        read = Pairs(
+            *([cell or "" for cell in cells[name]] for name in names),
+            [place_of(table, origin, row) for row in kept.tolist()],
+            [],
+        )
+        full = require_both(read, text_pairs.SIDES, options["skip_empty"])
+        notes += [f"{split}: {remark}" for remark in full.notes]
+        start = len(found.where)
+        rows[split] = np.arange(start, start + len(full.where))
+        labels.append(goal.values[origin][kept][np.isin(read.where, full.where)])
+        for held, more in zip(found[:3], full[:3], strict=True):
+            held.extend(more)
+    sizes = ", ".join(f"{len(chosen)} {split}" for split, chosen in rows.items())
+    notes += [
+        f"predicts {label} ({len(goal.class_names)} classes) of {' and '.join(names)}: {sizes}"
+    ]
+    notes += count_bad([*found.sources, *found.targets])
+    return text_pairs.compare(
+        table.reference, found, np.concatenate(labels), goal.class_names, rows, _wording(options),
+        columns=names, facts=facts, notes=notes,
+    )  # fmt: skip
+
+
 def _read_sentences(
     table: RecordTable, choices: Choices, options: Mapping[str, Any], facts: Facts | None
 ) -> Dataset:
     tokens = choices.tokens or next((n for n in TOKEN_NAMES if n in table.named("words")), None)
     tokens = tokens or only(table, "words", "lists of words", "-d tokens=NAME")
-    _require_kind(table, tokens, "lists of words", "words")
+    require_kind(table, tokens, "lists of words", "words")
     lists = [name for name in table.named("tags", "words") if name != tokens]
     tags = choices.tags or next((name for name in TAG_NAMES if name in lists), None)
     tags = tags or only(table, "tags", "tags", "-d tags=NAME")
-    _require_kind(table, tags, "tags", "tags", "words")
-    notes = [*_say(table, tokens, tags), f"tells the {tags} of {tokens}"]
+    require_kind(table, tags, "tags", "tags", "words")
+    notes = [*say_columns(table, tokens, tags), f"tells the {tags} of {tokens}"]
     found = {}
     for split in table.splits:
         read, remarks = _read_tagged(table, split, tokens, tags)
@@ -159,7 +208,7 @@ def _read_sentences(
     if not found or ("train" in table.splits and "train" not in found):
         first = next(iter(table.splits))
         raise UserError(f"'{table.reference}': no row of {first} has words and their {tags}")
-    notes += _count_bad(word for read in found.values() for row in read for word in row.words)
+    notes += count_bad(word for read in found.values() for row in read for word in row.words)
     return conll.tag_sentences(
         table.reference, found, choices.division, _wording(options), facts=facts, notes=notes
     )
@@ -173,7 +222,7 @@ def _read_tagged(
     cells = records.read(np.arange(len(records)), [tokens, tags])
     sentences, empty, unknown = [], 0, 0
     for row, (words, marks) in enumerate(zip(cells[tokens], cells[tags], strict=True)):
-        words, place = words or [], _place(table, split, row)
+        words, place = words or [], place_of(table, split, row)
         if not words or words[0].startswith(conll.BETWEEN_DOCUMENTS):
             empty += 1
             continue
@@ -201,8 +250,8 @@ def _read_prose(
 ) -> Dataset:
     column = _find_text(table, choices.text)
     documents = {split: _read_texts(table, split, column) for split in table.splits}
-    notes = [*_say(table, column), f"texts of column '{column}'"]
-    notes += _count_bad(part for texts in documents.values() for part in texts)
+    notes = [*say_columns(table, column), f"texts of column '{column}'"]
+    notes += count_bad(part for texts in documents.values() for part in texts)
     return prose.continue_documents(
         table.reference, documents, choices.division, _wording(options), facts=facts, notes=notes
     )
@@ -212,10 +261,10 @@ def _read_pairs(
     table: RecordTable, choices: Choices, options: Mapping[str, Any], facts: Facts | None
 ) -> Dataset:
     names = _pair_columns(table, choices)
-    found, notes = {}, _say(table, *names)
+    found, notes = {}, say_columns(table, *names)
     for split in table.splits:
         sources, targets = (_read_texts(table, split, name) for name in names)
-        where = [_place(table, split, row) for row in range(len(sources))]
+        where = [place_of(table, split, row) for row in range(len(sources))]
         read = Pairs(sources, targets, where, [])
         read = require_both(read, TRANSLATIONS, options["skip_empty"])
         notes += [f"{split}: {remark}" for remark in read.notes]
@@ -228,7 +277,7 @@ def _read_pairs(
     where = [place for read in found.values() for place in read.where]
     rows, remarks = _divide_pairs(found, choices.division)
     notes += [f"{len(sources)} pairs: '{names[1]}' of '{names[0]}'", *remarks]
-    notes += _count_bad([*sources, *targets])
+    notes += count_bad([*sources, *targets])
     wording = _wording(options)
     kind = options["target_tokenizer"] or wording.kind
     longest = options["max_target_tokens"] or wording.longest
@@ -257,6 +306,7 @@ def _divide_pairs(
 
 _READERS = {
     "text_classification": _read_documents,
+    "text_pair_classification": _read_text_pairs,
     "token_classification": _read_sentences,
     "text_generation": _read_prose,
     "translation": _read_pairs,
@@ -281,7 +331,7 @@ def _pair_columns(table: RecordTable, choices: Choices) -> tuple[str, str]:
             f"-d source=NAME -d target=NAME: {', '.join(table.languages or table.named('text'))}"
         )
     for name in told:
-        _require_kind(table, name, "texts", "text")
+        require_kind(table, name, "texts", "text")
     if told[0] == told[1]:
         raise UserError(f"column '{told[0]}' of '{table.reference}' is both source and target")
     return told
@@ -300,7 +350,7 @@ def _guess_label(table: RecordTable) -> str | None:
 def _find_text(table: RecordTable, told: str | None, label: str | None = None) -> str:
     """Return the column of the texts: as told, by its name, or the wordiest."""
     if told is not None:
-        _require_kind(table, told, "texts", "text")
+        require_kind(table, told, "texts", "text")
         return told
     free = [name for name in table.named("text") if name != label]
     if not free:
@@ -333,24 +383,3 @@ def _sample(table: RecordTable, names: Sequence[str]) -> Table:
 def _read_texts(table: RecordTable, split: str, column: str) -> list[str]:
     records = table.splits[split]
     return [cell or "" for cell in records.read(np.arange(len(records)), [column])[column]]
-
-
-def _require_kind(table: RecordTable, name: str, what: str, *kinds: Kind) -> None:
-    if table.columns[name].kind not in kinds:
-        hint = suggest(name, table.named(*kinds))
-        raise UserError(f"column '{name}' of '{table.reference}' holds no {what}{hint}")
-
-
-def _say(table: RecordTable, *used: str) -> list[str]:
-    """Return the notes of opening, and what is not looked at."""
-    aside = [name for name in (*table.columns, *table.aside) if name not in used]
-    return [*table.notes, *([f"columns left aside: {', '.join(aside)}"] if aside else [])]
-
-
-def _place(table: RecordTable, split: str, row: int) -> str:
-    return f"dataset '{table.reference}' {split}, row {row}"
-
-
-def _count_bad(texts: Iterable[str]) -> list[str]:
-    count = sum(_DECODED_BADLY in one for one in texts)
-    return [f"{count} texts hold {_DECODED_BADLY}, where bytes are no UTF-8"] if count else []

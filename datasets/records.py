@@ -37,7 +37,7 @@ TASKS = (
     "tabular_regression",
     *TEXT_COLUMNS,
 )
-TEXT_KINDS = ("text", "pair")  # of facts
+TEXT_KINDS = ("text", "text_pair", "pair")  # of facts
 # Enough to see whether the pictures are of one size.
 SAMPLES = 100
 

@@ -1,6 +1,6 @@
 """Pairs of texts of a user's own, each of one class, such as whether one follows from the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -137,12 +137,8 @@ def find_columns(table: Table, first: str | None, second: str | None) -> tuple[s
     Raises:
         UserError: where they are not there, or were not named and are not called as usual.
     """
-    names = {name.strip().lower(): name for name in table.frame.columns}
-    for usual in COLUMNS:
-        if first and second:
-            break
-        if set(usual) <= set(names):
-            first, second = first or names[usual[0]], second or names[usual[1]]
+    usual = guess_columns(table.frame.columns) or (None, None)
+    first, second = first or usual[0], second or usual[1]
     if not (first and second):
         raise UserError(
             f"{table.name}: say which columns hold the two texts with -d first=NAME -d second=NAME:"
@@ -153,6 +149,15 @@ def find_columns(table: Table, first: str | None, second: str | None) -> tuple[s
     if first == second:
         raise UserError(f"{table.name}: column '{first}' is both the first text and the second")
     return first, second
+
+
+def guess_columns(columns: Iterable[str]) -> tuple[str, str] | None:
+    """Return the columns of two texts that are called as in public sets, if there are such."""
+    names = {name.strip().lower(): name for name in columns}
+    for first, second in COLUMNS:
+        if first in names and second in names:
+            return names[first], names[second]
+    return None
 
 
 def read_both(table: Table, columns: tuple[str, str]) -> Pairs:

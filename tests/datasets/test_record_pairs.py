@@ -1,5 +1,7 @@
 """Tagged words and pairs of texts of `hf:` and `tfds:`."""
 
+import re
+
 import datasets as hf
 import pytest
 import tensorflow_datasets as tfds
@@ -158,3 +160,51 @@ def test_the_languages_of_a_translation_are_columns(library, typed, tmp_path):
         loading.load(reference, options | {"source": "de", "target": "de"})
     with pytest.raises(UserError, match="no column 'fr'"):
         loading.load(reference, options | {"source": "fr"})
+
+
+COMPARED = {"premise": TEXTS, "hypothesis": TEXTS, "label": ["no", "yes"], "note": TEXTS}
+
+
+def compared(count, **changes):
+    rows = range(count)
+    cells = {
+        "premise": [f"a dog runs {row}" for row in rows],
+        "hypothesis": [f"an animal moves {row}" for row in rows],
+        "label": [row % 2 for row in rows],
+        "note": ["nothing"] * count,
+    }
+    return cells | changes
+
+
+def test_pairs_with_a_class_are_compared(read_saved):
+    dataset = read_saved(COMPARED, train=compared(20), validation=compared(4))
+    assert dataset.task == "text_pair_classification"
+    assert dataset.facts.class_names == ("no", "yes")
+    assert dataset.facts.columns == ("premise", "hypothesis")
+    assert sizes(dataset) == {"train": 17, "validation": 4, "test": 3}
+    found = whole(dataset, "validation")
+    together = zip(found["first_text"], found["second_text"], found["label"], strict=True)
+    assert set(together) == {  # TFDS keeps rows in an order of its own
+        (f"a dog runs {row}", f"an animal moves {row}", row % 2) for row in range(4)
+    }
+    notes = " | ".join(dataset.notes)
+    assert "taken for text_pair_classification by its columns" in notes
+    assert "columns left aside: note" in notes
+    assert "predicts label (2 classes) of premise and hypothesis: 17 train" in notes
+
+
+def test_one_column_of_compared_texts_can_be_read_alone(read_saved):
+    dataset = read_saved(COMPARED, options={"text": "premise"}, train=compared(20))
+    assert dataset.task == "text_classification"
+
+
+def test_columns_to_be_compared_are_told_and_empty_sides_left_out(read_saved, refuse_saved):
+    told = {"first": "note", "second": "hypothesis", "skip_empty": "true"}
+    empty = compared(20, note=[""] + ["something"] * 19)
+    dataset = read_saved(COMPARED, options=told, train=empty)
+    assert dataset.facts.columns == ("note", "hypothesis")
+    assert sum(sizes(dataset).values()) == 19
+    message = refuse_saved(COMPARED, None, None, {"first": "note", "second": "label"}, train=empty)
+    assert "column 'label' of " in message and "holds no texts" in message
+    message = refuse_saved(COMPARED, None, None, told | {"skip_empty": "false"}, train=empty)
+    assert re.search(r"train, row \d+: the first text is empty", message)
