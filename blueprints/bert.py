@@ -8,10 +8,11 @@ understanding"; Turc et al. 2019, "Well-read students learn better", for the siz
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 from keras import layers
+from pydantic import Field
 
 from threefold.blueprints.attention import Block, SeeTokens, draw_encoder
 from threefold.blueprints.bert_parts import FrameTexts, MeanOfTexts
@@ -47,6 +48,7 @@ PRESETS = {
 EPSILON = 1e-12  # the paper's code's
 
 Preset = Literal["tiny", "mini", "small", "medium", "base", "large"]
+Blocks = Annotated[int, Field(ge=0)] | Literal["all"]
 
 
 def build_text_classifier(
@@ -64,6 +66,7 @@ def build_text_classifier(
     pooling: Literal["cls", "mean"] = "cls",
     dropout: Rate = 0.1,
     pretrained: str | None = None,
+    freeze: Blocks = 0,
 ) -> keras.Model:
     """Build a network that reads a text and classifies it.
 
@@ -86,6 +89,8 @@ def build_text_classifier(
         pretrained: str. A folder of weights to start from: `config.json`, `model.safetensors` and
             `vocab.txt` or `tokenizer.json`, as Hugging Face keeps them. It decides the sizes and
             the tokenizer.
+        freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
+            then; `all` for the head alone.
 
     Returns:
         keras.Model. From `tokens` (batch, time) int32 to (batch, num_outputs): one logit a class.
@@ -95,7 +100,8 @@ def build_text_classifier(
     texts = {"tokens": keras.Input((None,), dtype="int32", name="tokens")}
     marks = cls_token, sep_token
     encoded = _encode(texts, vocabulary_size, longest, marks, block, count, max_length)
-    return keras.Model(texts, _classify(*encoded, num_outputs, pooling, dropout), name="bert")
+    outputs = _classify(*encoded, num_outputs, pooling, dropout)
+    return _freeze(keras.Model(texts, outputs, name="bert"), freeze, count)
 
 
 def build_pair_classifier(
@@ -113,6 +119,7 @@ def build_pair_classifier(
     pooling: Literal["cls", "mean"] = "cls",
     dropout: Rate = 0.1,
     pretrained: str | None = None,
+    freeze: Blocks = 0,
 ) -> keras.Model:
     """Build a network that reads two texts, one after the other, and classifies the pair.
 
@@ -135,6 +142,8 @@ def build_pair_classifier(
         pretrained: str. A folder of weights to start from: `config.json`, `model.safetensors` and
             `vocab.txt` or `tokenizer.json`, as Hugging Face keeps them. It decides the sizes and
             the tokenizer.
+        freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
+            then; `all` for the head alone.
 
     Returns:
         keras.Model. From `first` and `second` (batch, time) int32, of any two lengths, to
@@ -145,7 +154,8 @@ def build_pair_classifier(
     texts = {n: keras.Input((None,), dtype="int32", name=n) for n in ("first", "second")}
     marks = cls_token, sep_token
     encoded = _encode(texts, vocabulary_size, longest, marks, block, count, max_length)
-    return keras.Model(texts, _classify(*encoded, num_outputs, pooling, dropout), name="bert")
+    outputs = _classify(*encoded, num_outputs, pooling, dropout)
+    return _freeze(keras.Model(texts, outputs, name="bert"), freeze, count)
 
 
 def build_tagger(
@@ -162,6 +172,7 @@ def build_tagger(
     max_length: Count = 512,
     dropout: Rate = 0.1,
     pretrained: str | None = None,
+    freeze: Blocks = 0,
 ) -> keras.Model:
     """Build a network that reads a text and tags each token.
 
@@ -182,6 +193,8 @@ def build_tagger(
         pretrained: str. A folder of weights to start from: `config.json`, `model.safetensors` and
             `vocab.txt` or `tokenizer.json`, as Hugging Face keeps them. It decides the sizes and
             the tokenizer.
+        freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
+            then; `all` for the head alone.
 
     Returns:
         keras.Model. From `tokens` (batch, time) int32 to (batch, time, num_outputs): one logit a
@@ -194,7 +207,7 @@ def build_tagger(
     x, _ = _encode(texts, vocabulary_size, longest, marks, block, count, max_length)
     x = draw_dropout(dropout, "tokens_dropout")(x[:, 1:-1])  # (batch, time, model_dim)
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
-    return keras.Model(texts, outputs, name="bert")
+    return _freeze(keras.Model(texts, outputs, name="bert"), freeze, count)
 
 
 TASKS = {
@@ -314,3 +327,15 @@ def _encode(
     x = draw_dropout(block.dropout, "embedding_dropout")(x)
     seen = SeeTokens(name="seen")(framed["token"])
     return draw_encoder(x, seen, block, count, "encoder"), framed["token"]
+
+
+def _freeze(model: keras.Model, freeze: int | str, count: int) -> keras.Model:
+    """Leave the embeddings and the first blocks as they are, and return the model."""
+    if freeze != "all" and freeze > count:
+        raise ValueError(f"freeze must be at most {count}, the number of blocks, or all")
+    blocks = range(1, (count if freeze == "all" else freeze) + 1)
+    frozen = ("embedding", "token_", "position_", "segment_", *(f"encoder_{n}_" for n in blocks))
+    for layer in model.layers if freeze else ():
+        if layer.name.startswith(frozen):
+            layer.trainable = False
+    return model

@@ -79,7 +79,8 @@ def bad_values(option: Option) -> list[tuple[str, str]]:
     if tuple in kinds:
         return [("3,x", "integer"), ("0", "greater than")]
     if int in kinds:
-        return [("many", "integer"), ("1.5", "integer"), ("0", "greater than")]
+        least = "-1" if option.default == 0 else "0"
+        return [("many", "integer"), ("1.5", "integer"), (least, "greater than")]
     if float in kinds:
         return [("much", "number"), ("nan", "number"), ("-0.1", "greater than")]
     return []

@@ -1,0 +1,101 @@
+"""BERT: marks around texts, padding that means nothing, blocks that are not trained."""
+
+import numpy as np
+import pytest
+
+from threefold.blueprints import bert
+from threefold.blueprints.bert_parts import FrameTexts
+from threefold.training.backend import seed_everything
+
+pytestmark = pytest.mark.each_backend
+
+SIZES = {"num_layers": 2, "num_heads": 2, "model_dim": 8, "feed_forward_dim": 12, "dropout": 0.0}
+FIRST = np.array([[5, 3, 7, 0], [4, 0, 0, 0], [6, 6, 2, 9]], np.int32)
+SECOND = np.array([[8, 0], [9, 10], [0, 0]], np.int32)
+
+
+def build(builder, **options):
+    seed_everything(0)
+    return builder(12, 3, 8, 2, 1, max_length=30, **SIZES, **options)
+
+
+def ask(model, **inputs):
+    return np.asarray(model.predict_on_batch(inputs))
+
+
+def longer(tokens):
+    return np.pad(tokens, [(0, 0), (0, 5)])
+
+
+def test_marks_stand_around_texts_and_positions_count_true_tokens():
+    from keras import ops
+
+    found = FrameTexts(2, 1, 30)([ops.convert_to_tensor(part) for part in (FIRST, SECOND)])
+    found = {name: ops.convert_to_numpy(tensor) for name, tensor in found.items()}
+    assert found["token"][0].tolist() == [2, 5, 3, 7, 0, 1, 8, 0, 1]
+    assert found["position"][0].tolist() == [0, 1, 2, 3, 3, 4, 5, 5, 6]
+    assert found["segment"][0].tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 1]
+    # As if the texts had been put together without padding.
+    for row in range(3):
+        true = found["token"][row] != 0
+        assert found["position"][row][true].tolist() == list(range(true.sum()))
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_padding_changes_no_class(pooling):
+    model = build(bert.build_text_classifier, pooling=pooling)
+    wanted = ask(model, tokens=FIRST)
+    np.testing.assert_allclose(ask(model, tokens=longer(FIRST)), wanted, atol=1e-6)
+    np.testing.assert_allclose(ask(model, tokens=FIRST[1:2, :1]), wanted[1:2], atol=1e-6)
+    pairs = build(bert.build_pair_classifier, pooling=pooling)
+    wanted = ask(pairs, first=FIRST, second=SECOND)
+    found = ask(pairs, first=longer(FIRST), second=longer(SECOND))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_padding_changes_no_tag():
+    model = build(bert.build_tagger)
+    wanted, found = ask(model, tokens=FIRST), ask(model, tokens=longer(FIRST))
+    assert wanted.shape == (3, 4, 3)
+    for row, length in enumerate((3, 1, 4)):
+        np.testing.assert_allclose(found[row, :length], wanted[row, :length], atol=1e-6)
+
+
+def test_the_order_of_two_texts_matters():
+    model = build(bert.build_pair_classifier)
+    one, other = ask(model, first=FIRST, second=SECOND), ask(model, first=SECOND, second=FIRST)
+    assert not np.allclose(one[:2], other[:2], atol=1e-4)
+
+
+def test_every_tag_depends_on_every_token():
+    model, other = build(bert.build_tagger), FIRST.copy()
+    other[2, 3] = 4
+    assert not np.isclose(ask(model, tokens=FIRST)[2], ask(model, tokens=other)[2]).all(-1).any()
+
+
+@pytest.mark.parametrize(
+    ("freeze", "trained"),
+    [
+        (0, {"embeddings", "encoder_1", "encoder_2", "pooler", "head"}),
+        (1, {"encoder_2", "pooler", "head"}),
+        (2, {"pooler", "head"}),
+        ("all", {"pooler", "head"}),
+    ],
+)
+def test_blocks_that_are_frozen_are_not_trained(freeze, trained):
+    model = build(bert.build_text_classifier, freeze=freeze)
+    found = {
+        "embeddings" if "embedding" in weight.path else weight.path[:9].partition("/")[0]
+        for weight in model.trainable_weights
+    }
+    assert found == trained
+
+
+def test_more_blocks_than_there_are_cannot_be_frozen():
+    with pytest.raises(ValueError, match="freeze must be at most 2, .* or all"):
+        build(bert.build_text_classifier, freeze=3)
+
+
+def test_texts_must_fit_into_the_positions():
+    with pytest.raises(ValueError, match="max_length 9 leaves room for -d max_tokens=3"):
+        bert.build_pair_classifier(12, 3, 4, 2, 1, max_length=9, **SIZES)
