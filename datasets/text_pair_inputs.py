@@ -1,9 +1,12 @@
 """Raw pairs of texts for a prediction: rows of tables, or lines with a tab between the two."""
 
 import itertools
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+import numpy as np
 
 from threefold.datasets.documents import as_objects
 from threefold.datasets.errors import UserError
@@ -37,16 +40,23 @@ def read_text_pair_inputs(
         a line without two, is one of the errors.
     """
     found = (pair for file in files for pair in _read(file, facts, stdin, encoding))
+    over = 0
     while part := list(itertools.islice(found, batch_size)):
         good = [(name, pair) for name, pair in part if not isinstance(pair, UserError)]
         errors = [pair for _, pair in part if isinstance(pair, UserError)]
         examples = {}
         for place, side in enumerate(("first", "second")):
             texts = [pair[place] for _, pair in good]
-            tokens = encode(facts.tokenizer, texts, facts.longest)
-            examples[side] = as_objects([tokens[[row]][0] for row in range(len(texts))])
+            tokens = encode(facts.tokenizer, texts)
+            over += int(np.count_nonzero(tokens.lengths > facts.longest))
+            rows = tokens[np.arange(len(texts))]
+            examples[side] = as_objects([ids[: facts.longest] for ids in rows])
             examples[f"{side}_text"] = as_objects(texts)
         yield Inputs([name for name, _ in good], examples, errors)
+    if over:
+        texts = "text is" if over == 1 else "texts are"
+        said = f"{over} {texts} longer than {facts.longest} tokens and cut there"
+        warnings.warn(said, stacklevel=2)
 
 
 def _read(file: str, facts: TextPairFacts, stdin: IO[bytes], encoding: str) -> Iterator[_Named]:

@@ -152,6 +152,13 @@ def test_pairs_to_be_judged_come_from_tables_and_from_lines(pairs, tmp_path):
     assert len(second.examples["first"]) == 0
 
 
+def test_long_texts_to_be_judged_are_cut_and_counted(tmp_path, pairs):
+    facts = load(pairs, max_tokens="6", tokenizer="word").facts
+    with pytest.warns(UserWarning, match="^1 text is longer than 6 tokens and cut there$"):
+        (found,) = read("-", facts, b"dog " * 9 + b"\tanimal\n")
+    assert len(found.examples["first"][0]) == 6
+
+
 def test_half_of_the_bundled_sentences_stand_beside_their_own_code():
     found = loading.load("stdlib_matches")
     counts = sum(np.bincount(s[np.arange(len(s))]["label"]) for s in found.splits.values())
