@@ -65,7 +65,8 @@ def test_blueprints_are_found_with_their_tasks_and_one_line_about_them():
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("cn", "did you mean 'cnn'"), ("zzz", "there are: bert, cnn, "), ("layers", "")]
+    ("name", "hint"),
+    [("cn", "did you mean 'cnn'"), ("zzz", "there are: bert, cnn, "), ("layers", "")],
 )
 def test_an_unknown_blueprint_is_refused(name, hint):
     with pytest.raises(UserError, match=f"no blueprint '{name}'.*{hint}"):
