@@ -152,11 +152,12 @@ def find_marks(content: str) -> tuple[int, int]:
 
     BERT's `[CLS]` and `[SEP]` where a tokenizer has them, else the start and the end of a text.
     """
-    tokenizer = load_tokenizer(content)
-    for first, last in (("[CLS]", "[SEP]"), ("<s>", "</s>"), (SPECIAL[START], SPECIAL[END])):
-        marks = tokenizer.token_to_id(first), tokenizer.token_to_id(last)
-        if None not in marks:
-            return marks
+    vocabulary = json.loads(content).get("model", {}).get("vocab", {})
+    if not isinstance(vocabulary, dict):  # pieces with their odds
+        vocabulary = {piece: number for number, (piece, _) in enumerate(vocabulary)}
+    for marks in (("[CLS]", "[SEP]"), ("<s>", "</s>"), (SPECIAL[START], SPECIAL[END])):
+        if set(marks) <= set(vocabulary):
+            return vocabulary[marks[0]], vocabulary[marks[1]]
     return START, END
 
 
