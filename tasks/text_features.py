@@ -1,7 +1,7 @@
 """What comes in: texts as tokens. One half of a task."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,12 +14,17 @@ from threefold.tasks.task import Arrays, Task
 class TextFeatures(Task):
     """Documents under the name `tokens`, the shorter of a batch filled up with zeros."""
 
+    # Inputs that are texts, each with what its second axis is called.
+    texts: ClassVar[dict[str, str]] = {"tokens": "time"}
     free = ("tokens",)
 
     def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        tokens = examples["tokens"]
-        length = max(map(len, tokens), default=1)
-        return {"tokens": pad(tokens, padded_length(length, self.facts.longest), np.int32)}
+        found = {}
+        for name in self.texts:
+            length = max(map(len, examples[name]), default=1)
+            length = padded_length(length, self.facts.longest)
+            found[name] = pad(examples[name], length, np.int32)
+        return found
 
     def arguments(self) -> dict[str, Any]:
         first, last = find_marks(self.facts.tokenizer)
@@ -31,24 +36,27 @@ class TextFeatures(Task):
         }
 
     def input_fields(self) -> tuple[Field, ...]:
-        return (
+        return tuple(
             Field(
-                name="tokens",
+                name=name,
                 dtype="int64",
-                shape=("batch", "time"),
+                shape=("batch", time),
                 meaning="ids from tokenizer.json, filled up with 0 at the end",
                 range=(0, self.facts.vocabulary_size - 1),
-            ),
+            )
+            for name, time in self.texts.items()
         )
 
     def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        tokens = examples["tokens"]
-        return {"tokens": pad(tokens, max(1, *map(len, tokens)), np.int64)}
+        return {
+            name: pad(examples[name], max(1, *map(len, examples[name])), np.int64)
+            for name in self.texts
+        }
 
     def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return {**examples, "tokens": halve(examples["tokens"])}
+        return {**examples, **{name: halve(examples[name]) for name in self.texts}}
 
     def entrance(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
-        return lambda raw: {"tokens": tf.cast(raw["tokens"], tf.int32)}, []
+        return lambda raw: {name: tf.cast(raw[name], tf.int32) for name in self.texts}, []

@@ -1,18 +1,21 @@
 """How do two texts stand to one another? Asked of pairs: entailment, paraphrase, match."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
 from threefold.datasets.dataset import Source
 from threefold.tasks.classification import Classification
-from threefold.tasks.text_pair_features import TextPairFeatures
+from threefold.tasks.text_features import TextFeatures
 
 
-class TextPairClassification(Classification, TextPairFeatures):
+class TextPairClassification(Classification, TextFeatures):
     """Two texts in, the probability of every class out."""
 
     name = "text_pair_classification"
+    texts: ClassVar[dict[str, str]] = {"first": "first_time", "second": "second_time"}
+    free = ("first", "second")
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
         """Fit a logistic regression on weighted counts of the words of both, and of common ones."""
@@ -28,7 +31,7 @@ class TextPairClassification(Classification, TextPairFeatures):
             return {}
 
         def features(examples):
-            one, other = (words.transform(list(examples[f"{side}_text"])) for side in self.free)
+            one, other = (words.transform(list(examples[f"{side}_text"])) for side in self.texts)
             common = one.multiply(other)
             return sparse.hstack([one, other, common, common.sum(axis=1)]).tocsr()
 
