@@ -12,6 +12,7 @@ from typing import Any
 from threefold.datasets import loading
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.errors import UserError
+from threefold.datasets.options import options_of
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.task import find_task
 from threefold.training import pretrained
@@ -85,7 +86,10 @@ def start(command: Command, announce: Announce) -> Fitted:
     init = open_run(command.init) if command.init else None
     told = command.task or told_task(blueprint)
     folder = command.options.get("pretrained") if hasattr(blueprint, "MODEL_TYPE") else None
-    sizes = pretrained.read_options(blueprint, folder) if folder else {}
+    if folder:
+        inherited = pretrained.read_options(blueprint, folder)
+    else:
+        inherited = pretrained.options_of_run(init, command.blueprint)
     data_options = pretrained.share_tokenizer(reference, command.data_options, told, folder, init)
     dataset = loading.load(reference, data_options, task=told)
     task_class = find_task(dataset.task)
@@ -100,7 +104,10 @@ def start(command: Command, announce: Announce) -> Fitted:
         raise UserError(f"--augment is for pictures; {reference} is {dataset.facts.describe()}")
     if "mixup" in settings.augment and dataset.task in loading.TOLD:
         raise UserError(f"--augment mixup makes no pictures that {dataset.task} could learn from")
-    given = find_recipe(blueprint, settings.recipe)["options"] | sizes | command.options
+    given = find_recipe(blueprint, settings.recipe)["options"]
+    known = options_of(builder_for(blueprint, dataset.task))
+    given |= {name: value for name, value in inherited.items() if name in known}
+    given |= command.options
     options = resolve_options(command.blueprint, dataset.task, given)
     record = RunRecord(
         blueprint=command.blueprint,

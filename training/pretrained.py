@@ -18,6 +18,7 @@ from threefold.training.run import Run
 
 WEIGHTS = "model.safetensors"
 PICKLED = "pytorch_model.bin"
+OF_FILES = ("pretrained", "embeddings")
 CONVERT = (
     "from transformers import AutoModel; "
     "AutoModel.from_pretrained('FOLDER').save_pretrained('NEW', safe_serialization=True)"
@@ -123,6 +124,21 @@ def _fit(
     if array.shape != shape:
         raise UserError(f"{file}: {name} is {array.shape}, where config.json promises {shape}")
     return array
+
+
+def options_of_run(init: Run | None, family: str) -> dict[str, Any]:
+    """Return the options of the run to start from, so that its weights fit.
+
+    Args:
+        init: Run. Whose weights are borrowed, if any.
+        family: str. The blueprint's name; a run of another has none to give.
+
+    Returns:
+        dict of str to value. Without those that name files, of which the run holds the weights.
+    """
+    if init is None or init.record.blueprint != family:
+        return {}
+    return {name: v for name, v in init.record.options.items() if name not in OF_FILES}
 
 
 def share_tokenizer(

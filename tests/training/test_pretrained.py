@@ -126,8 +126,9 @@ def test_weights_that_were_not_trained_are_those_of_the_folder(folder):
 
 def test_a_run_that_begins_with_another_reads_texts_as_that_one(fit, folder):
     first = fit("one", pretrained=str(folder))
-    sizes = {name: str(value) for name, value in bert.read_config(CONFIG).items()}
-    second = fit("two", init=str(first.folder), **sizes)
+    second = fit("two", init=str(first.folder), dropout="0.2")
+    kept = {"pretrained": None, "dropout": 0.2}
+    assert second.record.options == first.record.options | kept
     assert second.record.facts.tokenizer == first.record.facts.tokenizer
     assert second.record.settings.learning_rate == bert.FINE_TUNING["learning_rate"]
 
