@@ -1,7 +1,21 @@
-"""What BERT puts around texts, and how it sums them up."""
+"""What all heads of BERT share: marks around texts, the encoder, how a text is summed up."""
 
 import keras
-from keras import ops
+from keras import layers, ops
+
+from threefold.blueprints.attention import Block, SeeTokens, draw_encoder
+from threefold.blueprints.layers import TokenEmbedding, draw_dropout
+
+# Layers, heads, features of a token, hidden units of the feed-forward networks.
+PRESETS = {
+    "tiny": (2, 2, 128, 512),
+    "mini": (4, 4, 256, 1024),
+    "small": (4, 8, 512, 2048),
+    "medium": (8, 8, 512, 2048),
+    "base": (12, 12, 768, 3072),
+    "large": (24, 16, 1024, 4096),
+}
+EPSILON = 1e-12  # the paper's code's
 
 
 @keras.saving.register_keras_serializable("threefold")
@@ -70,3 +84,59 @@ class MeanOfTexts(keras.layers.Layer):
         """Return the shape and type of the mean."""
         x, _ = inputs
         return keras.KerasTensor((x.shape[0], x.shape[2]), self.compute_dtype)
+
+
+def make_block(preset: str, sizes: tuple[int | None, ...], dropout: float) -> tuple[Block, int]:
+    """Return what all blocks are like, and how many there are."""
+    count, heads, features, hidden = (
+        default if value is None else value
+        for value, default in zip(sizes, PRESETS[preset], strict=True)
+    )
+    return Block(features, heads, hidden, "gelu", dropout, False, epsilon=EPSILON), count
+
+
+def classify_texts(x, tokens, num_outputs: int, pooling: str, dropout: float):
+    """Return logits (batch, num_outputs) of features of tokens."""
+    if pooling == "cls":
+        x = layers.Dense(x.shape[-1], "tanh", name="pooler")(x[:, 0])
+    else:
+        x = MeanOfTexts(name="mean")([x, tokens])
+    x = draw_dropout(dropout, "pooled_dropout")(x)  # (batch, model_dim)
+    return layers.Dense(num_outputs, dtype="float32", name="head")(x)
+
+
+def encode_texts(
+    texts: dict,
+    vocabulary_size: int,
+    longest: int,
+    marks: tuple[int, int],
+    block: Block,
+    count: int,
+    max_length: int,
+):
+    """Return features (batch, framed time, model_dim) of texts one after the other, and tokens."""
+    most = (max_length - len(texts) - 1) // len(texts)
+    if longest > most:
+        raise ValueError(f"max_length {max_length} leaves room for -d max_tokens={most}")
+    framed = FrameTexts(*marks, max_length, name="framed")(list(texts.values()))
+    width = block.model_dim
+    x = layers.Add(name="embedding")([
+        TokenEmbedding(rows, width, zero_padding=False, name=f"{kind}_embedding")(framed[kind])
+        for kind, rows in (("token", vocabulary_size), ("position", max_length), ("segment", 2))
+    ])  # fmt: skip
+    x = layers.LayerNormalization(epsilon=EPSILON, name="embedding_norm")(x)
+    x = draw_dropout(block.dropout, "embedding_dropout")(x)
+    seen = SeeTokens(name="seen")(framed["token"])
+    return draw_encoder(x, seen, block, count, "encoder"), framed["token"]
+
+
+def freeze_model(model: keras.Model, freeze: int | str, count: int) -> keras.Model:
+    """Leave the embeddings and the first blocks as they are, and return the model."""
+    if freeze != "all" and freeze > count:
+        raise ValueError(f"freeze must be at most {count}, the number of blocks, or all")
+    blocks = range(1, (count if freeze == "all" else freeze) + 1)
+    frozen = ("embedding", "token_", "position_", "segment_", *(f"encoder_{n}_" for n in blocks))
+    for layer in model.layers if freeze else ():
+        if layer.name.startswith(frozen):
+            layer.trainable = False
+    return model

@@ -85,7 +85,7 @@ def start(command: Command, announce: Announce) -> Fitted:
     reference = command.dataset or _default_dataset(blueprint, command.task)
     init = open_run(command.init) if command.init else None
     told = command.task or told_task(blueprint)
-    folder = command.options.get("pretrained") if hasattr(blueprint, "MODEL_TYPE") else None
+    folder = command.options.get("pretrained") if hasattr(blueprint, "PRETRAINED") else None
     if folder:
         inherited = pretrained.read_options(blueprint, folder)
     else:

@@ -48,7 +48,7 @@ def read_options(blueprint: ModuleType, folder: str) -> dict[str, Any]:
         raise UserError(f"{flag} has no config.json") from None
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{flag}: its config.json names no model_type") from None
-    wanted = blueprint.MODEL_TYPE
+    wanted = blueprint.PRETRAINED.MODEL_TYPE
     if found != wanted:
         raise UserError(f"{flag} holds a network of the family {found}; this is for {wanted}")
     if not (root / WEIGHTS).is_file():
@@ -57,7 +57,7 @@ def read_options(blueprint: ModuleType, folder: str) -> dict[str, Any]:
             hint = f"; reading {PICKLED} can run code that is in it: convert it with {CONVERT}"
         raise UserError(f"{flag} has no {WEIGHTS}{hint}")
     try:
-        return blueprint.read_config(config)
+        return blueprint.PRETRAINED.read_config(config)
     except (KeyError, ValueError) as error:
         raise UserError(f"{flag}: config.json: {error}") from None
 
@@ -84,17 +84,16 @@ def load_weights(blueprint: ModuleType, model, folder: str) -> str:
         arrays = load_file(file)
     except (OSError, SafetensorError) as error:
         raise UserError(f"cannot read {file}: {error}") from None
+    form = blueprint.PRETRAINED
     # A checkpoint with a head keeps the network under the family's name.
-    arrays = {
-        name.removeprefix(f"{blueprint.MODEL_TYPE}."): array for name, array in arrays.items()
-    }
-    names, taken = blueprint.name_weights(model), 0
+    arrays = {name.removeprefix(f"{form.MODEL_TYPE}."): array for name, array in arrays.items()}
+    names, taken = form.name_weights(model), 0
     for weight in model.weights:
         if weight.path not in names:
             continue
         name, transposed = names[weight.path]
         array = _find(arrays, name)
-        if array is None and weight.path.startswith(blueprint.OPTIONAL):
+        if array is None and weight.path.startswith(form.OPTIONAL):
             continue
         weight.assign(_fit(array, name, transposed, tuple(weight.shape), file))
         taken += 1

@@ -11,7 +11,7 @@ from cells import Cell
 from resuming import quiet
 from safetensors.numpy import load_file, save_file
 
-from threefold.blueprints import bert
+from threefold.blueprints import bert, bert_files
 from threefold.datasets.errors import UserError
 from threefold.datasets.ragged import pad
 from threefold.datasets.tokenizer_files import read_tokenizer
@@ -38,7 +38,7 @@ PIECES += "engine wheel piston valve 1 2 3 ##1 ##2 ##3 ##0".split()
 
 
 def build(config=CONFIG, **options):
-    sizes = bert.read_config(config)
+    sizes = bert_files.read_config(config)
     return bert.build_text_classifier(len(PIECES), 3, 10, 2, 3, **sizes, **options)
 
 
@@ -51,7 +51,7 @@ def folder(tmp_path) -> Path:
     path.mkdir()
     seed_everything(7)
     model = build()
-    names = bert.name_weights(model)
+    names = bert_files.name_weights(model)
     arrays = {}
     for weight in model.weights:
         if weight.path in names:
