@@ -14,7 +14,14 @@ from keras import layers
 from pydantic import Field
 
 from threefold.blueprints import bert_files
-from threefold.blueprints.bert_parts import classify_texts, encode_texts, freeze_model, make_block
+from threefold.blueprints.bert_parts import (
+    Preset,
+    classify_texts,
+    encode_texts,
+    freeze_model,
+    make_block,
+)
+from threefold.blueprints.bert_pretraining import build_masked_language_model
 from threefold.blueprints.layers import draw_dropout
 from threefold.blueprints.options import Count, Rate
 
@@ -22,6 +29,7 @@ DATASETS = {
     "text_classification": "stdlib_docstrings",
     "text_pair_classification": "stdlib_matches",
     "token_classification": "stdlib_tokens",
+    "masked_language_modeling": "stdlib_prose",
 }
 TRAINING = {
     "epochs": 12,
@@ -36,7 +44,6 @@ TRAINING = {
 FINE_TUNING = {"epochs": 4, "learning_rate": 5e-5}
 PRETRAINED = bert_files  # knows folders of weights
 
-Preset = Literal["tiny", "mini", "small", "medium", "base", "large"]
 Blocks = Annotated[int, Field(ge=0)] | Literal["all"]
 
 
@@ -203,4 +210,5 @@ TASKS = {
     "text_classification": build_text_classifier,
     "text_pair_classification": build_pair_classifier,
     "token_classification": build_tagger,
+    "masked_language_modeling": build_masked_language_model,
 }

@@ -1,5 +1,7 @@
 """What all heads of BERT share: marks around texts, the encoder, how a text is summed up."""
 
+from typing import Literal
+
 import keras
 from keras import layers, ops
 
@@ -15,12 +17,13 @@ PRESETS = {
     "base": (12, 12, 768, 3072),
     "large": (24, 16, 1024, 4096),
 }
+Preset = Literal["tiny", "mini", "small", "medium", "base", "large"]
 EPSILON = 1e-12  # the paper's code's
 
 
 @keras.saving.register_keras_serializable("threefold")
 class FrameTexts(keras.layers.Layer):
-    """Put marks around texts: `[CLS] first [SEP]`, and `second [SEP]` after it.
+    """Put marks around texts: `[CLS] first [SEP]`, and `second [SEP]` after it if it is there.
 
     Padding stays where it is, between a text and its mark: positions count true tokens alone, and
     attention must see nothing else, so that nothing has to be moved.
@@ -48,7 +51,10 @@ class FrameTexts(keras.layers.Layer):
         mark = ops.zeros((ops.shape(texts[0])[0], 1), "int32")
         parts, segments = [mark + self.cls_token], [mark]
         for number, text in enumerate(texts):
-            parts += [text, mark + self.sep_token]
+            end = mark + self.sep_token
+            if number:  # a text of nothing has no mark
+                end = end * ops.cast(ops.any(ops.not_equal(text, 0), axis=1)[:, None], "int32")
+            parts += [text, end]
             segments += [ops.zeros_like(text) + number, mark + number]
         token = ops.concatenate(parts, axis=1)
         true = ops.cast(ops.not_equal(token, 0), "int32")

@@ -49,12 +49,13 @@ class Wording:
     lowercase: bool = False
     long: Long | LongPair = "cut"
 
-    def learn(self, texts: Sequence[str], *, writes: bool = False) -> str:
+    def learn(self, texts: Sequence[str], *, writes: bool = False, mask: bool = False) -> str:
         """Return the content of a tokenizer of texts, or of the one that was named.
 
         Args:
             texts: sequence of str. To learn from.
             writes: bool. Whether a network writes its tokens, and so must know where a text ends.
+            mask: bool. Whether there must be a token that stands for a masked one.
 
         Raises:
             UserError: for a tokenizer that cannot be read, or not serve.
@@ -66,7 +67,9 @@ class Wording:
                     f"{', '.join(KINDS)}"
                 )
             return read_tokenizer(self.kind)
-        return train_tokenizer(self.kind, texts, self.vocabulary_size, lowercase=self.lowercase)
+        return train_tokenizer(
+            self.kind, texts, self.vocabulary_size, lowercase=self.lowercase, mask=mask
+        )
 
 
 def known_facts(facts: Facts | None, kind: type[Facts], *, tagged: bool = False):

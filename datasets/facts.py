@@ -187,6 +187,34 @@ class TextPairFacts(_Facts):
         return super().sidecars() | {"tokenizer.json": self.tokenizer}
 
 
+class MaskedTextFacts(_Facts):
+    """Texts in two parts each, of which masked tokens are to be predicted; as in TextFacts.
+
+    A part has at most `longest` tokens. `mask_rate` of the tokens are to be predicted, single ones
+    or whole words (`masking`). `paired` says whether there are parts that follow one another.
+    """
+
+    examples: ClassVar[str] = "texts"
+    kind: Literal["masked_text"] = "masked_text"
+    tokenizer: str
+    vocabulary_size: int
+    longest: int
+    mask_rate: float
+    masking: Literal["token", "whole_word"]
+    paired: bool
+
+    def describe(self) -> str:
+        """Return the facts in a person's words."""
+        return (
+            f"texts in two parts of up to {self.longest} of {self.vocabulary_size:,} tokens, "
+            f"{100 * self.mask_rate:g} % of them masked"
+        )
+
+    def sidecars(self) -> dict[str, str]:
+        """Return what other programs must know of the data."""
+        return super().sidecars() | {"tokenizer.json": self.tokenizer}
+
+
 class PairFacts(_Facts):
     """Pairs of texts, one to be made of the other; as in TextFacts, but for two languages.
 
@@ -330,6 +358,7 @@ Facts = Annotated[
     | TableFacts
     | TextFacts
     | TextPairFacts
+    | MaskedTextFacts
     | PairFacts
     | SequenceFacts
     | ForecastFacts

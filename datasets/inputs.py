@@ -13,6 +13,7 @@ from threefold.datasets.facts import (
     Facts,
     ForecastFacts,
     ImageFacts,
+    MaskedTextFacts,
     PairFacts,
     SequenceFacts,
     SpeechFacts,
@@ -80,7 +81,7 @@ def read_inputs(
         from threefold.datasets.sound_files import SUFFIXES, read_sound_inputs
 
         return read_sound_inputs(_paths(given, SUFFIXES, stdin), facts.rate, batch_size)
-    if isinstance(facts, TextFacts | PairFacts):
+    if isinstance(facts, TextFacts | PairFacts | MaskedTextFacts):
         from threefold.datasets.text_inputs import SUFFIXES, read_text_inputs
 
         column = source if isinstance(facts, PairFacts) else text

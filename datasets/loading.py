@@ -30,6 +30,7 @@ BY_TASK = {
     "text_classification": "text",
     "text_pair_classification": "text_pairs",
     "text_generation": "prose",
+    "masked_language_modeling": "masked_texts",
     "token_classification": "conll",
     "translation": "pairs",
     "summarization": "summaries",
@@ -112,7 +113,8 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
     if prefix in PREFIXES and name:
         return partial(_module("hubs").load, PREFIXES[prefix], name)
     if reference in bundled():
-        return _module(reference).load
+        module = _module(reference)  # which may serve further tasks when it is told to
+        return getattr(module, "FURTHER", {}).get(task, module.load)
     if not reference:  # which as a path would be the working folder
         raise UserError(f"no dataset ''{suggest('', bundled())}")
     if path.is_dir():

@@ -65,7 +65,7 @@ def load(
     Raises:
         UserError: for a file that cannot be used, and for too little text.
     """
-    given, notes = _read(path, text, encoding)
+    given, notes = read_documents(path, text, encoding)
     division = Division(validation_fraction, test_fraction, split_seed)
     wording = Wording(tokenizer, vocabulary_size, context, lowercase)
     return continue_documents(path, given, division, wording, facts=facts, notes=notes)
@@ -96,6 +96,24 @@ def continue_documents(
     Raises:
         UserError: for too little text.
     """
+    documents, remarks = divide_documents(reference, given, division)
+    notes = [*notes, *remarks]
+    return continue_text(reference, documents, wording, facts=facts, notes=notes)
+
+
+def divide_documents(
+    reference: str, given: Documents, division: Division
+) -> tuple[Documents, list[str]]:
+    """Return the documents of every split, and notes.
+
+    Args:
+        reference: str. The dataset's.
+        given: dict of str to list of str. The documents of each split; empty ones are left out.
+        division: Division. How the splits that are lacking are taken out of those to train on.
+
+    Raises:
+        UserError: where there is no text to train on.
+    """
     count = sum(map(len, given.values()))
     found = {name: [text for text in texts if text.strip()] for name, texts in given.items()}
     kept = sum(map(len, found.values()))
@@ -103,12 +121,14 @@ def continue_documents(
         raise UserError(f"{reference} is empty; expected text to train on")
     empty = [f"left out as empty: {count - kept} of {count} texts"] if kept < count else []
     documents, remarks = _divide(found, division)
-    notes = [*notes, *empty, *remarks]
-    return continue_text(reference, documents, wording, facts=facts, notes=notes)
+    return documents, [*empty, *remarks]
 
 
-def _read(path: str, column: str | None, encoding: str) -> tuple[Documents, list[str]]:
-    """Return the documents by split, all under `train` where nothing tells."""
+def read_documents(path: str, column: str | None, encoding: str) -> tuple[Documents, list[str]]:
+    """Return the documents of a file or folder by split, and notes.
+
+    All are under `train` where nothing says which split they are of.
+    """
     root = Path(path).expanduser()
     if not root.is_dir() and root.suffix.lower() in TABLE_SUFFIXES:
         table = read_text_table(root, encoding=encoding)

@@ -4,13 +4,13 @@ Columns are read into what the reader of such files makes of a file, and go on f
 do. Options that are not told have the defaults of that reader.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from threefold.datasets import conll, pairs, prose, text, text_pairs
+from threefold.datasets import conll, masked_texts, pairs, prose, text, text_pairs
 from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.documents import Wording, pair
 from threefold.datasets.errors import UserError
@@ -19,10 +19,16 @@ from threefold.datasets.options import check_options, options_of
 from threefold.datasets.pair_files import TRANSLATIONS, Pairs, require_both, split_pairs
 from threefold.datasets.record_cells import count_bad, place_of, require_kind, say_columns
 from threefold.datasets.record_goals import carve, only, read_goal
+from threefold.datasets.record_prose import (
+    find_text,
+    holds_prose,
+    make_wording,
+    read_masked,
+    read_prose,
+    read_texts_of,
+)
 from threefold.datasets.record_tables import Choices, RecordTable
-from threefold.datasets.table_files import Table, table_of
 from threefold.datasets.table_roles import Division
-from threefold.datasets.text_files import TEXT_NAMES, find_text_column
 
 # The columns that each task can be told.
 TEXT_COLUMNS = {
@@ -30,6 +36,7 @@ TEXT_COLUMNS = {
     "text_pair_classification": ("first", "second", "label"),
     "token_classification": ("tokens", "tags"),
     "text_generation": ("text",),
+    "masked_language_modeling": ("text",),
     "translation": ("source", "target"),
 }
 FILES = {
@@ -37,14 +44,12 @@ FILES = {
     "text_pair_classification": text_pairs,
     "token_classification": conll,
     "text_generation": prose,
+    "masked_language_modeling": masked_texts,
     "translation": pairs,
 }
 TOKEN_NAMES = ("tokens", "words")
 TAG_NAMES = ("ner_tags", "ner", "tags", "labels")
 PAIR_NAMES = ("source", "target")
-# Words in a cell: columns of fewer are names, or classes by another name.
-WORDY = 4
-SAMPLES = 100
 
 
 def guess_task(table: RecordTable, choices: Choices) -> str | None:
@@ -67,7 +72,7 @@ def guess_task(table: RecordTable, choices: Choices) -> str | None:
         return "token_classification"
     if table.languages or set(PAIR_NAMES) <= set(texts):
         return "translation"
-    if choices.target or not (choices.text or _holds_prose(table)):
+    if choices.target or not (choices.text or holds_prose(table)):
         return None
     labelled = bool(choices.label or _guess_label(table))
     if labelled and not choices.text and text_pairs.guess_columns(texts) is not None:
@@ -102,23 +107,12 @@ def to_texts(table: RecordTable, choices: Choices, task: str, facts: Facts | Non
     return _READERS[task](table, choices, options, facts)
 
 
-def _wording(options: Mapping[str, Any]) -> Wording:
-    longest = options["context" if "context" in options else "max_tokens"]
-    return Wording(
-        options["tokenizer"],
-        options["vocabulary_size"],
-        longest,
-        options["lowercase"],
-        options.get("long", "cut"),
-    )
-
-
 def _read_documents(
     table: RecordTable, choices: Choices, options: Mapping[str, Any], facts: Facts | None
 ) -> Dataset:
     label = choices.label or _guess_label(table)
     label = label or only(table, "classes", "classes", "-d label=NAME")
-    column = _find_text(table, choices.text, label)
+    column = find_text(table, choices.text, label)
     goal = read_goal(table, replace(choices, label=label), "text_classification", facts)
     notes = say_columns(table, label, column)
     chosen = carve(table, choices, goal, notes)
@@ -139,7 +133,7 @@ def _read_documents(
         )
     found = text.Documents(texts, where, np.concatenate(labels), goal.class_names, rows, notes)
     return text.classify_documents(
-        table.reference, found, _wording(options), skip_empty=options["skip_empty"], facts=facts
+        table.reference, found, make_wording(options), skip_empty=options["skip_empty"], facts=facts
     )
 
 
@@ -180,7 +174,8 @@ def _read_text_pairs(
     ]
     notes += count_bad([*found.sources, *found.targets])
     return text_pairs.compare(
-        table.reference, found, np.concatenate(labels), goal.class_names, rows, _wording(options),
+        table.reference, found, np.concatenate(labels), goal.class_names, rows,
+        make_wording(options),
         columns=names, facts=facts, notes=notes,
     )  # fmt: skip
 
@@ -210,7 +205,7 @@ def _read_sentences(
         raise UserError(f"'{table.reference}': no row of {first} has words and their {tags}")
     notes += count_bad(word for read in found.values() for row in read for word in row.words)
     return conll.tag_sentences(
-        table.reference, found, choices.division, _wording(options), facts=facts, notes=notes
+        table.reference, found, choices.division, make_wording(options), facts=facts, notes=notes
     )
 
 
@@ -245,25 +240,13 @@ def _read_tagged(
     return sentences, notes
 
 
-def _read_prose(
-    table: RecordTable, choices: Choices, options: Mapping[str, Any], facts: Facts | None
-) -> Dataset:
-    column = _find_text(table, choices.text)
-    documents = {split: _read_texts(table, split, column) for split in table.splits}
-    notes = [*say_columns(table, column), f"texts of column '{column}'"]
-    notes += count_bad(part for texts in documents.values() for part in texts)
-    return prose.continue_documents(
-        table.reference, documents, choices.division, _wording(options), facts=facts, notes=notes
-    )
-
-
 def _read_pairs(
     table: RecordTable, choices: Choices, options: Mapping[str, Any], facts: Facts | None
 ) -> Dataset:
     names = _pair_columns(table, choices)
     found, notes = {}, say_columns(table, *names)
     for split in table.splits:
-        sources, targets = (_read_texts(table, split, name) for name in names)
+        sources, targets = (read_texts_of(table, split, name) for name in names)
         where = [place_of(table, split, row) for row in range(len(sources))]
         read = Pairs(sources, targets, where, [])
         read = require_both(read, TRANSLATIONS, options["skip_empty"])
@@ -278,7 +261,7 @@ def _read_pairs(
     rows, remarks = _divide_pairs(found, choices.division)
     notes += [f"{len(sources)} pairs: '{names[1]}' of '{names[0]}'", *remarks]
     notes += count_bad([*sources, *targets])
-    wording = _wording(options)
+    wording = make_wording(options)
     kind = options["target_tokenizer"] or wording.kind
     longest = options["max_target_tokens"] or wording.longest
     wordings = wording, Wording(kind, wording.vocabulary_size, longest, long=wording.long)
@@ -308,7 +291,8 @@ _READERS = {
     "text_classification": _read_documents,
     "text_pair_classification": _read_text_pairs,
     "token_classification": _read_sentences,
-    "text_generation": _read_prose,
+    "text_generation": read_prose,
+    "masked_language_modeling": read_masked,
     "translation": _read_pairs,
 }
 
@@ -345,41 +329,3 @@ def _guess_label(table: RecordTable) -> str | None:
     free = table.named("classes", "number", "boolean", "text")
     called = {name.lower(): name for name in free}
     return next((called[name] for name in text.LABEL_NAMES if name in called), None)
-
-
-def _find_text(table: RecordTable, told: str | None, label: str | None = None) -> str:
-    """Return the column of the texts: as told, by its name, or the wordiest."""
-    if told is not None:
-        require_kind(table, told, "texts", "text")
-        return told
-    free = [name for name in table.named("text") if name != label]
-    if not free:
-        held = (f"{name} ({column.kind})" for name, column in table.columns.items())
-        raise UserError(
-            f"dataset '{table.reference}' has no column of texts; it has {', '.join(held)}"
-        )
-    return find_text_column(_sample(table, free), None)
-
-
-def _holds_prose(table: RecordTable) -> bool:
-    """Tell whether a column is called as texts are, or its cells are of many words."""
-    names = table.named("text")
-    if any(name.lower() in TEXT_NAMES for name in names):
-        return True
-    frame = _sample(table, names).frame if names else {}
-    return any(frame[name].str.count(r"\w+").mean() >= WORDY for name in names)
-
-
-def _sample(table: RecordTable, names: Sequence[str]) -> Table:
-    """Return some rows, spread over the first split, as a table."""
-    import pandas as pd
-
-    records = next(iter(table.splits.values()))
-    rows = np.linspace(0, len(records) - 1, min(SAMPLES, len(records))).astype(int)
-    frame = pd.DataFrame(records.read(rows, names), dtype="str")
-    return table_of(frame[list(names)], table.reference)
-
-
-def _read_texts(table: RecordTable, split: str, column: str) -> list[str]:
-    records = table.splits[split]
-    return [cell or "" for cell in records.read(np.arange(len(records)), [column])[column]]

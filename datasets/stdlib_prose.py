@@ -7,14 +7,19 @@ and docstring.
 
 import ast
 from functools import cache
+from typing import Annotated
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.documents import Wording, continue_text
 from threefold.datasets.facts import Facts
+from threefold.datasets.masked_texts import MaskRate, mask_documents
+from threefold.datasets.masking import Masking
+from threefold.datasets.prose import Documents
 from threefold.datasets.splitting import split_rows
 from threefold.datasets.standard_library import AREAS, docstrings, parse_file, source_files
+from threefold.datasets.tokenizer_files import TokenizerOption
 from threefold.datasets.tokenizing import Kind
 
 TASK = "text_generation"
@@ -52,11 +57,61 @@ def load(
     Raises:
         UserError: where Python came without its sources.
     """
-    texts = _read(docstrings)
-    rows = split_rows(len(texts), validation_fraction, test_fraction, split_seed)
-    documents = {name: [texts[row] for row in found] for name, found in rows.items()}
+    documents = _divide(docstrings, validation_fraction, test_fraction, split_seed)
     wording = Wording(tokenizer, vocabulary_size, context, lowercase)
     return continue_text("stdlib_prose", documents, wording, facts=facts)
+
+
+def load_masked(
+    *,
+    facts: Facts | None = None,
+    docstrings: bool = True,
+    tokenizer: TokenizerOption = "wordpiece",
+    vocabulary_size: PositiveInt = 4000,
+    max_tokens: Annotated[int, Field(ge=4)] = 128,
+    mask_rate: MaskRate = 0.15,
+    masking: Masking = "token",
+    lowercase: bool = True,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    split_seed: int = 0,
+) -> Dataset:
+    """Load the documentation as texts whose masked tokens are to be predicted.
+
+    Args:
+        facts: Facts. Those of a run: its tokenizer then rules.
+        docstrings: bool. Whether docstrings are read, too, or the language reference alone.
+        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
+            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
+        vocabulary_size: int. The most tokens the tokenizer learns.
+        max_tokens: int. The most tokens of an example: of its two parts together.
+        mask_rate: float. Share of the tokens that are to be predicted.
+        masking: str. Whether single tokens are masked (`token`) or all of a word (`whole_word`).
+        lowercase: bool. Whether capital letters are made small.
+        validation_fraction: float. Share of the documents kept for validation.
+        test_fraction: float. Share of the documents kept for the test.
+        split_seed: int. Which seeded division into splits.
+
+    Returns:
+        Dataset. As from `masked_texts.mask_documents`.
+
+    Raises:
+        UserError: where Python came without its sources.
+    """
+    documents = _divide(docstrings, validation_fraction, test_fraction, split_seed)
+    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase)
+    return mask_documents("stdlib_prose", documents, wording, mask_rate, masking, facts=facts)
+
+
+FURTHER = {"masked_language_modeling": load_masked}
+
+
+def _divide(
+    docstrings: bool, validation_fraction: float, test_fraction: float, split_seed: int
+) -> Documents:
+    texts = _read(docstrings)
+    rows = split_rows(len(texts), validation_fraction, test_fraction, split_seed)
+    return {name: [texts[row] for row in found] for name, found in rows.items()}
 
 
 @cache

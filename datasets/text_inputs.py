@@ -10,9 +10,10 @@ import numpy as np
 
 from threefold.datasets.documents import as_objects
 from threefold.datasets.errors import UserError
-from threefold.datasets.facts import PairFacts, TextFacts
+from threefold.datasets.facts import MaskedTextFacts, PairFacts, TextFacts
 from threefold.datasets.inputs import STDIN, Inputs
 from threefold.datasets.pair_files import SUMMARIES, TRANSLATIONS, Sides, find_column
+from threefold.datasets.ragged import Ragged
 from threefold.datasets.table_roles import require_column
 from threefold.datasets.text_files import (
     decode_text,
@@ -22,17 +23,18 @@ from threefold.datasets.text_files import (
     read_text_table,
     read_texts,
 )
-from threefold.datasets.tokenizing import encode, encode_words, split_words
+from threefold.datasets.tokenizing import MASK, encode, encode_words, find_mask, split_words
 
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 SUFFIXES = (".txt", *TABLES)
 
+AnyTextFacts = TextFacts | PairFacts | MaskedTextFacts
 _Named = tuple[str, str | UserError]  # what a text is called, and the text or what is wrong
 
 
 def read_text_inputs(
     files: list[str],
-    facts: TextFacts | PairFacts,
+    facts: AnyTextFacts,
     stdin: IO[bytes],
     batch_size: int,
     *,
@@ -44,7 +46,7 @@ def read_text_inputs(
     Args:
         files: list of str. Plain text (a document; to be tagged or translated, a text on each
             line), tables, or `-`.
-        facts: TextFacts or PairFacts. The tokenizer of the run.
+        facts: TextFacts, PairFacts or MaskedTextFacts. The tokenizer of the run.
         stdin: binary stream. Standard input: a text on each line.
         batch_size: int. Texts in one part.
         column: str. The column of tables that holds the texts; guessed if None.
@@ -56,10 +58,10 @@ def read_text_inputs(
         `source_text`. A text in which there is nothing to see is one of the errors.
     """
     found = (text for file in files for text in _read(file, facts, stdin, column, encoding))
-    over, longest = 0, facts.longest_source if isinstance(facts, PairFacts) else facts.longest
+    over, longest = 0, _longest(facts)
     while part := list(itertools.islice(found, batch_size)):
         read = [
-            (name, text if isinstance(text, UserError) or text.strip() else _is_empty(name))
+            (name, text if isinstance(text, UserError) else _check(name, text, facts))
             for name, text in part
         ]
         good = [(name, text) for name, text in read if isinstance(text, str)]
@@ -72,12 +74,22 @@ def read_text_inputs(
         warnings.warn(f"{over} {texts} longer than {longest} tokens and cut there", stacklevel=2)
 
 
-def _is_empty(name: str) -> UserError:
-    return UserError(f"{name} is empty; expected a text")
+def _longest(facts: AnyTextFacts) -> int:
+    if isinstance(facts, MaskedTextFacts):
+        return 2 * facts.longest
+    return facts.longest_source if isinstance(facts, PairFacts) else facts.longest
+
+
+def _check(name: str, text: str, facts: AnyTextFacts) -> str | UserError:
+    if not text.strip():
+        return UserError(f"{name} is empty; expected a text")
+    if isinstance(facts, MaskedTextFacts) and MASK not in text:
+        return UserError(f"{name} has no {MASK}; write it where a word is to be filled in")
+    return text
 
 
 def _encode(
-    texts: list[str], facts: TextFacts | PairFacts, longest: int
+    texts: list[str], facts: AnyTextFacts, longest: int
 ) -> tuple[dict[str, np.ndarray], int]:
     """Return what a model is asked, and how many texts were cut."""
     rows = np.arange(len(texts))
@@ -85,6 +97,10 @@ def _encode(
         tokens = encode(facts.source_tokenizer, texts)
         examples = {"source_text": as_objects(texts)}
         name = "source"
+    elif isinstance(facts, MaskedTextFacts):
+        tokens, masked = _encode_masked(texts, facts)
+        places = [found[found < longest] for found in masked]
+        examples, name = {"masked": as_objects(places), "text": as_objects(texts)}, "first"
     elif facts.tagged:
         words = [tuple(split_words(text)) for text in texts]
         tokens, begins = encode_words(facts.tokenizer, words)
@@ -97,8 +113,26 @@ def _encode(
     return {name: kept, **examples}, int(np.count_nonzero(tokens.lengths > longest))
 
 
+def _encode_masked(texts: list[str], facts: MaskedTextFacts) -> tuple[Ragged, list[np.ndarray]]:
+    """Return the tokens of texts, and where the masks among them stand."""
+    parts = [text.split(MASK) for text in texts]
+    tokens = encode(facts.tokenizer, [part for found in parts for part in found])
+    mask, ends = find_mask(facts.tokenizer), np.cumsum([0, *map(len, parts)])
+    found, places = [], []
+    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+        pieces = [np.append(piece, mask) for piece in tokens[np.arange(start, stop)]]
+        joined = np.concatenate(pieces)[:-1]  # no mask after the last part
+        found.append(joined)
+        places.append(np.cumsum([len(piece) for piece in pieces])[:-1] - 1)
+    return Ragged.join(found, np.int32), places
+
+
 def _read(
-    file: str, facts: TextFacts | PairFacts, stdin: IO[bytes], column: str | None, encoding: str
+    file: str,
+    facts: AnyTextFacts,
+    stdin: IO[bytes],
+    column: str | None,
+    encoding: str,
 ) -> Iterator[_Named]:
     """Yield the texts of a file; one that cannot be read is an error among them."""
     try:
@@ -108,7 +142,11 @@ def _read(
 
 
 def _read_file(
-    file: str, facts: TextFacts | PairFacts, stdin: IO[bytes], column: str | None, encoding: str
+    file: str,
+    facts: AnyTextFacts,
+    stdin: IO[bytes],
+    column: str | None,
+    encoding: str,
 ) -> Iterator[_Named]:
     pairs, suffix = isinstance(facts, PairFacts), Path(file).suffix.lower()
     if file == STDIN:
@@ -121,7 +159,8 @@ def _read_file(
         return
     else:
         text = read_text(file, encoding=encoding)
-        lined = suffix == ".tsv" or not facts.documents if pairs else facts.tagged
+        masked = isinstance(facts, MaskedTextFacts)
+        lined = suffix == ".tsv" or not facts.documents if pairs else masked or facts.tagged
         if not lined:
             yield file, text
             return
@@ -159,7 +198,7 @@ def _sides(facts: PairFacts) -> Sides:
 
 
 def _read_column(
-    file: str, facts: TextFacts | PairFacts, column: str | None, encoding: str
+    file: str, facts: AnyTextFacts, column: str | None, encoding: str
 ) -> Iterator[_Named]:
     table = read_text_table(file, encoding=encoding)
     if isinstance(facts, PairFacts):

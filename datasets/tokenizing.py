@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from threefold.datasets.errors import UserError
 from threefold.datasets.ragged import PAD, Ragged
 
 if TYPE_CHECKING:
@@ -23,17 +24,24 @@ if TYPE_CHECKING:
 Kind = Literal["word", "character", "wordpiece", "bpe"]
 KINDS = get_args(Kind)
 SPECIAL = ("[PAD]", "[UNK]", "[START]", "[END]")
+MASK = "[MASK]"
 UNKNOWN, START, END = 1, 2, 3
 
 # Words of letters, digits and underscores; any other visible character is a word of its own.
 WORD_PATTERN = r"[\p{L}\p{M}\p{N}_]+|[^\p{L}\p{M}\p{N}_\s]"
 CHARACTER_PATTERN = r"[\s\S]"
 _PREFIX = "##"  # of a piece that does not begin a word
+_SPACE = ("Ġ", "▁")  # of a piece that does, in byte pairs and in SentencePiece
 _LARGEST_CODE_POINT = 0x10FFFF
 
 
 def train_tokenizer(
-    kind: Kind, texts: Sequence[str], vocabulary_size: int, *, lowercase: bool = False
+    kind: Kind,
+    texts: Sequence[str],
+    vocabulary_size: int,
+    *,
+    lowercase: bool = False,
+    mask: bool = False,
 ) -> str:
     """Learn a vocabulary.
 
@@ -44,17 +52,20 @@ def train_tokenizer(
         texts: sequence of str. What to learn from.
         vocabulary_size: int. The most tokens, the special ones among them. Byte pairs need 260.
         lowercase: bool. Whether texts are brought to small letters first.
+        mask: bool. Whether there is a token `[MASK]`, for networks that learn to fill it in.
 
     Returns:
         str. The content of a `tokenizer.json`; the same for the same arguments.
     """
     tokenizer = _untrained(kind, lowercase)
+    special = [*SPECIAL, MASK] if mask else list(SPECIAL)
     if kind == "character":
-        vocabulary = [*SPECIAL, *_commonest(_lower(tokenizer, texts), vocabulary_size - 4)]
+        letters = _commonest(_lower(tokenizer, texts), vocabulary_size - len(special))
+        vocabulary = [*special, *letters]
         content = json.loads(tokenizer.to_str())
         content["model"]["vocab"] = {token: number for number, token in enumerate(vocabulary)}
         return json.dumps(content, ensure_ascii=False)
-    tokenizer.train_from_iterator(texts, _trainer(kind, tokenizer, texts, vocabulary_size))
+    tokenizer.train_from_iterator(texts, _trainer(kind, tokenizer, texts, vocabulary_size, special))
     content = json.loads(tokenizer.to_str())
     # Tokens that were added are looked for in texts: a text that says `[PAD]` would be padding.
     content["added_tokens"] = []
@@ -87,17 +98,21 @@ def _untrained(kind: Kind, lowercase: bool) -> "Tokenizer":
     return tokenizer
 
 
-def _trainer(kind: Kind, tokenizer: "Tokenizer", texts: Sequence[str], vocabulary_size: int):
+def _trainer(
+    kind: Kind,
+    tokenizer: "Tokenizer",
+    texts: Sequence[str],
+    vocabulary_size: int,
+    special: list[str],
+):
     from tokenizers import pre_tokenizers, trainers
 
     common = {"vocab_size": vocabulary_size, "show_progress": False}
     if kind == "word":
-        return trainers.WordLevelTrainer(**common, special_tokens=list(SPECIAL))
+        return trainers.WordLevelTrainer(**common, special_tokens=special)
     if kind == "bpe":
         alphabet = pre_tokenizers.ByteLevel.alphabet()
-        return trainers.BpeTrainer(
-            **common, special_tokens=list(SPECIAL), initial_alphabet=alphabet
-        )
+        return trainers.BpeTrainer(**common, special_tokens=special, initial_alphabet=alphabet)
     # The library numbers the pieces of one character in an order of chance, which then decides
     # between pairs that are equally common. Those that are there before keep their numbers.
     letters = _commonest(_lower(tokenizer, texts), max(1, vocabulary_size // 4))
@@ -105,7 +120,7 @@ def _trainer(kind: Kind, tokenizer: "Tokenizer", texts: Sequence[str], vocabular
     pieces = [*letters, *(_PREFIX + letter for letter in letters)]
     return trainers.WordPieceTrainer(
         **common,
-        special_tokens=[*SPECIAL, *pieces],
+        special_tokens=[*special, *pieces],
         limit_alphabet=len(letters),
         initial_alphabet=letters,
     )
@@ -152,13 +167,56 @@ def find_marks(content: str) -> tuple[int, int]:
 
     BERT's `[CLS]` and `[SEP]` where a tokenizer has them, else the start and the end of a text.
     """
-    vocabulary = json.loads(content).get("model", {}).get("vocab", {})
-    if not isinstance(vocabulary, dict):  # pieces with their odds
-        vocabulary = {piece: number for number, (piece, _) in enumerate(vocabulary)}
+    vocabulary = _vocabulary(content)
     for marks in (("[CLS]", "[SEP]"), ("<s>", "</s>"), (SPECIAL[START], SPECIAL[END])):
         if set(marks) <= set(vocabulary):
             return vocabulary[marks[0]], vocabulary[marks[1]]
     return START, END
+
+
+@lru_cache(maxsize=8)
+def find_mask(content: str) -> int:
+    """Return the token that stands for a masked one.
+
+    Raises:
+        UserError: where the tokenizer has none.
+    """
+    vocabulary = _vocabulary(content)
+    for mask in (MASK, "<mask>"):
+        if mask in vocabulary:
+            return vocabulary[mask]
+    raise UserError(
+        f"the tokenizer has no token {MASK}; this task trains one that has, or takes it from BERT's"
+    )
+
+
+@lru_cache(maxsize=8)
+def find_ordinary(content: str) -> np.ndarray:
+    """Return the tokens that stand for text: all but padding, marks, the mask."""
+    special = re.compile(r"\[[A-Za-z]+\d*\]|<(s|/s|pad|unk|mask)>")
+    found = [n for piece, n in _vocabulary(content).items() if not special.fullmatch(piece)]
+    return np.sort(np.array(found, np.int64))
+
+
+@lru_cache(maxsize=8)
+def find_continuing(content: str) -> np.ndarray:
+    """Return of each token whether it goes on with a word that an earlier one begins."""
+    vocabulary = _vocabulary(content)
+    continues = np.zeros(max(vocabulary.values()) + 1, bool)
+    spaced = any(piece.startswith(_SPACE) for piece in vocabulary)
+    for piece, number in vocabulary.items():
+        letters = any(letter.isalnum() for letter in piece)
+        continues[number] = piece.startswith(_PREFIX) or (
+            spaced and letters and not piece.startswith(_SPACE)
+        )
+    return continues
+
+
+def _vocabulary(content: str) -> dict[str, int]:
+    vocabulary = json.loads(content).get("model", {}).get("vocab", {})
+    if isinstance(vocabulary, dict):
+        return vocabulary
+    return {piece: number for number, (piece, _) in enumerate(vocabulary)}  # pieces with their odds
 
 
 def find_unknown(content: str) -> int:

@@ -48,6 +48,11 @@ _PICTURES = {
         "text_figures",
         "How well a token is told by how much of the text is before it.",
     ),
+    "filled_masks": (
+        "masked_figures",
+        "Texts with their masked tokens filled in: green where right, red where wrong, with what is "
+        "true beneath.",
+    ),
     "tagged_text": (
         "text_figures",
         "Sentences with every span in the colour of its kind; beneath a mistake, what is true.",

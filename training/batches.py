@@ -9,7 +9,7 @@ import numpy as np
 from threefold.datasets.augmentation import augment, mixup
 from threefold.datasets.batching import epoch_order, group_lengths
 from threefold.datasets.dataset import Source, find_lengths
-from threefold.tasks.task import Task
+from threefold.tasks.task import Arrays, Task
 
 BLOCK_BYTES = 1 << 20  # more would keep a slow source waiting, and its pictures in memory
 
@@ -60,7 +60,7 @@ class Batches(keras.utils.PyDataset):
         """Return the examples of some batches, as if they were one."""
         start = (position + self.first_step) * self.batch_size
         indices = self._epoch_order()[start : start + count * self.batch_size]
-        examples = self.source[indices]
+        examples = self._read(indices)
         if self.augment:
             images = augment(examples["image"], self.seed, self.epoch, indices, self.augment)
             examples = examples | {"image": images}
@@ -72,6 +72,13 @@ class Batches(keras.utils.PyDataset):
             inputs = mixed
         weights = self.task.sample_weights(targets)
         return (inputs, targets) if weights is None else (inputs, targets, weights)
+
+    def _read(self, indices: np.ndarray) -> Arrays:
+        """Return examples; of a source that samples them, those of this seed and epoch."""
+        sample = getattr(self.source, "sample", None)
+        if self.seed is None or sample is None:
+            return self.source[indices]
+        return sample(self.seed, self.epoch, indices)
 
     def for_keras(self):
         """Return what Keras takes: itself, and for TensorFlow the same batches at less cost."""
@@ -123,8 +130,11 @@ def _in_blocks(batches: Batches):
         return tf.TensorSpec((None, None, *shape), array.dtype)
 
     inputs = {name: specify(array, name) for name, array in first[0].items()}
-    others = zip(first[1:], ("targets", "weights"), strict=False)
-    signature = (inputs, *(specify(array, name) for array, name in others))
+    others = (
+        keras.tree.map_structure(lambda array, name=name: specify(array, name), found)
+        for found, name in zip(first[1:], ("targets", "weights"), strict=False)
+    )
+    signature = (inputs, *others)
     found = tf.data.Dataset.from_generator(blocks, output_signature=signature).unbatch()
     found = found.apply(tf.data.experimental.assert_cardinality(len(batches)))
     return found.prefetch(tf.data.AUTOTUNE)

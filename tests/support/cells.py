@@ -138,6 +138,17 @@ def _write_text_pairs(path: Path) -> None:
     path.write_text("\n".join(lines))
 
 
+def _write_paragraphs(path: Path) -> None:
+    """Write texts of a few sentences whose words stand in a fixed order."""
+    draw = np.random.default_rng(0)
+    lines = []
+    for number in range(60):
+        starts = draw.integers(0, len(WORDS) - 4, draw.integers(2, 5))
+        sentences = [" ".join(WORDS[start : start + 4]) for start in starts]
+        lines.append(json.dumps({"text": f"{'. '.join(sentences)} {number}."}))
+    path.write_text("\n".join(lines))
+
+
 def _write_sentences(path: Path) -> None:
     draw = np.random.default_rng(0)
     sentences = []
@@ -214,6 +225,11 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "text_classification": ("documents.jsonl", _write_documents, {"max_tokens": "14"}),
     "text_pair_classification": ("pairs.jsonl", _write_text_pairs, {"max_tokens": "14"}),
     "token_classification": ("sentences.conll", _write_sentences, {"max_tokens": "14"}),
+    "masked_language_modeling": (
+        "paragraphs.jsonl",
+        _write_paragraphs,
+        {"max_tokens": "24", "tokenizer": "word"},
+    ),
     "speech_recognition": ("recordings", _write_recordings, {}),
     "forecasting": (
         "steps.csv",

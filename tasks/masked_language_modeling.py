@@ -1,0 +1,365 @@
+"""Which words are masked, and do the two parts follow one another? Asked of texts: pretraining."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from threefold.datasets.dataset import Source
+from threefold.datasets.documents import as_objects
+from threefold.datasets.errors import UserError
+from threefold.datasets.masking import NO_PLACE, Masked, count_masks, mask_tokens
+from threefold.datasets.ragged import PAD, halve, pad, padded_length
+from threefold.datasets.tokenizing import (
+    decode,
+    find_continuing,
+    find_mask,
+    find_ordinary,
+    token_names,
+)
+from threefold.tasks.decoding import token_loss, token_weights
+from threefold.tasks.neighbours import Neighbours
+from threefold.tasks.signature import Field, Output
+from threefold.tasks.task import Arrays
+from threefold.tasks.text_features import TextFeatures
+
+CANDIDATES = 5
+FOLLOWS, OTHER = 0, 1  # as BERT's code numbers them
+
+
+class MaskedLanguageModeling(TextFeatures):
+    """Texts in of which some tokens are masked, the tokens out that stood there.
+
+    With the option `next_sentence`, texts are pairs of parts: of half of them the second follows
+    the first, of the others it comes from elsewhere.
+    """
+
+    name = "masked_language_modeling"
+    losses = ("cross_entropy",)
+    pictures = ("filled_masks",)
+    headline = ("masked_accuracy", "next_accuracy", "perplexity", "loss")
+    score = "masked_accuracy"
+    free = ("tokens", "first", "second")
+
+    def __init__(self, facts, **settings):
+        super().__init__(facts, **settings)
+        self.next_sentence = bool(self.options.get("next_sentence", True))
+        self.texts = {"first": "first_time", "second": "second_time"}
+        if not self.next_sentence:
+            self.texts = {"tokens": "time"}
+        elif not facts.paired:
+            raise UserError(
+                "no text has two sentences of which one could follow the other, or there are no "
+                "others; give longer texts, or -o next_sentence=false"
+            )
+
+    @property
+    def slots(self) -> int:
+        """Tokens of a text that are predicted, at most."""
+        return count_masks(2 * self.facts.longest, self.facts.mask_rate)
+
+    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        masked, texts = self.mask(examples)
+        return texts | {"masked": masked.places.astype(np.int32)}
+
+    def targets(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return self._only_asked({
+            "masked": self.mask(examples)[0].wanted.astype(np.int32),
+            "next": self._other(examples).astype(np.int32),
+        })  # fmt: skip
+
+    def sample_weights(self, targets: Arrays) -> Arrays:
+        weights = {"masked": token_weights(targets["masked"])}
+        return self._only_asked(weights | {"next": np.ones(len(weights["masked"]), np.float32)})
+
+    def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        wanted = self.mask(examples)[0].wanted
+        return self._only_asked({"masked": wanted, "next": self._other(examples)})
+
+    def arguments(self) -> dict[str, Any]:
+        parts = 1 if self.next_sentence else 2
+        return super().arguments() | {"longest": parts * self.facts.longest}
+
+    def compile_arguments(self) -> dict[str, Any]:
+        import keras
+
+        def accuracy():
+            return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+        loss = {
+            "masked": token_loss(self.label_smoothing),
+            "next": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        }
+        return {
+            "loss": self._only_asked(loss),
+            "weighted_metrics": self._only_asked({"masked": accuracy(), "next": accuracy()}),
+        }
+
+    def asked(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return self.inputs(examples) | {"wanted": self.mask(examples)[0].wanted.astype(np.int32)}
+
+    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {name: array.astype(np.int64) for name, array in self.asked(examples).items()}
+
+    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        halves = {name: halve(examples[name]) for name in ("first", "following", "other")}
+        return {**examples, **halves}
+
+    def responder(self, model) -> Callable[[Arrays], Arrays]:
+        def respond(inputs: Arrays) -> Arrays:
+            given = {name: array for name, array in inputs.items() if name != "wanted"}
+            found = model.predict_on_batch(given)
+            found = {name: np.asarray(array) for name, array in found.items()}
+            return found | {"wanted": inputs["wanted"]}
+
+        return respond
+
+    def answer(self, outputs: Arrays) -> Arrays:
+        """Return of each masked token the most probable `candidates`, their
+        `candidate_probabilities`, that of the most probable other token as `runner_up`, and the
+        `log_probability` of the token that was wanted; and with pairs the probability that one
+        `follows` the other.
+        """
+        scores = outputs["masked"].astype(np.float32)
+        scores = scores - scores.max(axis=-1, keepdims=True)
+        log = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+        count = self._candidates + 1
+        best = np.argpartition(-log, count - 1, axis=-1)[..., :count]
+        best = np.sort(best, axis=-1)  # of equals, the first
+        order = np.argsort(-np.take_along_axis(log, best, axis=-1), axis=-1, kind="stable")
+        best = np.take_along_axis(best, order, axis=-1)
+        probabilities = np.exp(np.take_along_axis(log, best, axis=-1))
+        wanted = outputs["wanted"].astype(np.int64)[..., None]
+        answers = {
+            "candidates": best[..., :-1].astype(np.int64),
+            "candidate_probabilities": probabilities[..., :-1],
+            "runner_up": probabilities[..., -1],
+            "log_probability": np.take_along_axis(log, wanted, axis=-1)[..., 0],
+        }
+        if self.next_sentence:
+            one, other = outputs["next"].astype(np.float32).T
+            answers["follows"] = (1 / (1 + np.exp(other - one))).astype(np.float32)
+        return answers
+
+    def input_fields(self) -> tuple[Field, ...]:
+        size = self.facts.vocabulary_size
+        meaning = "where the tokens to predict stand, counted from 0 over the true tokens"
+        meaning += " of both parts" if self.next_sentence else ""
+        places = (0, 2 * self.facts.longest - 1)
+        return (
+            *super().input_fields(),
+            Field(
+                name="masked",
+                dtype="int64",
+                shape=("batch", "masks"),
+                meaning=f"{meaning}, filled up with {NO_PLACE}",
+                range=(NO_PLACE, places[1]),
+            ),
+            Field(
+                name="wanted",
+                dtype="int64",
+                shape=("batch", "masks"),
+                meaning="ids from tokenizer.json to tell the probability of, or 0",
+                range=(0, size - 1),
+            ),
+        )
+
+    def output_fields(self) -> tuple[Output, ...]:
+        size, count = self.facts.vocabulary_size, self._candidates
+        fields = (
+            Output(
+                name="candidates",
+                dtype="int64",
+                shape=("batch", "masks", count),
+                meaning="ids from tokenizer.json, the most probable first",
+                range=(0, size - 1),
+            ),
+            Output(
+                name="candidate_probabilities",
+                dtype="float32",
+                shape=("batch", "masks", count),
+                meaning="probability of each candidate",
+                range=(0, 1),
+                limit=1e-5,
+            ),
+            Output(
+                name="runner_up",
+                dtype="float32",
+                shape=("batch", "masks"),
+                meaning="probability of the most probable token that is no candidate",
+                range=(0, 1),
+                limit=1e-5,
+            ),
+            Output(
+                name="log_probability",
+                dtype="float32",
+                shape=("batch", "masks"),
+                meaning="of the wanted token, in nats",
+                limit=1e-4,
+            ),
+        )
+        if not self.next_sentence:
+            return fields
+        follows = Output(
+            name="follows",
+            dtype="float32",
+            shape=("batch",),
+            meaning="probability that the second part follows the first",
+            range=(0, 1),
+            limit=1e-5,
+        )
+        return (*fields, follows)
+
+    def entrance(self) -> tuple[Callable, list]:
+        import tensorflow as tf
+
+        names = [*self.texts, "masked", "wanted"]
+        return lambda raw: {name: tf.cast(raw[name], tf.int32) for name in names}, []
+
+    def leave(self, outputs) -> dict[str, Any]:
+        import tensorflow as tf
+
+        log = tf.nn.log_softmax(outputs["masked"])
+        best, candidates = tf.math.top_k(log, self._candidates + 1)
+        probabilities = tf.exp(best)
+        wanted = outputs["wanted"][..., None]
+        answers = {
+            "candidates": tf.cast(candidates[..., :-1], tf.int64),
+            "candidate_probabilities": probabilities[..., :-1],
+            "runner_up": probabilities[..., -1],
+            "log_probability": tf.gather(log, wanted, batch_dims=2)[..., 0],
+        }
+        if self.next_sentence:
+            answers["follows"] = tf.nn.softmax(outputs["next"])[:, FOLLOWS]
+        return answers
+
+    def serving(self, model) -> tuple[Callable, list]:
+        enter, tables = self.entrance()
+
+        def answer(raw):
+            given = enter(raw)
+            wanted = given.pop("wanted")
+            return self.leave({**model(given, training=False), "wanted": wanted})
+
+        return answer, [model, *tables]
+
+    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+        known = [answers["candidate_probabilities"], answers["runner_up"][..., None]]
+        gaps = -np.diff(np.concatenate(known, axis=-1), axis=-1)
+        return (gaps <= 2 * limit).any(axis=(1, 2))
+
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        """Count which tokens stand between which neighbours."""
+        neighbours = Neighbours(train.parts, self.facts.vocabulary_size)
+
+        def judge(source: Source) -> dict[str, float]:
+            masked, texts = self.mask(source[np.arange(len(source))])
+            whole = np.concatenate([texts[name] for name in self.texts], axis=1)
+            # Places count true tokens, the rows have padding between.
+            rows = pad([row[row != PAD] for row in whole], whole.shape[1], np.int64)
+            found = neighbours.guess(rows, masked.places)
+            asked = masked.wanted != PAD
+            return {"masked_accuracy": float(np.mean((found == masked.wanted)[asked]))}
+
+        return {"commonest token between the same neighbours": judge}
+
+    def judge(
+        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return of masked tokens the loss in nats, its exponential, the perplexity, and the share
+        that was told, first or among the candidates; of pairs loss and accuracy; `loss` is the sum.
+        """
+        asked = truth["masked"] != PAD
+        wanted = truth["masked"][asked]
+        found = answers["candidates"][asked]
+        masked_loss = float(-answers["log_probability"][asked].mean(dtype=np.float64))
+        metrics = {
+            "masked_loss": masked_loss,
+            "perplexity": float(np.exp(masked_loss)),
+            "masked_accuracy": float(np.mean(found[:, 0] == wanted)),
+            f"masked_top_{self._candidates}": float(np.mean((found == wanted[:, None]).any(1))),
+        }
+        if not self.next_sentence:
+            return metrics | {"loss": masked_loss}
+        other, follows = truth["next"] == OTHER, answers["follows"].astype(np.float64)
+        right = np.maximum(np.where(other, 1 - follows, follows), 1e-7)
+        next_loss = float(-np.log(right).mean())
+        metrics |= {"next_loss": next_loss}
+        metrics |= {"next_accuracy": float(np.mean((follows < 0.5) == other))}
+        return metrics | {"loss": masked_loss + next_loss}
+
+    def describe(
+        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+    ) -> list[dict[str, Any]]:
+        names, asked = token_names(self.facts.tokenizer), self.asked(examples)
+        records = []
+        for row, places in enumerate(asked["masked"]):
+            tokens = np.concatenate([asked[name][row] for name in self.texts])
+            tokens = tokens[tokens != PAD]
+            masks = []
+            for mask in np.flatnonzero(places != NO_PLACE):
+                candidates = answers["candidates"][row, mask]
+                tokens[places[mask]] = candidates[0]
+                found = zip(candidates, answers["candidate_probabilities"][row, mask], strict=True)
+                masks.append({names[token]: round(float(odds), 4) for token, odds in found})
+            (text,) = decode(self.facts.tokenizer, [tokens])
+            records.append({"filled": text, "masks": masks})
+        return records
+
+    @property
+    def _candidates(self) -> int:
+        return min(CANDIDATES, self.facts.vocabulary_size - 1)
+
+    def _only_asked(self, named: dict[str, Any]) -> dict[str, Any]:
+        return named if self.next_sentence else {"masked": named["masked"]}
+
+    def _other(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return of each pair whether its second part comes from elsewhere."""
+        alone = np.array([len(part) == 0 for part in examples["following"]])
+        return np.where(alone | (examples["uniforms"][:, 0] < 0.5), OTHER, FOLLOWS)
+
+    def mask(self, examples: Mapping[str, np.ndarray]) -> tuple[Masked, Arrays]:
+        """Return what is masked, and the texts with masks, under the names of inputs."""
+        if "masked" in examples:  # by a person, who may have masked any number
+            return self._take_masked(examples)
+        uniforms = examples["uniforms"][:, 1:]
+        numbers = uniforms.reshape(len(uniforms), 2, 2, -1).swapaxes(0, 1)
+        if self.next_sentence:
+            other = self._other(examples) == OTHER
+            second = np.where(other, examples["other"], examples["following"])
+            parts = [self._pad(part) for part in (examples["first"], second)]
+        else:
+            pairs = zip(examples["first"], examples["following"], strict=True)
+            parts = [self._pad(as_objects([np.concatenate(pair) for pair in pairs]))]
+            numbers = numbers.reshape(2, len(uniforms), 1, -1)
+        # A token's numbers hang on its place in its part alone, however far that is filled up.
+        numbers = [numbers[:, :, n, : part.shape[1]] for n, part in enumerate(parts)]
+        whole_words = self.facts.masking == "whole_word"
+        masked = mask_tokens(
+            np.concatenate(parts, axis=1),
+            np.concatenate(numbers, axis=-1),
+            rate=self.facts.mask_rate,
+            mask_token=find_mask(self.facts.tokenizer),
+            ordinary=find_ordinary(self.facts.tokenizer),
+            slots=self.slots,
+            continues=find_continuing(self.facts.tokenizer) if whole_words else None,
+        )
+        ends = np.cumsum([0, *(part.shape[1] for part in parts)])
+        spans = zip(self.texts, ends[:-1], ends[1:], strict=True)
+        return masked, {name: masked.tokens[:, start:stop] for name, start, stop in spans}
+
+    def _take_masked(self, examples: Mapping[str, np.ndarray]) -> tuple[Masked, Arrays]:
+        tokens, places = self._pad(examples["first"], 2), examples["masked"]
+        texts = dict.fromkeys(self.texts, self._pad(as_objects([tokens[0, :0]] * len(tokens))))
+        texts[next(iter(texts))] = tokens
+        slots = max(self.slots, *map(len, places))
+        places = pad(places, slots, np.int64, NO_PLACE)
+        return Masked(tokens, places, np.zeros_like(places)), texts
+
+    def _pad(self, part: np.ndarray, parts: int | None = None) -> np.ndarray:
+        longest = self.facts.longest * (parts or (1 if self.next_sentence else 2))
+        length = padded_length(max(map(len, part), default=1), longest)
+        return pad(part, length, np.int32)
+
+
+TASK = MaskedLanguageModeling
