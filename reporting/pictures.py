@@ -50,8 +50,8 @@ _PICTURES = {
     ),
     "filled_masks": (
         "masked_figures",
-        "Texts with their masked tokens filled in: green where right, red where wrong, with what is "
-        "true beneath.",
+        "Texts with their masked tokens filled in: green where right, red where wrong, with the "
+        "truth beneath.",
     ),
     "tagged_text": (
         "text_figures",
