@@ -99,3 +99,58 @@ def test_more_blocks_than_there_are_cannot_be_frozen():
 def test_texts_must_fit_into_the_positions():
     with pytest.raises(ValueError, match="max_length 9 leaves room for -d max_tokens=3"):
         bert.build_pair_classifier(12, 3, 4, 2, 1, max_length=9, **SIZES)
+
+
+def build_masked(**options):
+    seed_everything(0)
+    sizes = SIZES | {"max_length": 30}
+    return bert.TASKS["masked_language_modeling"](12, 8, 2, 1, **sizes, **options)
+
+
+MASKED = np.array([[0, 3, -1], [1, 2, -1], [3, -1, -1]], np.int32)
+
+
+def test_masked_tokens_are_told_from_their_own_places():
+    model = build_masked()
+    wanted = ask_masked(model, FIRST, SECOND)
+    padded = ask_masked(model, longer(FIRST), longer(SECOND))
+    for name, logits in wanted.items():
+        np.testing.assert_allclose(padded[name], logits, atol=1e-5)
+
+
+def ask_masked(model, first, second):
+    found = model.predict_on_batch({"first": first, "second": second, "masked": MASKED})
+    return {name: np.asarray(array) for name, array in found.items()}
+
+
+def test_places_count_true_tokens_of_both_texts():
+    import keras
+
+    layer = build_masked().get_layer("gathered")
+    x, *given = layer.input
+    probe = keras.Model([x, *given], layer.output)
+    features = np.random.default_rng(0).normal(size=(3, 9, 8)).astype(np.float32)
+    found = np.asarray(probe.predict_on_batch([features, MASKED, FIRST, SECOND]))
+    # [CLS] 5 3 7 0 [SEP] 8 0 [SEP]: the place 3 is that of the second text's first token.
+    for row, places in enumerate([[1, 6], [6, 7], [4]]):
+        np.testing.assert_allclose(found[row, : len(places)], features[row, places], rtol=1e-6)
+
+
+def test_a_second_text_of_nothing_is_as_none():
+    empty = np.zeros_like(SECOND)
+    framed = FrameTexts(2, 1, 30)([np.array(FIRST), empty])
+    tokens = np.asarray(framed["token"])[0]
+    assert tokens[tokens != 0].tolist() == [2, 5, 3, 7, 1]
+
+
+def test_masked_tokens_are_told_by_the_vectors_that_are_read():
+    model = build_masked(next_sentence=False)
+    before = model.predict_on_batch({"tokens": FIRST, "masked": MASKED})["masked"]
+    tables = [w.path for w in model.weights if w.shape == (12, 8) and "feed_forward" not in w.path]
+    assert tables == ["token_embedding/embeddings"]
+    model.get_layer("masked_bias").set_weights([np.arange(12.0)])
+    after = model.predict_on_batch({"tokens": FIRST, "masked": MASKED})["masked"]
+    difference = np.asarray(after) - np.asarray(before)
+    np.testing.assert_allclose(
+        difference, np.broadcast_to(np.arange(12.0), difference.shape), atol=1e-5
+    )
