@@ -63,6 +63,7 @@ def build_text_classifier(
     dropout: Rate = 0.1,
     pretrained: str | None = None,
     freeze: Blocks = 0,
+    lora_rank: Count | None = None,
 ) -> keras.Model:
     """Build a network that reads a text and classifies it.
 
@@ -87,6 +88,8 @@ def build_text_classifier(
             the tokenizer.
         freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
             then; `all` for the head alone.
+        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+            then stays as it is, as all but the head does.
 
     Returns:
         keras.Model. From `tokens` (batch, time) int32 to (batch, num_outputs): one logit a class.
@@ -97,7 +100,7 @@ def build_text_classifier(
     marks = cls_token, sep_token
     encoded = encode_texts(texts, vocabulary_size, longest, marks, block, count, max_length)
     outputs = classify_texts(*encoded, num_outputs, pooling, dropout)
-    return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count)
+    return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
 
 
 def build_pair_classifier(
@@ -116,6 +119,7 @@ def build_pair_classifier(
     dropout: Rate = 0.1,
     pretrained: str | None = None,
     freeze: Blocks = 0,
+    lora_rank: Count | None = None,
 ) -> keras.Model:
     """Build a network that reads two texts, one after the other, and classifies the pair.
 
@@ -140,6 +144,8 @@ def build_pair_classifier(
             the tokenizer.
         freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
             then; `all` for the head alone.
+        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+            then stays as it is, as all but the head does.
 
     Returns:
         keras.Model. From `first` and `second` (batch, time) int32, of any two lengths, to
@@ -151,7 +157,7 @@ def build_pair_classifier(
     marks = cls_token, sep_token
     encoded = encode_texts(texts, vocabulary_size, longest, marks, block, count, max_length)
     outputs = classify_texts(*encoded, num_outputs, pooling, dropout)
-    return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count)
+    return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
 
 
 def build_tagger(
@@ -169,6 +175,7 @@ def build_tagger(
     dropout: Rate = 0.1,
     pretrained: str | None = None,
     freeze: Blocks = 0,
+    lora_rank: Count | None = None,
 ) -> keras.Model:
     """Build a network that reads a text and tags each token.
 
@@ -191,6 +198,8 @@ def build_tagger(
             the tokenizer.
         freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
             then; `all` for the head alone.
+        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+            then stays as it is, as all but the head does.
 
     Returns:
         keras.Model. From `tokens` (batch, time) int32 to (batch, time, num_outputs): one logit a
@@ -203,7 +212,7 @@ def build_tagger(
     x, _ = encode_texts(texts, vocabulary_size, longest, marks, block, count, max_length)
     x = draw_dropout(dropout, "tokens_dropout")(x[:, 1:-1])  # (batch, time, model_dim)
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
-    return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count)
+    return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
 
 
 TASKS = {

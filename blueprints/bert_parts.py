@@ -7,6 +7,7 @@ from keras import layers, ops
 
 from threefold.blueprints.attention import Block, SeeTokens, draw_encoder
 from threefold.blueprints.layers import TokenEmbedding, draw_dropout
+from threefold.blueprints.lora import adapt
 
 # Layers, heads, features of a token, hidden units of the feed-forward networks.
 PRESETS = {
@@ -19,6 +20,7 @@ PRESETS = {
 }
 Preset = Literal["tiny", "mini", "small", "medium", "base", "large"]
 EPSILON = 1e-12  # the paper's code's
+HEADS = ("head", "pooler", "masked_", "next_head")  # what the names of their layers begin with
 
 
 @keras.saving.register_keras_serializable("threefold")
@@ -136,8 +138,10 @@ def encode_texts(
     return draw_encoder(x, seen, block, count, "encoder"), framed["token"]
 
 
-def freeze_model(model: keras.Model, freeze: int | str, count: int) -> keras.Model:
-    """Leave the embeddings and the first blocks as they are, and return the model."""
+def freeze_model(
+    model: keras.Model, freeze: int | str, count: int, lora_rank: int | None
+) -> keras.Model:
+    """Leave the embeddings and the first blocks as they are, or adapt them; return the model."""
     if freeze != "all" and freeze > count:
         raise ValueError(f"freeze must be at most {count}, the number of blocks, or all")
     blocks = range(1, (count if freeze == "all" else freeze) + 1)
@@ -145,4 +149,4 @@ def freeze_model(model: keras.Model, freeze: int | str, count: int) -> keras.Mod
     for layer in model.layers if freeze else ():
         if layer.name.startswith(frozen):
             layer.trainable = False
-    return model
+    return adapt(model, lora_rank, HEADS) if lora_rank else model

@@ -31,6 +31,7 @@ def build_masked_language_model(
     dropout: Rate = 0.1,
     pretrained: str | None = None,
     freeze: Annotated[int, Field(ge=0)] = 0,
+    lora_rank: Count | None = None,
 ) -> keras.Model:
     """Build a network that reads a text and predicts its masked tokens.
 
@@ -53,6 +54,8 @@ def build_masked_language_model(
             `vocab.txt` or `tokenizer.json`, as Hugging Face keeps them. It decides the sizes and
             the tokenizer.
         freeze: int. Blocks, from the first, that are not trained, nor are the embeddings then.
+        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+            then stays as it is, as all but the heads does.
 
     Returns:
         keras.Model. From `first` and `second`, or `tokens`, (batch, time) int32, and `masked`

@@ -1,6 +1,7 @@
 """Layers that more than two blueprints need, or that Keras lacks."""
 
 import random
+from collections.abc import Iterator
 
 import keras
 from keras import ops
@@ -23,6 +24,15 @@ def draw_dropout(rate: float, name: str) -> keras.layers.Dropout:
         keras.layers.Dropout.
     """
     return keras.layers.Dropout(rate, seed=random.getrandbits(31), name=name)
+
+
+def leaf_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """Yield the layers of a model, those of models inside it, too, in their order."""
+    if isinstance(layer, keras.Model):
+        for inner in layer.layers:
+            yield from leaf_layers(inner)
+    else:
+        yield layer
 
 
 def subsample(x, stride: int, name: str):

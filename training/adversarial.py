@@ -46,6 +46,8 @@ def compile_adversarial(
             "--precision mixed_float16 loses the small gradients of adversarial training; "
             "use mixed_bfloat16 or float32"
         )
+    if settings.layer_decay is not None:
+        raise UserError("--layer-decay is for one network; two against each other have their own")
     if task.label_smoothing and rules.loss not in LABELLED:
         raise UserError(
             f"--label-smoothing is for -o loss={' and '.join(LABELLED)}; {rules.loss} has no labels"

@@ -15,6 +15,7 @@ from threefold.datasets.options import check_options, options_of
 from threefold.tasks.task import Task, find_task
 
 ROOM = Path(__file__).parent.parent / "blueprints"
+LORA = "lora_rank"  # the option of families that can be adapted by low-rank matrices
 
 
 def blueprint_names() -> dict[str, tuple[tuple[str, ...], str]]:
@@ -115,7 +116,7 @@ def build_model(blueprint: str, task: Task, given: dict[str, Any], precision: st
 
 
 def rebuild_model(run, precision: str | None = None):
-    """Return a run's model with its best weights, and its task.
+    """Return a run's model with its best weights, and its task; low-rank matrices are merged.
 
     Args:
         run: Run. Its checkpoints hold the weights.
@@ -131,8 +132,9 @@ def rebuild_model(run, precision: str | None = None):
     task = bind_task(record)
     arrays, _ = load_checkpoint(run.checkpoints, "best")
     precision = precision or record.settings.precision
-    model, _ = build_model(record.blueprint, task, record.options, precision)
-    state.restore_weights(model, arrays)
+    options = {name: value for name, value in record.options.items() if name != LORA}
+    model, _ = build_model(record.blueprint, task, options, precision)
+    state.restore_weights(model, state.merge_lora(arrays))
     return model, task
 
 
@@ -161,9 +163,10 @@ def borrow_weights(model, run) -> tuple[int, int]:
     Raises:
         UserError: where none fits.
     """
+    from threefold.training import state
     from threefold.training.checkpoints import load_checkpoint
 
-    arrays, _ = load_checkpoint(run.checkpoints, "best")
+    arrays = state.merge_lora(load_checkpoint(run.checkpoints, "best")[0])
     taken = 0
     for variable in model.weights:
         array = arrays.get(f"weights/{variable.path}")

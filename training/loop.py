@@ -17,6 +17,7 @@ from threefold.training.callbacks import (
     read_progress,
 )
 from threefold.training.checkpoints import CheckpointError, clean, load_checkpoint
+from threefold.training.layer_rates import layer_factors
 from threefold.training.optimizers import make_optimizer
 from threefold.training.run import Run
 from threefold.training.settings import TrainingSettings
@@ -110,8 +111,10 @@ def compile_model(
         model = compile_adversarial(model, task, settings, total_steps)
         model.optimizer.build(model.trainable_variables)
         return model
+    decay = settings.layer_decay
+    factors = layer_factors(model, decay) if decay is not None else None
     model.compile(
-        optimizer=make_optimizer(settings, total_steps),
+        optimizer=make_optimizer(settings, total_steps, factors),
         **task.compile_arguments(),
         # Eager is torch's fast way for models of this size; its compiler takes most of a minute.
         jit_compile=False if keras.config.backend() == "torch" else "auto",

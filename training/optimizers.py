@@ -1,10 +1,12 @@
 """Optimizers and learning-rate schedules by name."""
 
 import math
+from collections.abc import Mapping
 
 import keras
 
 from threefold.training.lars import LARS
+from threefold.training.layer_rates import with_factors
 from threefold.training.settings import TrainingSettings
 
 # The exponential schedule ends at this share of the first rate; the step schedule divides by
@@ -12,16 +14,24 @@ from threefold.training.settings import TrainingSettings
 FINAL_SHARE = 0.01
 STEP_SHARES = (0.5, 0.75)
 STEP_FACTOR = 0.1
+# Common practice (Loshchilov and Hutter 2019 leave it open): to decay an offset or a scale of a
+# normalisation takes away what it is there for.
+NOT_DECAYED = ("bias", "gamma", "beta")
 
 
 def make_optimizer(
-    settings: TrainingSettings, total_steps: int, **changes
+    settings: TrainingSettings,
+    total_steps: int,
+    factors: Mapping[str, float] | None = None,
+    **changes,
 ) -> keras.optimizers.Optimizer:
     """Build the optimizer of a fit.
 
     Args:
         settings: TrainingSettings. Resolved.
         total_steps: int. Steps of the whole fit, which the schedules divide.
+        factors: mapping of str to float. By what the rate of each variable is multiplied, by its
+            path; None for no difference.
         **changes: Arguments of the optimizer that are not those of the settings.
 
     Returns:
@@ -59,7 +69,13 @@ def make_optimizer(
         arguments["weight_decay"] = settings.weight_decay
     if settings.ema:
         arguments |= {"use_ema": True, "ema_momentum": settings.ema}
-    return rules[settings.optimizer](**arguments | changes)
+    rule = rules[settings.optimizer]
+    if factors is not None:
+        rule = with_factors(rule, factors)
+    optimizer = rule(**arguments | changes)
+    if settings.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    return optimizer
 
 
 def make_schedule(settings: TrainingSettings, total_steps: int):

@@ -18,7 +18,7 @@ from threefold.training.run import Run
 
 WEIGHTS = "model.safetensors"
 PICKLED = "pytorch_model.bin"
-OF_FILES = ("pretrained", "embeddings")
+NOT_SHARED = ("pretrained", "embeddings", "freeze", "lora_rank")  # of one fit alone
 CONVERT = (
     "from transformers import AutoModel; "
     "AutoModel.from_pretrained('FOLDER').save_pretrained('NEW', safe_serialization=True)"
@@ -133,11 +133,12 @@ def options_of_run(init: Run | None, family: str) -> dict[str, Any]:
         family: str. The blueprint's name; a run of another has none to give.
 
     Returns:
-        dict of str to value. Without those that name files, of which the run holds the weights.
+        dict of str to value. Without those that name files, of which the run holds the weights,
+        and those that say what is trained.
     """
     if init is None or init.record.blueprint != family:
         return {}
-    return {name: v for name, v in init.record.options.items() if name not in OF_FILES}
+    return {name: v for name, v in init.record.options.items() if name not in NOT_SHARED}
 
 
 def share_tokenizer(

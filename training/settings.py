@@ -42,6 +42,9 @@ class TrainingSettings(BaseModel):
     weight_decay: Annotated[float, Field(ge=0)] | None = Field(
         None, description="decoupled decay of the weights in each step, times the learning rate"
     )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="what each block's learning rate is multiplied by for the one below it"
+    )
     clip_norm: Positive | None = Field(None, description="largest norm of all gradients together")
     loss: str | None = Field(None, description="loss to minimise; the task's first by default")
     label_smoothing: Share = Field(0.0, description="share of a label spread over all classes")

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 SEED_STATE = "seed_generator_state"
+LORA_A, LORA_B = "/lora_kernel_a", "/lora_kernel_b"  # as Keras names them
 
 
 def collect_weights(model: keras.Model) -> dict[str, np.ndarray]:
@@ -39,6 +40,18 @@ def restore_weights(model: keras.Model, arrays: dict[str, np.ndarray]) -> None:
         ValueError: where a weight is missing or of another shape.
     """
     _assign({f"weights/{v.path}": v for v in _weights(model)}, arrays)
+
+
+def merge_lora(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return weights with low-rank matrices added to the kernels beside which they were trained."""
+    found = {name: array for name, array in arrays.items() if not name.endswith((LORA_A, LORA_B))}
+    for name in arrays:
+        if name.endswith(LORA_A):
+            layer = name.removesuffix(LORA_A)
+            kernel = arrays[f"{layer}/kernel"]
+            change = arrays[name].astype(np.float64) @ arrays[f"{layer}{LORA_B}"]
+            found[f"{layer}/kernel"] = (kernel + change).astype(kernel.dtype)
+    return found
 
 
 def restore_state(model: keras.Model, arrays: dict[str, np.ndarray], *, same_backend: bool) -> None:
