@@ -79,9 +79,8 @@ def build_masked_language_model(
     if next_sentence:
         pooled = layers.Dense(block.model_dim, "tanh", name="pooler")(x[:, 0])
         outputs["next"] = layers.Dense(2, dtype="float32", name="next_head")(pooled)
-    return freeze_model(
-        keras.Model({**texts, "masked": places}, outputs, name="bert"), freeze, count
-    )
+    model = keras.Model({**texts, "masked": places}, outputs, name="bert")
+    return freeze_model(model, freeze, count, lora_rank)
 
 
 @keras.saving.register_keras_serializable("threefold")

@@ -66,11 +66,11 @@ def folder(tmp_path) -> Path:
 
 @pytest.fixture
 def fit(tmp_path):
-    def fit(name: str, init: str | None = None, **options: str):
-        reference, data = Cell("bert", "text_classification").data(tmp_path)
+    def fit(name: str, init: str | None = None, task="text_classification", **options: str):
+        reference, data = Cell("bert", task).data(tmp_path)
         command = fitting.Command(
             blueprint="bert",
-            task="text_classification",
+            task=task,
             dataset=reference,
             data_options=data | {"max_tokens": "10"},
             options=options,
@@ -131,6 +131,45 @@ def test_a_run_that_begins_with_another_reads_texts_as_that_one(fit, folder):
     assert second.record.options == first.record.options | kept
     assert second.record.facts.tokenizer == first.record.facts.tokenizer
     assert second.record.settings.learning_rate == bert.FINE_TUNING["learning_rate"]
+
+
+def test_what_masked_tokens_taught_is_fine_tuned(fit):
+    sizes = {"num_layers": "1", "num_heads": "2", "model_dim": "8", "feed_forward_dim": "12"}
+    first = fit("one", task="masked_language_modeling", max_length="20", **sizes)
+    with pytest.warns(UserWarning, match="23 of 29 weights fit; the others start at random"):
+        second = fit("two", init=str(first.folder), lora_rank="2")
+    assert second.record.facts.tokenizer == first.record.facts.tokenizer
+    before, after = (rebuild_model(run)[0] for run in (first, second))
+    held = {weight.path: np.asarray(weight.numpy()) for weight in before.weights}
+    found = {weight.path: np.asarray(weight.numpy()) for weight in after.weights}
+    # Matrices were trained beside attention, and are merged; the rest of the encoder stays.
+    assert not any("lora" in path for path in found)
+    changed = {
+        path for path in set(held) & set(found) if not np.array_equal(held[path], found[path])
+    }
+    heads = {f"pooler/{part}" for part in ("kernel", "bias")}
+    adapted = {f"encoder_1_self_attention_{part}/kernel" for part in ("query", "value")}
+    assert changed == adapted | heads
+
+
+def test_a_folder_with_heads_goes_on_where_its_pretraining_ended(fit, folder):
+    def change(arrays):
+        draw = np.random.default_rng(0)
+        arrays["cls.predictions.transform.dense.weight"] = draw.normal(size=(8, 8))
+        arrays["cls.predictions.bias"] = draw.normal(size=len(PIECES))
+        arrays["cls.seq_relationship.weight"] = draw.normal(size=(2, 8))
+        arrays |= {name: array.astype(np.float32) for name, array in arrays.items()}
+
+    keep(folder, change)
+    builder = bert.TASKS["masked_language_modeling"]
+    model = builder(len(PIECES), 5, 2, 3, **bert_files.read_config(CONFIG))
+    pretrained.load_weights(bert, model, str(folder))
+    held = load_file(folder / "model.safetensors")
+    found = {weight.path: np.asarray(weight.numpy()) for weight in model.weights}
+    for path, name in (("masked_dense/kernel", "cls.predictions.transform.dense.weight"),
+                       ("masked_bias/bias", "cls.predictions.bias"),
+                       ("next_head/kernel", "cls.seq_relationship.weight")):  # fmt: skip
+        np.testing.assert_array_equal(found[path], held[name].T)
 
 
 def keep(folder: Path, change) -> None:
