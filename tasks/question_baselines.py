@@ -11,6 +11,8 @@ from threefold.tasks.answer_scores import score_answers
 _SENTENCES = re.compile(r"[^\n.!?]*(?:[.!?](?!\s)[^\n.!?]*)*[.!?\n]?")
 _WORD = re.compile(r"\w+")
 MOST_READ = 20_000  # questions of the training split
+MOST_TRIED = 1000  # of them, to choose the length of answers by
+MOST_WORDS = 1000  # of an answer
 
 
 def fit_baselines(
@@ -31,11 +33,9 @@ def fit_baselines(
     words = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True)
     words.fit([part for text in dict.fromkeys(examples["context_text"]) for part in split(text)])
     lengths = [len(_WORD.findall(texts[0])) for texts in examples["answers"] if texts]
-    length = max(1, int(np.median(lengths)))
 
-    def find(source: Source) -> dict[str, float]:
-        asked, kept = read_questions(source), {}
-        found = []
+    def find(asked: dict[str, np.ndarray], length: int) -> dict[str, float]:
+        kept, found = {}, []
         questions = words.transform(list(asked["question_text"]))
         for row, context in enumerate(asked["context_text"]):
             if context not in kept:
@@ -45,11 +45,19 @@ def fit_baselines(
             found.append(cut(sentences[best], asked["question_text"][row], length))
         return score_answers(found, asked["answers"])
 
+    # As many words as answers mostly have, or all that are left of the sentence.
+    tried = {name: column[:MOST_TRIED] for name, column in examples.items()}
+    length = max((max(1, int(np.median(lengths))), MOST_WORDS), key=lambda n: find(tried, n)["f1"])
+
     def answer_none(source: Source) -> dict[str, float]:
         asked = read_questions(source)
         return score_answers([""] * len(asked["answers"]), asked["answers"])
 
-    methods = {"words behind those of the question, by TF-IDF": find}
+    methods = {
+        "words behind those of the question, by TF-IDF": lambda source: find(
+            read_questions(source), length
+        )
+    }
     return methods | ({"no answer to any": answer_none} if unanswerable else {})
 
 
@@ -68,8 +76,8 @@ def split(context: str) -> list[str]:
 
 
 def cut(sentence: str, question: str, length: int) -> str:
-    """Return the words of a sentence, as many as answers mostly have, behind the last that is
-    asked about; from the start where that is the end.
+    """Return so many words of a sentence, behind the last that the question has, too; from the
+    start where that is the end.
     """
     known = {word.lower() for word in _WORD.findall(question)}
     places = list(_WORD.finditer(sentence))
