@@ -5,6 +5,7 @@ import textwrap
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from rapidfuzz.distance import Levenshtein
 
 from threefold.datasets.tokenizing import decode, kind_of, token_names
@@ -260,5 +261,6 @@ def answer_scores(evaluation: Evaluation) -> Figure:
         axes.axvline(0, color="#222222", linestyle=":", linewidth=1.2)
     axes.set_xlabel("score: log-odds of the answer over none")
     axes.set_ylabel("questions")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     return figure
