@@ -104,21 +104,21 @@ class PutMark(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("threefold")
-class AddSegment(layers.Layer):
-    """Add a learned vector to all steps (batch, time, features): it says of which text they are."""
+class FindShared(layers.Layer):
+    """Say of each place of two texts, int32 (batch, 1 + question time + context time), what it is:
+    0 of the question, 1 of the context, 2 of the context where the question has that token, too.
+    """
 
-    def build(self, input_shape):
-        """Make the vector."""
-        self.vector = self.add_weight(
-            (input_shape[-1],),
-            initializer=keras.initializers.RandomNormal(stddev=input_shape[-1] ** -0.5),
-            name="vector",
+    def call(self, inputs):
+        """Return the kinds, of a question with a mark before it and a context."""
+        question, context = inputs
+        same = ops.cast(ops.equal(context[:, :, None], question[:, None, 1:]), "int32")
+        shared = ops.max(ops.pad(same, [(0, 0), (0, 0), (0, 1)]), axis=-1)  # (batch, time)
+        return ops.concatenate([ops.zeros_like(question), 1 + shared], axis=1)
+
+    def compute_output_spec(self, inputs):
+        """Return the shape and type of the kinds."""
+        times = [text.shape[1] for text in inputs]
+        return keras.KerasTensor(
+            (inputs[0].shape[0], None if None in times else sum(times)), "int32"
         )
-
-    def call(self, x):
-        """Return the steps."""
-        return x + self.vector
-
-    def compute_output_shape(self, input_shape):
-        """Return the shape of the steps."""
-        return input_shape

@@ -5,7 +5,8 @@ apart and series to be continued, where patterns lie far from one another. On fe
 machines a recurrent network often learns sooner.
 
 Sources: Vaswani et al. 2017, "Attention is all you need"; Nie et al. 2023, "A time series is worth
-64 words", for segments of series.
+64 words", for segments of series; Chen et al. 2017, "Reading Wikipedia to answer open-domain
+questions", for tokens that a question and its context share.
 """
 
 from typing import Literal
@@ -25,7 +26,7 @@ from threefold.blueprints.attention import (
 from threefold.blueprints.layers import CountTokens, PoolSteps, TokenEmbedding, draw_dropout
 from threefold.blueprints.options import Count, Rate
 from threefold.blueprints.series_parts import cut_segments, read_window, tell_steps
-from threefold.blueprints.span_parts import AddSegment, PickContext, PutMark, tell_spans
+from threefold.blueprints.span_parts import FindShared, PickContext, PutMark, tell_spans
 
 DATASETS = {
     "translation": "cmudict",
@@ -191,6 +192,9 @@ def build_question_answerer(
 ) -> keras.Model:
     """Draw a network that reads a question and a context, and tells where the answer is.
 
+    It is told which tokens of the context the question has, too (Chen et al. 2017, section 3.2):
+    to find them out itself takes more data than there mostly is.
+
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
         longest: int. Tokens of a context at most.
@@ -221,9 +225,12 @@ def build_question_answerer(
     for name, tokens, most in (
         ("question", marked, longest_question + 1), ("context", texts["context"], longest)
     ):  # fmt: skip
-        x = _embed(tokens, embedding, most if learned else None, block, f"{name}_embedding")
-        parts.append(AddSegment(name=f"{name}_segment")(x))
+        most = most if learned else None
+        parts.append(_embed(tokens, embedding, most, block, f"{name}_embedding"))
     x = layers.Concatenate(axis=1, name="both_texts")(parts)
+    kind = FindShared(name="shared")([marked, texts["context"]])
+    kinds = TokenEmbedding(3, block.model_dim, zero_padding=False, name="shared_embedding")(kind)
+    x = layers.Add(name="both_kinds")([x, kinds])
     tokens = layers.Concatenate(axis=1, name="both_tokens")([marked, texts["context"]])
     x = draw_encoder(x, SeeTokens(name="seen")(tokens), block, count, "encoder")
     x = PickContext(name="picked")([x, texts["context"]])

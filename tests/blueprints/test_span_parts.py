@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from threefold.blueprints import transformer
+from threefold.blueprints.span_parts import FindShared
 from threefold.training.backend import seed_everything
 
 pytestmark = pytest.mark.each_backend
@@ -53,3 +54,14 @@ def test_a_word_of_the_question_is_not_one_of_the_context():
     one = ask(model, np.array([[5, 3]], np.int32), np.array([[7, 4]], np.int32))
     other = ask(model, np.array([[7, 4]], np.int32), np.array([[5, 3]], np.int32))
     assert not np.isclose(one[:, :, 0], other[:, :, 0], atol=1e-4).any()
+
+
+def test_tokens_of_the_context_that_the_question_has_are_known_but_for_the_mark():
+    from keras import ops
+
+    question = np.array([[5, 8, 7, 0], [5, 9, 0, 0]], np.int32)  # 5 is the mark
+    context = np.array([[7, 5, 8, 8, 2], [8, 7, 9, 5, 4]], np.int32)
+    found = FindShared()([ops.convert_to_tensor(question), ops.convert_to_tensor(context)])
+    assert ops.convert_to_numpy(found).tolist() == [
+        [0, 0, 0, 0, 2, 1, 2, 2, 1], [0, 0, 0, 0, 1, 1, 2, 1, 1],
+    ]  # fmt: skip
