@@ -24,12 +24,14 @@ from threefold.blueprints.bert_parts import (
 from threefold.blueprints.bert_pretraining import build_masked_language_model
 from threefold.blueprints.layers import draw_dropout
 from threefold.blueprints.options import Count, Rate
+from threefold.blueprints.span_parts import PickContext, tell_spans
 
 DATASETS = {
     "text_classification": "stdlib_docstrings",
     "text_pair_classification": "stdlib_matches",
     "token_classification": "stdlib_tokens",
     "masked_language_modeling": "stdlib_prose",
+    "question_answering": "stdlib_questions",
 }
 TRAINING = {
     "epochs": 12,
@@ -215,9 +217,67 @@ def build_tagger(
     return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
 
 
+def build_question_answerer(
+    vocabulary_size: int,
+    longest: int,
+    longest_question: int,
+    cls_token: int,
+    sep_token: int,
+    preset: Preset = "tiny",
+    num_layers: Count | None = None,
+    num_heads: Count | None = None,
+    model_dim: Count | None = None,
+    feed_forward_dim: Count | None = None,
+    max_length: Count = 512,
+    dropout: Rate = 0.1,
+    pretrained: str | None = None,
+    freeze: Blocks = 0,
+    lora_rank: Count | None = None,
+) -> keras.Model:
+    """Build a network that reads a question and a context, and tells where the answer is.
+
+    Args:
+        vocabulary_size: int. Tokens; 0 is padding.
+        longest: int. Tokens of a context at most.
+        longest_question: int. Tokens of a question at most.
+        cls_token: int. The token that is put before the question.
+        sep_token: int. The token that is put after each of the two.
+        preset: str. What gives the sizes that are not set: `tiny`, `mini`, `small`, `medium`,
+            `base` or `large`, as they were published.
+        num_layers: int. Blocks.
+        num_heads: int. Heads of each attention.
+        model_dim: int. Features of a token.
+        feed_forward_dim: int. Hidden units of the feed-forward networks.
+        max_length: int. Positions that are learned, the three marks among them.
+        dropout: float. Share dropped of the embeddings, after every part and before the head.
+        pretrained: str. A folder of weights to start from: `config.json`, `model.safetensors` and
+            `vocab.txt` or `tokenizer.json`, as Hugging Face keeps them. It decides the sizes and
+            the tokenizer.
+        freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
+            then; `all` for the head alone.
+        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+            then stays as it is, as all but the head does.
+
+    Returns:
+        keras.Model. From `question` and `context` (batch, time) int32, of any two lengths, to
+        (batch, 2, 1 + context time): logits of where the answer starts and ends, first that there
+        is none, read from the mark before the question.
+    """
+    sizes = (num_layers, num_heads, model_dim, feed_forward_dim)
+    block, count = make_block(preset, sizes, dropout)
+    texts = {n: keras.Input((None,), dtype="int32", name=n) for n in ("question", "context")}
+    most = {"max_question_tokens": longest_question, "max_tokens": longest}
+    marks = cls_token, sep_token
+    x, _ = encode_texts(texts, vocabulary_size, most, marks, block, count, max_length)
+    x = PickContext(behind=1, name="picked")([x, texts["context"]])
+    outputs = tell_spans(x, texts["context"], dropout)
+    return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
+
+
 TASKS = {
     "text_classification": build_text_classifier,
     "text_pair_classification": build_pair_classifier,
     "token_classification": build_tagger,
     "masked_language_modeling": build_masked_language_model,
+    "question_answering": build_question_answerer,
 }

@@ -116,16 +116,38 @@ def classify_texts(x, tokens, num_outputs: int, pooling: str, dropout: float):
 def encode_texts(
     texts: dict,
     vocabulary_size: int,
-    longest: int,
+    longest: int | dict[str, int],
     marks: tuple[int, int],
     block: Block,
     count: int,
     max_length: int,
 ):
-    """Return features (batch, framed time, model_dim) of texts one after the other, and tokens."""
-    most = (max_length - len(texts) - 1) // len(texts)
-    if longest > most:
-        raise ValueError(f"max_length {max_length} leaves room for -d max_tokens={most}")
+    """Return features (batch, framed time, model_dim) of texts one after the other, and tokens.
+
+    Args:
+        texts: dict of str to tensor (batch, time). The tokens of one or two texts.
+        vocabulary_size: int. Tokens; 0 is padding.
+        longest: int, or dict of str to int. Tokens of each of the texts at most; where they
+            differ, by the options of the data that say so.
+        marks: pair of int. The tokens before the first text and after each.
+        block: Block. What the blocks are like.
+        count: int. How many.
+        max_length: int. Positions that are learned, the marks among them.
+
+    Raises:
+        ValueError: where there are too few positions for the texts.
+    """
+    room = max_length - len(texts) - 1
+    if isinstance(longest, dict):
+        if sum(longest.values()) > room:
+            told = " and ".join(f"-d {name}={most}" for name, most in longest.items())
+            raise ValueError(
+                f"max_length {max_length} leaves room for {room} tokens, not for those of {told}"
+            )
+    elif longest > room // len(texts):
+        raise ValueError(
+            f"max_length {max_length} leaves room for -d max_tokens={room // len(texts)}"
+        )
     framed = FrameTexts(*marks, max_length, name="framed")(list(texts.values()))
     width = block.model_dim
     x = layers.Add(name="embedding")([

@@ -5,7 +5,8 @@ apart and series to be continued, where patterns lie far from one another. On fe
 machines a recurrent network often learns sooner.
 
 Sources: Vaswani et al. 2017, "Attention is all you need"; Nie et al. 2023, "A time series is worth
-64 words", for segments of series.
+64 words", for segments of series; Chen et al. 2017, "Reading Wikipedia to answer open-domain
+questions", for tokens that a question and its context share.
 """
 
 from typing import Literal
@@ -25,11 +26,13 @@ from threefold.blueprints.attention import (
 from threefold.blueprints.layers import CountTokens, PoolSteps, TokenEmbedding, draw_dropout
 from threefold.blueprints.options import Count, Rate
 from threefold.blueprints.series_parts import cut_segments, read_window, tell_steps
+from threefold.blueprints.span_parts import FindShared, PickContext, PutMark, tell_spans
 
 DATASETS = {
     "translation": "cmudict",
     "summarization": "stdlib_summaries",
     "text_classification": "stdlib_docstrings",
+    "question_answering": "stdlib_questions",
     "forecasting": "sf_temperatures",
 }
 TRAINING = {
@@ -45,6 +48,7 @@ TASK_TRAINING = {
     "translation": {"label_smoothing": 0.1},
     "summarization": {"epochs": 20, "batch_size": 16, "label_smoothing": 0.1},
     "text_classification": {"epochs": 12},
+    "question_answering": {"epochs": 8, "batch_size": 32},
     "forecasting": {"epochs": 20},
 }
 
@@ -171,6 +175,69 @@ def build_text_classifier(
     return keras.Model({"tokens": tokens}, outputs, name="transformer")
 
 
+def build_question_answerer(
+    vocabulary_size: int,
+    longest: int,
+    longest_question: int,
+    cls_token: int,
+    preset: Preset = "small",
+    num_layers: Count | None = None,
+    num_heads: Count | None = None,
+    model_dim: Count | None = None,
+    feed_forward_dim: Count | None = None,
+    positions: Positions = "sine",
+    norm: Norm = "pre",
+    activation: Nonlinearity = "relu",
+    dropout: Rate | None = None,
+) -> keras.Model:
+    """Draw a network that reads a question and a context, and tells where the answer is.
+
+    It is told which tokens of the context the question has, too (Chen et al. 2017, section 3.2):
+    to find them out itself takes more data than there mostly is.
+
+    Args:
+        vocabulary_size: int. Tokens; 0 is padding.
+        longest: int. Tokens of a context at most.
+        longest_question: int. Tokens of a question at most.
+        cls_token: int. The token that is put before the question.
+        preset: str. What gives the sizes that are not told: `small`, or the paper's `base`, `big`.
+        num_layers: int. Blocks.
+        num_heads: int. Heads of each attention.
+        model_dim: int. Features of a step.
+        feed_forward_dim: int. Hidden units of each step's own network.
+        positions: str. Told by waves (`sine`) or by vectors that are `learned`.
+        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, behind (`post`).
+        activation: str. `relu` or `gelu`.
+        dropout: float. Share dropped of the vectors and behind every part.
+
+    Returns:
+        keras.Model. From `question` and `context` (batch, time) int32, of any two lengths, to
+        (batch, 2, 1 + context time): logits of where the answer starts and ends, first that there
+        is none, read from the token before the question.
+    """
+    count, block = _make_block(
+        preset, num_layers, num_heads, model_dim, feed_forward_dim, norm, activation, dropout
+    )
+    texts = {n: keras.Input((None,), dtype="int32", name=n) for n in ("question", "context")}
+    embedding = TokenEmbedding(vocabulary_size, block.model_dim, name="embedding")
+    marked = PutMark(cls_token, name="marked")(texts["question"])
+    learned, parts = positions == "learned", []
+    for name, tokens, most in (
+        ("question", marked, longest_question + 1), ("context", texts["context"], longest)
+    ):  # fmt: skip
+        most = most if learned else None
+        parts.append(_embed(tokens, embedding, most, block, f"{name}_embedding"))
+    x = layers.Concatenate(axis=1, name="both_texts")(parts)
+    kind = FindShared(name="shared")([marked, texts["context"]])
+    kinds = TokenEmbedding(3, block.model_dim, zero_padding=False, name="shared_embedding")(kind)
+    x = layers.Add(name="both_kinds")([x, kinds])
+    tokens = layers.Concatenate(axis=1, name="both_tokens")([marked, texts["context"]])
+    x = draw_encoder(x, SeeTokens(name="seen")(tokens), block, count, "encoder")
+    x = PickContext(name="picked")([x, texts["context"]])
+    outputs = tell_spans(x, texts["context"], block.dropout)
+    return keras.Model(texts, outputs, name="transformer")
+
+
 def build_forecaster(
     context: int,
     horizon: int,
@@ -243,6 +310,7 @@ TASKS = {
     "translation": build_translator,
     "summarization": build_translator,
     "text_classification": build_text_classifier,
+    "question_answering": build_question_answerer,
     "forecasting": build_forecaster,
 }
 

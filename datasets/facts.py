@@ -215,6 +215,37 @@ class MaskedTextFacts(_Facts):
         return super().sidecars() | {"tokenizer.json": self.tokenizer}
 
 
+class QuestionFacts(_Facts):
+    """Questions about contexts; an answer is a span of its context, or there is none.
+
+    Both are read by one tokenizer, as in TextFacts. Questions are cut after `longest_question`
+    tokens; contexts are read in windows of `longest` tokens, of which neighbours share `stride`.
+    `unanswerable` says that the training split has questions without an answer, and so whether a
+    network may answer none.
+    """
+
+    examples: ClassVar[str] = "windows of contexts with questions"
+    kind: Literal["question"] = "question"
+    tokenizer: str
+    vocabulary_size: int
+    longest: int
+    longest_question: int
+    stride: int
+    unanswerable: bool = False
+
+    def describe(self) -> str:
+        """Return the facts in a person's words."""
+        some = ", some without an answer" if self.unanswerable else ""
+        return (
+            f"questions of up to {self.longest_question} tokens{some}, contexts in windows of up "
+            f"to {self.longest} of {self.vocabulary_size:,} tokens"
+        )
+
+    def sidecars(self) -> dict[str, str]:
+        """Return what other programs must know of the data."""
+        return super().sidecars() | {"tokenizer.json": self.tokenizer}
+
+
 class PairFacts(_Facts):
     """Pairs of texts, one to be made of the other; as in TextFacts, but for two languages.
 
@@ -359,6 +390,7 @@ Facts = Annotated[
     | TextFacts
     | TextPairFacts
     | MaskedTextFacts
+    | QuestionFacts
     | PairFacts
     | SequenceFacts
     | ForecastFacts

@@ -15,6 +15,7 @@ from threefold.datasets.facts import (
     ImageFacts,
     MaskedTextFacts,
     PairFacts,
+    QuestionFacts,
     SequenceFacts,
     SpeechFacts,
     TableFacts,
@@ -92,6 +93,11 @@ def read_inputs(
 
         pairs = list(_files(given, SUFFIXES))
         return read_text_pair_inputs(pairs, facts, stdin, batch_size, encoding=encoding)
+    if isinstance(facts, QuestionFacts):
+        from threefold.datasets.question_inputs import SUFFIXES, read_question_inputs
+
+        questions = list(_files(given, SUFFIXES))
+        return read_question_inputs(questions, facts, stdin, batch_size, encoding=encoding)
     if isinstance(facts, SequenceFacts):
         return (_read_series(file, facts) for file in list(_files(given, (".ts",))))
     files = list(_files(given, TABLE_SUFFIXES))

@@ -29,6 +29,7 @@ PREFIXES = {"tfds": "tfds", "hf": "hugging_face"}
 BY_TASK = {
     "text_classification": "text",
     "text_pair_classification": "text_pairs",
+    "question_answering": "question_files",
     "text_generation": "prose",
     "masked_language_modeling": "masked_texts",
     "token_classification": "conll",
@@ -40,13 +41,14 @@ BY_TASK = {
 # Who reads files alone, and of what kind.
 ONLY_FILES = {
     "text_pairs": "a table of pairs of texts, such as a .jsonl",
+    "question_files": "a file of questions with contexts and answers, a .json or .jsonl",
     "pairs": "a file of pairs, such as a .tsv",
     "summaries": "a file of documents with summaries, such as a .jsonl",
     "series": "a table of series, as .csv",
 }
 BY_SUFFIX = {
     ".csv": "tables", ".tsv": "tables", ".parquet": "tables",
-    ".txt": "prose", ".jsonl": "text",
+    ".txt": "prose", ".jsonl": "text", ".json": "question_files",
     ".conll": "conll", ".ts": "sequences",
 }  # fmt: skip
 # Tasks that data do not suggest: any set of another task's kind serves them, when it is told to.
@@ -145,6 +147,8 @@ def _reader_of_file(path: Path) -> str | None:
             return BY_SUFFIX[".jsonl"]
     if names >= {"source", "target"}:
         return "pairs"
+    if names >= {"question", "context", "answers"}:
+        return "question_files"
     if any(names.issuperset(pair) for pair in _module("text_pairs").COLUMNS):
         return "text_pairs"
     if names & {"summary", "highlights"}:
@@ -157,8 +161,9 @@ def _reader_of_folder(folder: Path) -> str:
     found = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
     files = list(itertools.islice(found, 1000))
     counts = Counter(path.suffix.lower() for path in files)
-    # A table in a folder belongs to the pictures beside it.
-    readers = {suffix: name for suffix, name in BY_SUFFIX.items() if name != "tables"}
+    # A table in a folder belongs to the pictures beside it, and so do files of JSON.
+    beside = ("tables", "question_files")
+    readers = {suffix: name for suffix, name in BY_SUFFIX.items() if name not in beside}
     sounds = sum(counts[suffix] for suffix in _module("sound_files").SUFFIXES)
     if sounds and sounds >= max(counts.values()):  # each may have a text beside it
         return "speech"

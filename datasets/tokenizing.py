@@ -33,6 +33,7 @@ CHARACTER_PATTERN = r"[\s\S]"
 _PREFIX = "##"  # of a piece that does not begin a word
 _SPACE = ("Ġ", "▁")  # of a piece that does, in byte pairs and in SentencePiece
 _LARGEST_CODE_POINT = 0x10FFFF
+_AT_A_TIME = 1000  # texts whose tokens the library holds, with all that it knows of them
 
 
 def train_tokenizer(
@@ -247,6 +248,30 @@ def encode(content: str, texts: Sequence[str], longest: int | None = None) -> Ra
             for encoding in load_tokenizer(content).encode_batch_fast(list(texts))
         ]
     return Ragged.join([ids[:longest] for ids in found], np.int32)
+
+
+def encode_with_offsets(content: str, texts: Sequence[str]) -> tuple[Ragged, Ragged]:
+    """Turn texts into tokens, and say where in its text each token stands.
+
+    Args:
+        content: str. The content of a `tokenizer.json`.
+        texts: sequence of str. Of any length, the empty ones too.
+
+    Returns:
+        (Ragged, Ragged) of int32. The tokens, those of `encode`; and for each the characters
+        from and to which it stands, of shape (tokens, 2). A byte pair that begins with a space
+        holds that space, and tokens that share a character overlap.
+    """
+    tokenizer = load_tokenizer(content)
+    found, places = [], []
+    for start in range(0, len(texts), _AT_A_TIME):
+        part = list(texts[start : start + _AT_A_TIME])
+        for encoding in tokenizer.encode_batch(part, add_special_tokens=False):
+            found.append(np.array(encoding.ids, np.int32))
+            places.append(np.array(encoding.offsets, np.int32).reshape(-1, 2))
+    if not found:
+        return Ragged.join([], np.int32), Ragged(np.empty((0, 2), np.int32), np.zeros(1))
+    return Ragged.join(found, np.int32), Ragged.join(places, np.int32)
 
 
 @lru_cache(maxsize=8)

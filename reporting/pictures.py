@@ -57,6 +57,11 @@ _PICTURES = {
         "text_figures",
         "Sentences with every span in the colour of its kind; beneath a mistake, what is true.",
     ),
+    "answer_scores": (
+        "text_figures",
+        "How surely questions were answered, by whether the answer was right. Where some have no "
+        "answer, a score above 0 gives one all the same.",
+    ),
     "spectrogram": (
         "speech_figures",
         "Recordings with what was written of them and what is true: those with most errors first, "

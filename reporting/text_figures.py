@@ -5,6 +5,7 @@ import textwrap
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from rapidfuzz.distance import Levenshtein
 
 from threefold.datasets.tokenizing import decode, kind_of, token_names
@@ -19,6 +20,7 @@ from threefold.reporting.figures import (
     new_figure,
     plain,
 )
+from threefold.tasks.answer_scores import score_answers
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.sequence_to_sequence import take_best
 from threefold.tasks.summarization import rouge
@@ -217,4 +219,48 @@ def loss_by_position(evaluation: Evaluation) -> Figure:
     axes.plot(np.arange(1, len(losses) + 1), losses, color=BLUE)
     axes.axhline(losses.mean(), color=GREY, linestyle="--", linewidth=1)
     axes.set(xlabel="tokens before it", ylabel="loss, nats a token", ylim=(0, None))
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def answer_scores(evaluation: Evaluation) -> Figure:
+    """Draw how surely questions were answered, by whether the answer was right.
+
+    Args:
+        evaluation: Evaluation. Of `question_answering`.
+
+    Returns:
+        Figure. A histogram of the scores of the best answers, one colour for each kind of question.
+    """
+    found, wanted, scores = evaluation.task.settle(evaluation.answers, evaluation.truth)
+    right = (
+        np.array(
+            [score_answers([f], [w])["exact_match"] for f, w in zip(found, wanted, strict=True)]
+        )
+        > 0
+    )
+    none = np.array([not texts for texts in wanted])
+    kinds = {
+        "answered exactly": (~none & right, BLUE),
+        "answered otherwise, or not": (~none & ~right, VERMILION),
+        "has no answer": (none, GREY),
+    }
+    kinds = {name: (rows, colour) for name, (rows, colour) in kinds.items() if rows.any()}
+    figure = new_figure(7.5, 4.0)
+    head(figure, f"Scores of the answers to {len(scores):,} questions, {plain(evaluation.split)}")
+    axes = figure.add_subplot()
+    spread = np.histogram_bin_edges(scores, bins=30)
+    axes.hist(
+        [scores[rows] for rows, _ in kinds.values()],
+        spread,
+        stacked=True,
+        color=[colour for _, colour in kinds.values()],
+        label=[f"{name} ({np.count_nonzero(rows)})" for name, (rows, _) in kinds.items()],
+    )
+    if evaluation.task.facts.unanswerable:
+        axes.axvline(0, color="#222222", linestyle=":", linewidth=1.2)
+    axes.set_xlabel("score: log-odds of the answer over none")
+    axes.set_ylabel("questions")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
     return figure

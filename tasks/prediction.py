@@ -40,15 +40,17 @@ def predict(answer: Answerer, task: Task, inputs: Iterable[Inputs], batch_size: 
     """
     found = Predictions()
     for names, examples, errors in inputs:
+        answered, records = [], []
         for start in range(0, len(names), batch_size):
-            chosen = names[start : start + batch_size]
             batch = {name: array[start : start + batch_size] for name, array in examples.items()}
             answers = answer(batch)
             if task.pictured and found.pictured is None:
                 found.pictured = (task, batch, answers)
-            records = task.describe(answers, batch)
-            found.records += [
-                {"input": name} | record for name, record in zip(chosen, records, strict=True)
-            ]
+            answered.append(answers)
+            records += task.describe(answers, batch)
+        if len(records) != len(names):
+            raise ValueError(f"{len(records)} records for {len(names)} inputs")
+        told = task.select(answered, examples) if answered else []
+        found.records += [{"input": names[row]} | records[row] for row in told]
         found.errors += errors
     return found

@@ -9,7 +9,7 @@ there: an exported model is judged by the same task in a process that has no Ker
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -158,6 +158,17 @@ class Task(ABC):
         """Turn raw outputs, an array or several by name, into named answers, in units that a
         person reads.
         """
+
+    def select(
+        self, answers: Sequence[Mapping[str, np.ndarray]], examples: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Return which rows are told of: all, or, of inputs that take several, one each.
+
+        Args:
+            answers: sequence of mapping of str to array. Of some examples, batch by batch.
+            examples: mapping of str to array. All of them: whole inputs.
+        """
+        return np.arange(len(next(iter(examples.values()))))
 
     @abstractmethod
     def describe(

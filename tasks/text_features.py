@@ -18,11 +18,15 @@ class TextFeatures(Task):
     texts: ClassVar[dict[str, str]] = {"tokens": "time"}
     free = ("tokens",)
 
+    def longest_of(self, name: str) -> int:
+        """Return how many tokens an input has at most."""
+        return self.facts.longest
+
     def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         found = {}
         for name in self.texts:
             length = max(map(len, examples[name]), default=1)
-            length = padded_length(length, self.facts.longest)
+            length = padded_length(length, self.longest_of(name))
             found[name] = pad(examples[name], length, np.int32)
         return found
 

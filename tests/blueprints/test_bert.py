@@ -154,3 +154,22 @@ def test_masked_tokens_are_told_by_the_vectors_that_are_read():
     np.testing.assert_allclose(
         difference, np.broadcast_to(np.arange(12.0), difference.shape), atol=1e-5
     )
+
+
+def test_padding_changes_no_answer_and_is_none():
+    seed_everything(0)
+    model = bert.build_question_answerer(12, 4, 4, 2, 1, max_length=30, **SIZES)
+    wanted = ask(model, question=SECOND[:2], context=FIRST[:2])
+    assert wanted.shape == (2, 2, 5) and (wanted[0, :, 4] < -1e3).all()
+    found = ask(model, question=longer(SECOND[:2]), context=longer(FIRST[:2]))
+    np.testing.assert_allclose(found[:, :, :5], wanted, atol=1e-5)
+    assert (found[:, :, 5:] < -1e3).all()
+    # The question decides.
+    other = ask(model, question=SECOND[[1, 0]], context=FIRST[:2])
+    assert not np.isclose(other[0, :, :4], wanted[0, :, :4], atol=1e-4).any()
+
+
+def test_a_question_and_a_context_must_fit_into_the_positions_together():
+    with pytest.raises(ValueError, match="room for 7 .* max_question_tokens=3 and -d max_tokens=5"):
+        bert.build_question_answerer(12, 5, 3, 2, 1, max_length=10, **SIZES)
+    bert.build_question_answerer(12, 4, 3, 2, 1, max_length=10, **SIZES)

@@ -115,6 +115,7 @@ def copy_of(in_tmp):
 BLUEPRINTS = {
     "translation": "seq2seq",
     "summarization": "seq2seq",
+    "question_answering": "transformer",
 }  # of a task; `rnn` serves the others
 
 

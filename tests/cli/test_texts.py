@@ -159,3 +159,34 @@ def test_tokenizers_lie_beside_runs(task_run, place):
     task_run("translation")
     for name in ("source_tokenizer.json", "target_tokenizer.json"):
         assert json.loads((place / "translation" / name).read_text(encoding="utf-8"))["model"]
+
+
+def test_a_context_of_several_windows_is_answered_once(task_run, run_cli, in_tmp):
+    context = "bread two . cheese six . river one . stone ten . cloud two . 7"
+    stdin = f"price of stone ?\t{context}\nprice of bread ?\tbread two .\n".encode()
+    run = task_run("question_answering")
+    code, out, _ = run_cli("predict", run, "-", "--json", stdin=stdin)
+    records = json.loads(out)["predictions"]
+    assert code == 0 and [record["question"] for record in records] == [
+        "price of stone ?", "price of bread ?",
+    ]  # fmt: skip
+    for record, text in zip(records, (context, "bread two ."), strict=True):
+        assert 0 <= record["score"] <= 1
+        if record["answer"]:
+            assert text[record["start_char"] : record["end_char"]] == record["answer"]
+            assert record["answer"] in record["context"]
+    rows = [{"question": "price of stone ?", "context": context, "id": "a"}, {"question": "what?"}]
+    (in_tmp / "asked.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    code, out, _ = run_cli("predict", run, "asked.jsonl", "--output", "answers.csv", "--json")
+    assert code == 1
+    lines = (in_tmp / "answers.csv").read_text().splitlines()
+    assert len(lines) == 2 and lines[0].startswith("input,question,answer,score,start_char")
+
+
+def test_answers_are_judged_beside_simple_methods(task_run, run_cli):
+    run = task_run("question_answering")
+    code, out, _ = run_cli("evaluate", run, "--split", "test", "--json")
+    metrics = json.loads(out)["metrics"]["test"]
+    assert code == 0 and set(metrics) >= {"f1", "exact_match", "loss", "baselines"}
+    assert all(0 <= metrics[name] <= 1 for name in ("f1", "exact_match"))
+    assert any(name.startswith("words behind") for name in metrics["baselines"])

@@ -5,11 +5,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from threefold.datasets.dataset import ArraySource
-from threefold.datasets.facts import PairFacts, TextFacts
+from threefold.datasets.facts import PairFacts, QuestionFacts, TextFacts
+from threefold.datasets.questions import Question, QuestionWindows
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.tokenizing import encode, encode_words, train_tokenizer
 from threefold.reporting.pictures import draw
 from threefold.tasks.evaluation import Evaluation
+from threefold.tasks.question_answering import QuestionAnswering
 from threefold.tasks.summarization import Summarization
 from threefold.tasks.text_generation import TextGeneration
 from threefold.tasks.token_classification import TokenClassification
@@ -164,3 +166,24 @@ def test_the_loss_is_drawn_by_position():
     curve, mean = figure.axes[0].lines
     assert curve.get_xdata().tolist() == [1, 2] and curve.get_ydata().tolist() == [4.0, 1.5]
     assert set(mean.get_ydata()) == {2.75}
+
+
+def test_scores_are_drawn_by_whether_the_answer_was_right():
+    context = "ada wrote notes"
+    tokenizer = train_tokenizer("word", [context], 50)
+    facts = QuestionFacts(
+        tokenizer=tokenizer, vocabulary_size=9, longest=3, longest_question=3, stride=1,
+        unanswerable=True,
+    )  # fmt: skip
+    asked = [Question("who", 0, ("ada",), (0, 3)), Question("what", 0, ("notes",), (10, 15))]
+    source = QuestionWindows([context], [*asked, Question("when", 0)], facts)
+    task = QuestionAnswering(facts)
+    logits = np.zeros((3, 2, 4), np.float32)
+    logits[:2, :, 1], logits[2, :, 0] = 5, 5  # `ada` twice, then nothing
+    answers, truth = task.answer(logits), task.truth(source[np.arange(3)])
+    judged = Evaluation("test", task, source, answers, truth, task.judge(answers, truth))
+    figure = draw("answer_scores", judged)
+    (axes,) = figure.axes
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["answered exactly (1)", "answered otherwise, or not (1)", "has no answer (1)"]
+    assert axes.get_xlim()[0] < 0 < axes.get_xlim()[1]

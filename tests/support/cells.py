@@ -149,6 +149,25 @@ def _write_paragraphs(path: Path) -> None:
     path.write_text("\n".join(lines))
 
 
+def _write_questions(path: Path) -> None:
+    """Write contexts of three things with what each costs, and questions for one of them."""
+    draw = np.random.default_rng(0)
+    lines = []
+    for number in range(60):
+        things = draw.choice(WORDS, 4, replace=False)
+        prices = draw.choice(["one", "two", "six", "ten"], 3)
+        context = " ".join(f"{a} {b} ." for a, b in zip(things[:3], prices, strict=True))
+        context += f" {number}"
+        thing = draw.integers(0, 4) if number % 4 == 0 else draw.integers(0, 3)
+        answers: dict[str, list] = {"text": [], "answer_start": []}
+        if thing < 3:
+            start = context.index(things[thing]) + len(things[thing]) + 1
+            answers = {"text": [prices[thing]], "answer_start": [start]}
+        row = {"id": str(number), "question": f"price of {things[thing]} ?", "context": context}
+        lines.append(json.dumps(row | {"answers": answers}))
+    path.write_text("\n".join(lines))
+
+
 def _write_sentences(path: Path) -> None:
     draw = np.random.default_rng(0)
     sentences = []
@@ -224,6 +243,11 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "sequence_classification": ("series.ts", _write_series, {}),
     "text_classification": ("documents.jsonl", _write_documents, {"max_tokens": "14"}),
     "text_pair_classification": ("pairs.jsonl", _write_text_pairs, {"max_tokens": "14"}),
+    "question_answering": (
+        "questions.jsonl",
+        _write_questions,
+        {"max_tokens": "8", "stride": "4", "max_question_tokens": "6", "tokenizer": "word"},
+    ),
     "token_classification": ("sentences.conll", _write_sentences, {"max_tokens": "14"}),
     "masked_language_modeling": (
         "paragraphs.jsonl",
