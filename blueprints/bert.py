@@ -42,9 +42,21 @@ TRAINING = {
     "clip_norm": 1.0,
     "warmup": 0.1,
 }
+TASK_TRAINING = {
+    "masked_language_modeling": {"epochs": 20, "batch_size": 16, "learning_rate": 1e-3},
+}
 # What suits pretrained weights instead, of the ranges of the paper's appendix A.3.
 FINE_TUNING = {"epochs": 4, "learning_rate": 5e-5}
 PRETRAINED = bert_files  # knows folders of weights
+# As published with weights of the size `base`: GLUE's tasks and SQuAD in the paper's section 4 and
+# appendix A.3, names in its section 5.3.
+_PUBLISHED = {"batch_size": 32, "epochs": 3, "schedule": "linear", "warmup": 0.1}
+RECIPES = {
+    "sst2": {"options": {}, "settings": _PUBLISHED | {"learning_rate": 2e-5}},
+    "mnli": {"options": {}, "settings": _PUBLISHED | {"learning_rate": 2e-5}},
+    "squad": {"options": {}, "settings": _PUBLISHED | {"learning_rate": 5e-5}},
+    "conll2003": {"options": {}, "settings": _PUBLISHED | {"learning_rate": 5e-5}},
+}
 
 Blocks = Annotated[int, Field(ge=0)] | Literal["all"]
 

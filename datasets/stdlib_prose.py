@@ -68,7 +68,7 @@ def load_masked(
     docstrings: bool = True,
     tokenizer: TokenizerOption = "wordpiece",
     vocabulary_size: PositiveInt = 4000,
-    max_tokens: Annotated[int, Field(ge=4)] = 128,
+    max_tokens: Annotated[int, Field(ge=4)] = 64,
     mask_rate: MaskRate = 0.15,
     masking: Masking = "token",
     lowercase: bool = True,

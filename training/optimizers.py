@@ -95,7 +95,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     2017, equation 3; its rate at the end of the warm-up is ``(model_dim * warmup_steps) ** -0.5``).
 
     Args:
-        course: str. `constant`, `cosine`, `exponential`, `step` or `noam`.
+        course: str. `constant`, `cosine`, `linear`, `exponential`, `step` or `noam`.
         peak: float. The rate at the end of the warm-up.
         warmup_steps: int. Steps of the warm-up.
         total_steps: int. Steps of the whole training.
@@ -113,6 +113,8 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         share = ops.clip((step - self.warmup_steps) / remaining, 0.0, 1.0)
         if self.course == "cosine":
             factor = 0.5 * (1 + ops.cos(math.pi * share))
+        elif self.course == "linear":
+            factor = 1 - share
         elif self.course == "exponential":
             factor = ops.exp(math.log(FINAL_SHARE) * share)
         elif self.course == "step":

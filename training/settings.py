@@ -13,7 +13,7 @@ Optimizer = Literal[
     "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "lamb", "lars", "ftrl",
     "lion", "muon",
 ]  # fmt: skip
-Schedule = Literal["constant", "cosine", "exponential", "step", "noam", "plateau"]
+Schedule = Literal["constant", "cosine", "linear", "exponential", "step", "noam", "plateau"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -40,7 +40,9 @@ class TrainingSettings(BaseModel):
     schedule: Schedule = Field("cosine", description="course of the learning rate")
     warmup: Share = Field(0.05, description="share of the steps in which the rate rises from 0")
     weight_decay: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="decoupled decay of the weights in each step, times the learning rate"
+        None,
+        description="decoupled decay of the weights in each step, times the learning rate; not of "
+        "biases and normalisations",
     )
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="what each block's learning rate is multiplied by for the one below it"

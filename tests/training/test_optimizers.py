@@ -152,6 +152,7 @@ def test_lars_is_described_by_its_configuration():
 COURSES = {
     "constant": lambda share: 1.0,
     "cosine": lambda share: 0.5 * (1 + math.cos(math.pi * share)),
+    "linear": lambda share: 1 - share,
     "exponential": lambda share: 0.01**share,
     "step": lambda share: 0.1 ** ((share >= 0.5) + (share >= 0.75)),
 }
