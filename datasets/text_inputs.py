@@ -23,7 +23,7 @@ from threefold.datasets.text_files import (
     read_text_table,
     read_texts,
 )
-from threefold.datasets.tokenizing import MASK, encode, encode_words, find_mask, split_words
+from threefold.datasets.tokenizing import MASK, encode, encode_words, find_mask, find_words
 
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 SUFFIXES = (".txt", *TABLES)
@@ -54,7 +54,8 @@ def read_text_inputs(
 
     Returns:
         iterator of Inputs. Of documents `tokens` and `text`; of words to be tagged `tokens`,
-        `tags` (0 where a word begins, -1 where it goes on) and `words`; of pairs `source` and
+        `tags` (0 where a word begins, -1 where it goes on), `words` and their `places` in the
+        `text`; of pairs `source` and
         `source_text`. A text in which there is nothing to see is one of the errors.
     """
     found = (text for file in files for text in _read(file, facts, stdin, column, encoding))
@@ -102,10 +103,16 @@ def _encode(
         places = [found[found < longest] for found in masked]
         examples, name = {"masked": as_objects(places), "text": as_objects(texts)}, "first"
     elif facts.tagged:
-        words = [tuple(split_words(text)) for text in texts]
+        places = [find_words(text) for text in texts]
+        words = [
+            tuple(text[start:stop] for start, stop in found)
+            for text, found in zip(texts, places, strict=True)
+        ]
         tokens, begins = encode_words(facts.tokenizer, words)
         tags = [np.minimum(places[:longest], 0) for places in begins[rows]]
-        examples, name = {"tags": as_objects(tags), "words": as_objects(words)}, "tokens"
+        examples = {"tags": as_objects(tags), "words": as_objects(words)}
+        examples |= {"places": as_objects(places), "text": as_objects(texts)}
+        name = "tokens"
     else:
         tokens = encode(facts.tokenizer, texts)
         examples, name = {"text": as_objects(texts)}, "tokens"

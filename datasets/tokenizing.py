@@ -320,7 +320,12 @@ def encode_words(
 
 def split_words(text: str) -> list[str]:
     """Split a text as tokenizers of words do: at spaces, and around punctuation."""
-    return re.findall(r"\w+|[^\w\s]", text)
+    return [text[start:stop] for start, stop in find_words(text)]
+
+
+def find_words(text: str) -> list[tuple[int, int]]:
+    """Return where each word of `split_words` begins and ends, in characters."""
+    return [word.span() for word in re.finditer(r"\w+|[^\w\s]", text)]
 
 
 def decode(content: str, ids: Sequence[np.ndarray]) -> list[str]:

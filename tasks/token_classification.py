@@ -106,6 +106,11 @@ class TokenClassification(TextFeatures):
                 {"text": " ".join(words[start:stop]), "tag": kind, "start": start, "stop": stop}
                 for kind, start, stop in find_spans(found)
             ]
+            if "places" in examples:  # of a text that is no list of words
+                places, text = examples["places"][row], examples["text"][row]
+                for span in spans:
+                    begin, end = places[span["start"]][0], places[span["stop"] - 1][1]
+                    span |= {"text": text[begin:end], "start_char": begin, "end_char": end}
             # A text over the limit has words that no tag was asked for.
             tagged = list(zip(words, found, strict=False))
             records.append({"tagged": [f"{word}/{tag}" for word, tag in tagged], "spans": spans})

@@ -27,7 +27,8 @@ def test_every_word_gets_its_tag(task_run, run_cli):
     tags = [text.rpartition("/")[2] for text in record["tagged"]]
     assert set(tags) <= {"O", "B-FOOD", "I-FOOD", "B-LAND", "I-LAND"}
     for span in record["spans"]:
-        assert span["text"] == " ".join(words[span["start"] : span["stop"]])
+        assert span["text"].split() == words[span["start"] : span["stop"]]
+        assert span["text"] == stdin.decode()[span["start_char"] : span["end_char"]]
 
 
 def test_a_translation_comes_with_others_that_are_less_probable(task_run, run_cli):
