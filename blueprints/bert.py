@@ -7,11 +7,10 @@ Sources: Devlin et al. 2019, "BERT: pre-training of deep bidirectional transform
 understanding"; Turc et al. 2019, "Well-read students learn better", for the sizes below base.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import keras
 from keras import layers
-from pydantic import Field
 
 from threefold.blueprints import bert_files
 from threefold.blueprints.bert_parts import (
@@ -22,6 +21,7 @@ from threefold.blueprints.bert_parts import (
     make_block,
 )
 from threefold.blueprints.bert_pretraining import build_masked_language_model
+from threefold.blueprints.fine_tuning import Blocks
 from threefold.blueprints.layers import draw_dropout
 from threefold.blueprints.options import Count, Rate
 from threefold.blueprints.span_parts import PickContext, tell_spans
@@ -57,8 +57,6 @@ RECIPES = {
     "squad": {"options": {}, "settings": _PUBLISHED | {"learning_rate": 5e-5}},
     "conll2003": {"options": {}, "settings": _PUBLISHED | {"learning_rate": 5e-5}},
 }
-
-Blocks = Annotated[int, Field(ge=0)] | Literal["all"]
 
 
 def build_text_classifier(

@@ -6,8 +6,8 @@ import keras
 from keras import layers, ops
 
 from threefold.blueprints.attention import Block, SeeTokens, draw_encoder
+from threefold.blueprints.fine_tuning import freeze_and_adapt
 from threefold.blueprints.layers import TokenEmbedding, draw_dropout
-from threefold.blueprints.lora import adapt
 
 # Layers, heads, features of a token, hidden units of the feed-forward networks.
 PRESETS = {
@@ -20,7 +20,9 @@ PRESETS = {
 }
 Preset = Literal["tiny", "mini", "small", "medium", "base", "large"]
 EPSILON = 1e-12  # the paper's code's
-HEADS = ("head", "pooler", "masked_", "next_head")  # what the names of their layers begin with
+# What the names of layers begin with, below the blocks and above them.
+BOTTOM = ("embedding", "token_", "position_", "segment_")
+HEADS = ("head", "pooler", "masked_", "next_head")
 
 
 @keras.saving.register_keras_serializable("threefold")
@@ -164,11 +166,6 @@ def freeze_model(
     model: keras.Model, freeze: int | str, count: int, lora_rank: int | None
 ) -> keras.Model:
     """Leave the embeddings and the first blocks as they are, or adapt them; return the model."""
-    if freeze != "all" and freeze > count:
-        raise ValueError(f"freeze must be at most {count}, the number of blocks, or all")
-    blocks = range(1, (count if freeze == "all" else freeze) + 1)
-    frozen = ("embedding", "token_", "position_", "segment_", *(f"encoder_{n}_" for n in blocks))
-    for layer in model.layers if freeze else ():
-        if layer.name.startswith(frozen):
-            layer.trainable = False
-    return adapt(model, lora_rank, HEADS) if lora_rank else model
+    return freeze_and_adapt(
+        model, freeze, lora_rank, count=count, block="encoder", bottom=BOTTOM, heads=HEADS
+    )

@@ -20,6 +20,7 @@ from threefold.blueprints.attention import (
     NextPosition,
     SeeEarlier,
 )
+from threefold.blueprints.fine_tuning import Blocks, freeze_and_adapt
 from threefold.blueprints.layers import TokenEmbedding, draw_dropout
 from threefold.blueprints.options import Count, Rate
 
@@ -54,6 +55,8 @@ def build(
     activation: Literal["gelu", "relu"] = "gelu",
     dropout: Rate | None = None,
     share_embeddings: bool = True,
+    freeze: Blocks = 0,
+    lora_rank: Count | None = None,
 ) -> keras.Model:
     """Draw the network.
 
@@ -70,6 +73,10 @@ def build(
         activation: str. `gelu` or `relu`.
         dropout: float. Share dropped of the vectors and behind every part.
         share_embeddings: bool. Whether tokens are told by the vectors by which they are read.
+        freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
+            then; `all` for the head alone.
+        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+            then stays as it is, as all but the head does.
 
     Returns:
         keras.Model. From `tokens` (batch, time) int32 to (batch, time, vocabulary_size): one logit
@@ -90,7 +97,15 @@ def build(
         vocabulary_size, state, block, count, None if rotary else longest + 1, share_embeddings
     )
     logits = decoder({"target": tokens, **state})["logits"]
-    return keras.Model({"tokens": tokens}, logits, name="gpt")
+    return freeze_and_adapt(
+        keras.Model({"tokens": tokens}, logits, name="gpt"),
+        freeze,
+        lora_rank,
+        count=count,
+        block="block",
+        bottom=("embedding", "positions"),
+        heads=("end", "head"),
+    )
 
 
 TASKS = {"text_generation": build}

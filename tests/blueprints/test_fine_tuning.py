@@ -1,9 +1,9 @@
-"""Low-rank adaptation: what is trained, and that merging changes no answer."""
+"""Fine-tuning: what is trained, and that merging low-rank matrices changes no answer."""
 
 import numpy as np
 import pytest
 
-from threefold.blueprints import bert
+from threefold.blueprints import bert, gpt
 from threefold.training import state
 from threefold.training.backend import seed_everything
 
@@ -65,3 +65,16 @@ def test_the_seed_decides_the_matrices():
     for a, b, c in zip(one, same, other, strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.array_equal(a, c)
+
+
+def test_a_network_that_writes_is_frozen_and_adapted_too():
+    sizes = {"num_layers": 2, "num_heads": 2, "model_dim": 8, "lora_rank": 2}
+    trained = {weight.path for weight in gpt.build(12, 8, **sizes).trainable_weights}
+    attention = {
+        f"block_{block}_self_attention_{part}/lora_kernel_{matrix}"
+        for block in (1, 2) for part in ("query", "value") for matrix in "ab"
+    }  # fmt: skip
+    assert trained == attention | {"end_norm/gamma", "end_norm/beta"}
+    frozen = gpt.build(12, 8, **sizes | {"lora_rank": None, "freeze": 1})
+    found = {weight.path.partition("/")[0][:7] for weight in frozen.trainable_weights}
+    assert found == {"block_2", "end_nor"}
