@@ -190,18 +190,23 @@ def _hint(reference: str) -> str:
 
 
 @cache
-def bundled() -> dict[str, tuple[str, str]]:
-    """Return the bundled sets: name -> (task, one line of description).
+def bundled() -> dict[str, tuple[tuple[str, ...], str]]:
+    """Return the bundled sets: name -> (tasks, the first by default; one line of description).
 
     The files are parsed, not imported: listing must answer at once.
     """
     found = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "TASK":
-                docstring = (ast.get_docstring(tree) or "").partition("\n\n")[0]
-                found[path.stem] = (ast.literal_eval(node.value), docstring)
+        named = {
+            getattr(node.targets[0], "id", ""): node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+        }
+        if "TASK" in named:
+            further = [key.value for key in named["FURTHER"].keys] if "FURTHER" in named else []
+            docstring = (ast.get_docstring(tree) or "").partition("\n\n")[0]
+            found[path.stem] = ((ast.literal_eval(named["TASK"]), *further), docstring)
     return found
 
 

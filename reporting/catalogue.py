@@ -29,7 +29,8 @@ def catalogue_tables(catalogue: Mapping[str, Any]) -> RenderableType:
     datasets = _table("bundled data", "")
     for name, found in catalogue["datasets"].items():
         datasets.add_row(
-            Text(name, "bold"), Group(Text(found["summary"]), Text(found["task"], "dim"))
+            Text(name, "bold"),
+            Group(Text(found["summary"]), Text(", ".join(found["tasks"]), "dim")),
         )
     return _page(
         blueprints,

@@ -43,8 +43,8 @@ def catalogue() -> dict[str, Any]:
             for name, (tasks, summary) in blueprint_names().items()
         },
         "datasets": {
-            name: {"task": task, "summary": summary}
-            for name, (task, summary) in loading.bundled().items()
+            name: {"tasks": list(tasks), "summary": summary}
+            for name, (tasks, summary) in loading.bundled().items()
         },
     }
 

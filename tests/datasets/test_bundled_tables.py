@@ -16,7 +16,7 @@ from threefold.datasets import loading
 )
 def test_bundled_tables(name, shapes, classes):
     dataset = loading.load(name)
-    assert dataset.task == loading.bundled()[name][0]
+    assert dataset.task == loading.bundled()[name][0][0]
     assert dataset.facts.class_names == classes
     found = [dataset.splits[split] for split in ("train", "validation", "test")]
     assert tuple(source[np.arange(len(source))]["numeric"].shape for source in found) == shapes
