@@ -32,9 +32,9 @@ def photos(tmp_path):
 def test_every_bundled_set_loads_and_serves_the_task_it_names():
     sets = loading.bundled()
     assert {"digits", "digit_angles", "wine", "breast_cancer", "diabetes"} <= set(sets)
-    for name, (task, description) in sets.items():
+    for name, (tasks, description) in sets.items():
         dataset = loading.load(name)
-        assert (dataset.reference, dataset.task) == (name, task)
+        assert (dataset.reference, dataset.task) == (name, tasks[0])
         assert set(dataset.splits) == {"train", "validation", "test"}
         assert description.endswith(".") and "\n" not in description
 
