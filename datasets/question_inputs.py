@@ -10,17 +10,12 @@ import numpy as np
 
 from threefold.datasets.errors import UserError
 from threefold.datasets.facts import QuestionFacts
-from threefold.datasets.inputs import STDIN, Inputs
+from threefold.datasets.inputs import Inputs
 from threefold.datasets.question_files import read_rows
 from threefold.datasets.questions import Question, QuestionWindows
 from threefold.datasets.table_roles import require_column
-from threefold.datasets.text_files import (
-    decode_text,
-    read_lines,
-    read_text,
-    read_text_table,
-    read_texts,
-)
+from threefold.datasets.text_files import read_text_table, read_texts
+from threefold.datasets.text_pair_inputs import read_tabbed_lines
 
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 SUFFIXES = (".txt", ".json", *TABLES)
@@ -70,15 +65,10 @@ def _read(file: str, stdin: IO[bytes], encoding: str) -> Iterator[_Named]:
     try:
         for name, pair in _read_file(file, stdin, encoding):
             lacking = not all(text.strip() for text in pair)
-            yield (
-                name,
-                UserError(f"{name}: expected a question and its context")
-                if lacking
-                else (
-                    pair[0].strip(),
-                    pair[1],
-                ),
-            )
+            if lacking:
+                yield name, UserError(f"{name}: expected a question and its context")
+            else:
+                yield name, (pair[0].strip(), pair[1])
     except UserError as error:
         yield file, error
 
@@ -98,11 +88,4 @@ def _read_file(file: str, stdin: IO[bytes], encoding: str) -> Iterator[tuple[str
             cells = (row.get(name) for name in ("question", "context"))
             yield where, tuple(cell if isinstance(cell, str) else "" for cell in cells)
         return
-    if file == STDIN:
-        file = "standard input"
-        text = decode_text(stdin.read(), file, encoding=encoding)
-    else:
-        text = read_text(file, encoding=encoding)
-    for number, line in read_lines(text):
-        question, _, context = line.partition("\t")
-        yield f"{file} line {number}", (question, context)
+    yield from read_tabbed_lines(file, stdin, encoding)

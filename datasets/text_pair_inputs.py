@@ -78,6 +78,13 @@ def _read_file(
         found = read_both(table, facts.columns if there else find_columns(table, None, None))
         yield from zip(found.where, zip(found.sources, found.targets, strict=True), strict=True)
         return
+    yield from read_tabbed_lines(file, stdin, encoding)
+
+
+def read_tabbed_lines(
+    file: str, stdin: IO[bytes], encoding: str
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the two texts of each line of a file, or of standard input, with its place."""
     if file == STDIN:
         file = "standard input"
         text = decode_text(stdin.read(), file, encoding=encoding)

@@ -20,7 +20,7 @@ from threefold.reporting.figures import (
     new_figure,
     plain,
 )
-from threefold.tasks.answer_scores import score_answers
+from threefold.tasks.answer_scores import drop_empty, score_answers
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.sequence_to_sequence import take_best
 from threefold.tasks.summarization import rouge
@@ -239,7 +239,7 @@ def answer_scores(evaluation: Evaluation) -> Figure:
         )
         > 0
     )
-    none = np.array([not texts for texts in wanted])
+    none = np.array([not drop_empty(texts) for texts in wanted])
     kinds = {
         "answered exactly": (~none & right, BLUE),
         "answered otherwise, or not": (~none & ~right, VERMILION),

@@ -37,6 +37,11 @@ def word_f1(found: str, wanted: str) -> float:
     return 2 * common / (len(one) + len(other))
 
 
+def drop_empty(texts: Sequence[str]) -> list[str]:
+    """Return the answers that say something; one of articles and punctuation alone is none."""
+    return [text for text in texts if normalise(text)]
+
+
 def score_answers(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> dict[str, float]:
     """Judge the answers to questions.
 
@@ -50,8 +55,7 @@ def score_answers(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> dict
         by any right answer; where some questions have no answer, also `has_answer_f1`, the f1 of
         the others, and `no_answer_accuracy`, how many of them were left without.
     """
-    # An answer that holds nothing but articles and punctuation is none, as in SQuAD's evaluation.
-    right = [[text for text in texts if normalise(text)] or [""] for texts in wanted]
+    right = [drop_empty(texts) or [""] for texts in wanted]
     pairs = list(zip(found, right, strict=True))
     exact = np.array([max(exact_match(text, one) for one in texts) for text, texts in pairs])
     f1 = np.array([max(word_f1(text, one) for one in texts) for text, texts in pairs])

@@ -96,7 +96,9 @@ class MaskedLanguageModeling(TextFeatures):
         }
 
     def asked(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return self.inputs(examples) | {"wanted": self.mask(examples)[0].wanted.astype(np.int32)}
+        masked, texts = self.mask(examples)
+        numbers = {"masked": masked.places, "wanted": masked.wanted}
+        return texts | {name: array.astype(np.int32) for name, array in numbers.items()}
 
     def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {name: array.astype(np.int64) for name, array in self.asked(examples).items()}

@@ -169,21 +169,23 @@ def test_the_loss_is_drawn_by_position():
 
 
 def test_scores_are_drawn_by_whether_the_answer_was_right():
-    context = "ada wrote notes"
+    context = "ada wrote notes ()"
     tokenizer = train_tokenizer("word", [context], 50)
     facts = QuestionFacts(
-        tokenizer=tokenizer, vocabulary_size=9, longest=3, longest_question=3, stride=1,
+        tokenizer=tokenizer, vocabulary_size=9, longest=5, longest_question=3, stride=1,
         unanswerable=True,
     )  # fmt: skip
     asked = [Question("who", 0, ("ada",), (0, 3)), Question("what", 0, ("notes",), (10, 15))]
-    source = QuestionWindows([context], [*asked, Question("when", 0)], facts)
+    # An answer of punctuation alone counts as none, as it does in the metrics.
+    asked += [Question("when", 0), Question("how", 0, ("()",), (16, 18))]
+    source = QuestionWindows([context], asked, facts)
     task = QuestionAnswering(facts)
-    logits = np.zeros((3, 2, 4), np.float32)
-    logits[:2, :, 1], logits[2, :, 0] = 5, 5  # `ada` twice, then nothing
-    answers, truth = task.answer(logits), task.truth(source[np.arange(3)])
+    logits = np.zeros((4, 2, 6), np.float32)
+    logits[:2, :, 1], logits[2:, :, 0] = 5, 5  # `ada` twice, then nothing
+    answers, truth = task.answer(logits), task.truth(source[np.arange(4)])
     judged = Evaluation("test", task, source, answers, truth, task.judge(answers, truth))
     figure = draw("answer_scores", judged)
     (axes,) = figure.axes
     names = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert names == ["answered exactly (1)", "answered otherwise, or not (1)", "has no answer (1)"]
+    assert names == ["answered exactly (1)", "answered otherwise, or not (1)", "has no answer (2)"]
     assert axes.get_xlim()[0] < 0 < axes.get_xlim()[1]

@@ -179,3 +179,10 @@ def test_simple_methods_are_judged_on_the_questions():
     found = {name: judge(source) for name, judge in methods.items()}
     assert found["no answer to any"]["no_answer_accuracy"] == 1.0
     assert len(found) == 2 and all(set(m) >= {"f1", "exact_match"} for m in found.values())
+
+
+def test_an_answer_of_articles_and_punctuation_alone_is_none():
+    from threefold.tasks.answer_scores import drop_empty, score_answers
+
+    assert drop_empty(["()", "the", "a list"]) == ["a list"]
+    assert score_answers([""], [["()"]]) == {"f1": 1, "exact_match": 1, "no_answer_accuracy": 1}
