@@ -178,9 +178,14 @@ class Attend(layers.Layer):
         batch, steps, features = ops.shape(queries)
         keys, values = ops.split(keys_values, 2, axis=-1)
         apart = (batch, -1, self.num_heads, features // self.num_heads)
+        mask = seen[0] if seen else None
+        if mask is not None and keras.config.backend() == "jax":
+            # cuDNN's kernel takes no mask that is to be repeated for each query: Keras then writes
+            # a traceback for each layer and goes on without the kernel.
+            mask = ops.broadcast_to(mask, (batch, steps, ops.shape(keys)[1]))
         found = ops.dot_product_attention(
             *(ops.reshape(x, apart) for x in (queries, keys, values)),
-            mask=seen[0][:, None] if seen else None,
+            mask=None if mask is None else mask[:, None],
         )
         return ops.reshape(found, (batch, steps, features))
 

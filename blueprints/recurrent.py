@@ -154,7 +154,7 @@ class ReverseWithin(keras.layers.Layer):
 
 
 def _draw_cell(cell: str, units: int, recurrent_dropout: float, name: str, **options):
-    return CELLS[cell](
+    layer = CELLS[cell](
         units,
         return_sequences=True,
         recurrent_dropout=recurrent_dropout,
@@ -162,3 +162,8 @@ def _draw_cell(cell: str, units: int, recurrent_dropout: float, name: str, **opt
         name=name,
         **options,
     )
+    if keras.config.backend() == "jax" and layer.compute_dtype != "float32":
+        # JAX hands cuDNN float32 only ("Unknown output type bfloat16"), which shows when the step
+        # is compiled: too late for Keras to fall back.
+        layer.use_cudnn = False
+    return layer

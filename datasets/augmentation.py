@@ -11,6 +11,7 @@ from scipy.special import betaincinv
 
 from threefold.datasets.batching import uniform
 from threefold.datasets.errors import UserError, suggest
+from threefold.datasets.threads import worker_threads
 
 # How many random numbers each takes. All are drawn always, so that adding one to a run leaves what
 # the others do as it was.
@@ -147,9 +148,16 @@ def _sample(images: np.ndarray, matrices: np.ndarray, offsets: np.ndarray) -> np
     batch, height, width, _ = images.shape
     result = np.empty_like(images)
     step = max(1, _CHUNK_PIXELS // (height * width))
-    for start in range(0, batch, step):
+
+    def fill(start: int) -> None:
         chunk = slice(start, start + step)
         result[chunk] = _sample_chunk(images[chunk], matrices[chunk], offsets[chunk])
+
+    starts = range(0, batch, step)
+    if len(starts) == 1:  # small images: handing them over takes as long as the work
+        fill(0)
+    else:
+        list(worker_threads().map(fill, starts))  # NumPy lets go of the interpreter's lock
     return result
 
 

@@ -11,7 +11,6 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -20,6 +19,7 @@ import scipy.sparse
 from PIL import ExifTags, Image, ImageOps
 
 from threefold.datasets.errors import UserError
+from threefold.datasets.threads import worker_threads
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
@@ -387,9 +387,4 @@ def _in_threads(function: Callable[[File], Any], files: Sequence[File]) -> list:
     # Blocks, since a future for every one of 100,000 files would cost more than its header.
     size = int(np.clip(len(files) // (8 * os.cpu_count()), 1, 256))
     blocks = [files[start : start + size] for start in range(TRIALS, len(files), size)]
-    return first + [result for found in _threads().map(attempt, blocks) for result in found]
-
-
-@functools.cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="pictures")
+    return first + [result for found in worker_threads().map(attempt, blocks) for result in found]

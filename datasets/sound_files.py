@@ -6,13 +6,13 @@ import os
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from threefold.datasets.documents import as_objects
 from threefold.datasets.errors import UserError
+from threefold.datasets.threads import worker_threads
 
 if TYPE_CHECKING:
     import soundfile
@@ -225,9 +225,4 @@ def _in_threads(function: Callable, paths: Sequence[str]) -> list:
         except UserError as error:
             return error
 
-    return list(_threads().map(attempt, paths))
-
-
-@functools.cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="sounds")
+    return list(worker_threads().map(attempt, paths))

@@ -1,5 +1,6 @@
 """Attention and the positions of steps, against what the papers' equations give."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -33,6 +34,20 @@ def test_attention_is_the_equation_of_the_paper():
             np.testing.assert_allclose(
                 found[row, :, part], weights @ values[row, :, part], atol=1e-5
             )
+
+
+def test_jax_gets_a_mask_of_every_query(monkeypatch):
+    """Else cuDNN's kernel is not used, and each layer writes a traceback to the terminal."""
+    masks, attend = [], ops.dot_product_attention
+
+    def watch(*arrays, mask):
+        masks.append(tuple(mask.shape))
+        return attend(*arrays, mask=mask)
+
+    monkeypatch.setattr(ops, "dot_product_attention", watch)
+    Attend(2)([draw(2, 3, 8), draw(2, 5, 16), np.ones((2, 1, 5), bool)])
+    wanted = (2, 1, 3, 5) if keras.config.backend() == "jax" else (2, 1, 1, 5)
+    assert masks == [wanted]
 
 
 def test_without_a_mask_all_is_seen():

@@ -1,5 +1,6 @@
 """Recurrent networks: padding means nothing, and reading both ways is reading both ways."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -157,3 +158,14 @@ def test_what_is_written_is_read_again(sampler):
     whole = write(sampler, chance)["written"][0]
     again = write(sampler, chance[:, :2], tokens=((2, 5, *whole[:2]),))["written"][0]
     np.testing.assert_array_equal(again, whole[2:])
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_jax_hands_cudnn_float32_alone(precision, request):
+    """It takes nothing else, and says so when a step is compiled: no fall back, but an error."""
+    request.addfinalizer(lambda: keras.config.set_dtype_policy("float32"))
+    keras.config.set_dtype_policy(precision)
+    model = rnn.build_text_classifier(12, 3, embedding_dim=5, units=(4,))
+    layer = model.get_layer("recurrent_1_forwards")
+    kept = keras.config.backend() != "jax" or precision == "float32"
+    assert layer.use_cudnn == ("auto" if kept else False)
