@@ -11,7 +11,7 @@ ARGS ?=
 demo: $(VENV)/ready
 	$(BIN)/threefold fit cnn --epochs 10 --run runs/demo-$$(date +%s) --json > build/demo.json
 	$(BIN)/threefold evaluate $$($(BIN)/python -c 'import json; print(json.load(open("build/demo.json"))["run"])')
-	$(BIN)/python -c 'from threefold.datasets.digits import read_digits; from PIL import Image; \
+	$(BIN)/python -c 'from threefold.datasets.bundled.digits import read_digits; from PIL import Image; \
 	  [Image.fromarray(i[..., 0]).save(f"build/digit-{n}.png") for n, i in enumerate(read_digits()[0][:3])]'
 	$(BIN)/threefold predict $$($(BIN)/python -c 'import json; print(json.load(open("build/demo.json"))["run"])') build/digit-*.png
 

@@ -12,7 +12,7 @@ import warnings
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.training.flags import KeyValue, backend_option, json_option, settings_options
 from threefold.training.settings import TrainingSettings
 
@@ -280,7 +280,7 @@ def export(run, format, output, force, atol, quantize, max_metric_drop, as_json)
 @json_option
 def list_(as_json):
     """List blueprints, tasks and bundled data."""
-    from threefold.training.description import catalogue
+    from threefold.training.inspection.description import catalogue
 
     found = catalogue()
     if as_json:
@@ -304,7 +304,7 @@ def show(name, task, dataset, data_options, options, backend, as_json):
     """Show a blueprint (options, layers, sizes, exports), a run or an artifact."""
     from threefold.exporting.artifact import is_artifact, open_artifact
     from threefold.training.building import blueprint_names, check_blueprint
-    from threefold.training.description import describe_blueprint, describe_run
+    from threefold.training.inspection.description import describe_blueprint, describe_run
 
     if is_artifact(name):
         described = {"artifact": name, **open_artifact(name).record.model_dump(mode="json")}
@@ -334,7 +334,7 @@ def show(name, task, dataset, data_options, options, backend, as_json):
 def doctor(backend, as_json):
     """Say which backends and devices there are, and what to install."""
     from threefold.reporting.console import notes, results
-    from threefold.training.doctor import examine
+    from threefold.training.inspection.doctor import examine
 
     with notes.status("trying the backends, each in a process of its own"):
         found = examine(backend)

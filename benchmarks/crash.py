@@ -33,7 +33,7 @@ from threefold.training.backend import BACKENDS, choose_backend
 HERE = Path(__file__).resolve()  # the script changes its folder
 KEPT = HERE.with_suffix(".csv")
 BEGIN, END = "<!-- benchmarks/crash.py -->", "<!-- end of crash -->"
-PLACES = ("training", "blueprints", "datasets/files.py")  # the last writes what a run holds
+PLACES = ("training", "blueprints", "core/files.py")  # the last writes what a run holds
 KEYS = ("backend", "seed", "digest")
 COUNTS = ("kills", "inside", "unreadable", "finished", "equal")
 OPTIONS = {"filters": "4", "convolutions": "1"}
@@ -70,7 +70,7 @@ def torment_backend(asked: argparse.Namespace) -> bool:
     counts = dict.fromkeys(COUNTS, 0) | counts
     if counts["kills"] < asked.kills:
         warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)  # nothing was computed yet
-        import threefold.datasets.digits
+        import threefold.datasets.bundled.digits
         import threefold.training.fit  # noqa: F401
 
         with tempfile.TemporaryDirectory() as folder:

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 
 from kept import (
+    FIT_ROOMS,
     CellFailed,
     Kept,
     Row,
@@ -30,7 +31,7 @@ from kept import (
 from threefold.exporting.artifact import open_artifact
 from threefold.exporting.proven import COLUMNS, TABLE, render_table
 
-KEPT = Kept(TABLE, COLUMNS[:5], ("blueprints", "tasks", "training", "exporting", "datasets"))
+KEPT = Kept(TABLE, COLUMNS[:5], (*FIT_ROOMS, "exporting"))
 BEGIN, END = "<!-- benchmarks/exports.py -->", "<!-- end of exports -->"
 FORMATS = ("savedmodel", "onnx")
 

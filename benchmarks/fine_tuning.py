@@ -20,11 +20,22 @@ from functools import partial
 from pathlib import Path
 from statistics import mean
 
-from kept import CellFailed, Kept, Row, last_line, options_of_cells, read_rows, render_rows
+from kept import (
+    FIT_ROOMS,
+    CellFailed,
+    Kept,
+    Row,
+    last_line,
+    options_of_cells,
+    read_rows,
+    render_rows,
+)
 
 KEYS = ("blueprint", "task", "start", "backend", "seed")
 KEPT = Kept(
-    Path(__file__).with_suffix(".csv"), KEYS, ("blueprints", "tasks", "training", "datasets")
+    Path(__file__).with_suffix(".csv"),
+    KEYS,
+    FIT_ROOMS,
 )
 # Of each task its data, with what leaves 1,000 rows to train on, and the metric that counts.
 TASKS = {

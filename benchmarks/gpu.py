@@ -24,8 +24,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.training.backend import choose_backend, device_name
+
+sys.path.append(str(Path(__file__).with_name("on_gpu")))
 
 # In the order in which they are made; name -> file, parts of the time, and what the table shows.
 PARTS = {

@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from threefold.datasets.errors import Failure
-from threefold.datasets.files import remove_parts, replace_file
+from threefold.core.errors import Failure
+from threefold.core.files import remove_parts, replace_file
 from threefold.training.backend import BACKENDS
-from threefold.training.description import catalogue
+from threefold.training.inspection.description import catalogue
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 FAMILY = re.compile(r"^TASKS\b", re.MULTILINE)  # what only a blueprint of its own has at its top
+# The rooms whose code a fit runs through.
+FIT_ROOMS = ("blueprints", "core", "datasets", "tasks", "training")
 STOPPED = 128 + 2  # the shell's own code of Ctrl-C
 
 Row = Mapping[str, Any]
@@ -66,7 +68,7 @@ def digest_of(*places: str, blueprint: str | None = None) -> str:
     files = {}
     for place in places:
         path = ROOT / place
-        found = [path] if path.is_file() else path.glob("*.py")
+        found = [path] if path.is_file() else path.rglob("*.py")
         files |= {str(file.relative_to(ROOT)): file.read_bytes() for file in found}
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):

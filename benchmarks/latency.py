@@ -81,7 +81,7 @@ def measure(way: str, place: str, size: int, cores: int) -> float:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     os.environ["OMP_NUM_THREADS"] = str(cores)
     answer = artifact(place) if way in ("onnx", "savedmodel") else keras_model(place, way)
-    from threefold.datasets.digits import read_digits
+    from threefold.datasets.bundled.digits import read_digits
 
     rows = read_digits()[0][:size]
     times, until = [], time.perf_counter() + 1.0

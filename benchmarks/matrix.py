@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from kept import (
+    FIT_ROOMS,
     README,
     CellFailed,
     Kept,
@@ -40,7 +41,9 @@ from threefold.training.backend import BACKENDS
 
 KEYS = ("blueprint", "task", "data", "backend")
 KEPT = Kept(
-    Path(__file__).with_suffix(".csv"), KEYS, ("blueprints", "tasks", "training", "datasets")
+    Path(__file__).with_suffix(".csv"),
+    KEYS,
+    FIT_ROOMS,
 )
 LOWER = {"mae", "mase", "perplexity", "phoneme_error_rate", "loss"}  # metrics where less is more
 BEGIN, END = "<!-- benchmarks/matrix.py -->", "<!-- end -->"

@@ -77,7 +77,7 @@ DEFECTS = (
         ("tests/cells/test_promises.py", "-k", "seed_decides and dnn"),
     ),
     Defect(
-        "the second optimizer of a GAN is not restored", "jax", "training/adversarial.py",
+        "the second optimizer of a GAN is not restored", "jax", "training/adversarial/trainer.py",
         "for optimizer in self.optimizers for variable",
         "for optimizer in self.optimizers[:1] for variable",
         ("tests/cells/test_resume.py", "-k", "gan"),
@@ -90,9 +90,9 @@ DEFECTS = (
         ("tests/cells/test_promises.py", "-k", "alike and dnn-tabular_classification"),
     ),
     Defect(
-        "the last row of a table is dropped", "plain", "datasets/table_files.py",
+        "the last row of a table is dropped", "plain", "datasets/tables/table_files.py",
         "good, columns=header", "good[:-1] or good, columns=header",
-        ("tests/datasets/test_table_files.py",),
+        ("tests/datasets/tables/test_table_files.py",),
     ),
     Defect(
         "a page does not escape", "plain", "reporting/page.py",

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kept import (
+    FIT_ROOMS,
     ROOT,
     CellFailed,
     Kept,
@@ -37,7 +38,7 @@ from kept import (
 
 HERE = Path(__file__)
 KEYS = ("blueprint", "task", "backend")
-KEPT = Kept(HERE.with_suffix(".csv"), KEYS, ("blueprints", "tasks", "training", "datasets"))
+KEPT = Kept(HERE.with_suffix(".csv"), KEYS, FIT_ROOMS)
 BEGIN, END = "<!-- benchmarks/resume.py -->", "<!-- end of resume -->"
 SETTINGS = {"epochs": "3", "batch_size": "8"}
 SHOWN = 5  # names of what differs

@@ -12,19 +12,19 @@ from typing import Literal
 import keras
 from keras import layers
 
-from threefold.blueprints import bert_files
-from threefold.blueprints.bert_parts import (
+from threefold.blueprints.parts import bert_checkpoints
+from threefold.blueprints.parts.bert_encoder import (
     Preset,
     classify_texts,
     encode_texts,
     freeze_model,
     make_block,
 )
-from threefold.blueprints.bert_pretraining import build_masked_language_model
-from threefold.blueprints.fine_tuning import Blocks
-from threefold.blueprints.layers import draw_dropout
-from threefold.blueprints.options import Count, Rate
-from threefold.blueprints.span_parts import PickContext, tell_spans
+from threefold.blueprints.parts.bert_pretraining import build_masked_language_model
+from threefold.blueprints.parts.fine_tuning import Blocks
+from threefold.blueprints.parts.layers import draw_dropout
+from threefold.blueprints.parts.options import Count, Rate
+from threefold.blueprints.parts.spans import PickContext, tell_spans
 
 DATASETS = {
     "text_classification": "stdlib_docstrings",
@@ -47,7 +47,7 @@ TASK_TRAINING = {
 }
 # What suits pretrained weights instead, of the ranges of the paper's appendix A.3.
 FINE_TUNING = {"epochs": 4, "learning_rate": 5e-5}
-PRETRAINED = bert_files  # knows folders of weights
+PRETRAINED = bert_checkpoints  # knows folders of weights
 # As published with weights of the size `base`: GLUE's tasks and SQuAD in the paper's section 4 and
 # appendix A.3, names in its section 5.3.
 _PUBLISHED = {"batch_size": 32, "epochs": 3, "schedule": "linear", "warmup": 0.1}

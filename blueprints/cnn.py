@@ -13,13 +13,13 @@ from typing import Literal
 import keras
 from keras import layers
 
-from threefold.blueprints.layers import (
+from threefold.blueprints.parts.layers import (
     BATCH_NORM_MOMENTUM,
     LocalResponseNormalization,
     draw_dropout,
     subsample,
 )
-from threefold.blueprints.options import Activation, Count, Rate
+from threefold.blueprints.parts.options import Activation, Count, Rate
 
 DATASETS = {"image_classification": "digits", "image_regression": "digit_angles"}
 TRAINING = {

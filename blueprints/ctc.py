@@ -11,10 +11,10 @@ Speech 2", for convolutions that shorten time before recurrent layers.
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.layers import ZeroPadding, draw_dropout, subsample, true_steps
-from threefold.blueprints.log_mel import LogMel
-from threefold.blueprints.options import Cell, Count, Rate
-from threefold.blueprints.recurrent import draw_recurrent
+from threefold.blueprints.parts.layers import ZeroPadding, draw_dropout, subsample, true_steps
+from threefold.blueprints.parts.log_mel import LogMel
+from threefold.blueprints.parts.options import Cell, Count, Rate
+from threefold.blueprints.parts.recurrent import draw_recurrent
 
 DATASETS = {"speech_recognition": "dtmf"}
 TRAINING = {

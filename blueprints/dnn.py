@@ -14,8 +14,8 @@ from typing import Literal
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.layers import BATCH_NORM_MOMENTUM, draw_dropout
-from threefold.blueprints.options import Activation, Count, Rate
+from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, draw_dropout
+from threefold.blueprints.parts.options import Activation, Count, Rate
 
 DATASETS = {"tabular_classification": "wine", "tabular_regression": "diabetes"}
 TRAINING = {

@@ -14,15 +14,15 @@ import keras
 from keras import layers
 from pydantic import Field
 
-from threefold.blueprints.gan_parts import (
+from threefold.blueprints.parts.adversarial import (
     BoundedConv2D,
     BoundedDense,
     ClassEmbedding,
     Rules,
     SelfAttention,
 )
-from threefold.blueprints.layers import BATCH_NORM_MOMENTUM
-from threefold.blueprints.options import Count, Rate
+from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM
+from threefold.blueprints.parts.options import Count, Rate
 
 DATASETS = {"image_generation": "digits"}
 TRAINING = {

@@ -13,16 +13,16 @@ from typing import Literal
 import keras
 from keras import layers
 
-from threefold.blueprints.attention import (
+from threefold.blueprints.parts.attention import (
     AddPositions,
     Block,
     EmptyCaches,
     NextPosition,
     SeeEarlier,
 )
-from threefold.blueprints.fine_tuning import Blocks, freeze_and_adapt
-from threefold.blueprints.layers import TokenEmbedding, draw_dropout
-from threefold.blueprints.options import Count, Rate
+from threefold.blueprints.parts.fine_tuning import Blocks, freeze_and_adapt
+from threefold.blueprints.parts.layers import TokenEmbedding, draw_dropout
+from threefold.blueprints.parts.options import Count, Rate
 
 DATASETS = {"text_generation": "stdlib_prose"}
 TRAINING = {

@@ -12,8 +12,8 @@ normalise, activate, convolve); Zagoruyko and Komodakis 2016 for the width.
 import keras
 from keras import layers
 
-from threefold.blueprints.layers import BATCH_NORM_MOMENTUM, draw_dropout, subsample
-from threefold.blueprints.options import Activation, Count, Rate
+from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, draw_dropout, subsample
+from threefold.blueprints.parts.options import Activation, Count, Rate
 
 DATASETS = {"image_classification": "digits"}
 TRAINING = {

@@ -13,16 +13,21 @@ from typing import Literal
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.layers import (
+from threefold.blueprints.parts.forecasts import cut_segments, read_window, standardise, tell_steps
+from threefold.blueprints.parts.layers import (
     CountTokens,
     PoolSteps,
     TokenEmbedding,
     ZeroPadding,
     draw_dropout,
 )
-from threefold.blueprints.options import Cell, Count, Rate
-from threefold.blueprints.recurrent import FirstState, draw_recurrent, draw_stateful, state_sizes
-from threefold.blueprints.series_parts import cut_segments, read_window, standardise, tell_steps
+from threefold.blueprints.parts.options import Cell, Count, Rate
+from threefold.blueprints.parts.recurrent import (
+    FirstState,
+    draw_recurrent,
+    draw_stateful,
+    state_sizes,
+)
 
 DATASETS = {
     "sequence_classification": "cylinder_bell_funnel",

@@ -14,15 +14,15 @@ from typing import Literal
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.layers import (
+from threefold.blueprints.parts.layers import (
     CountTokens,
     PoolSteps,
     TokenEmbedding,
     draw_dropout,
     true_steps,
 )
-from threefold.blueprints.options import Cell, Count, Rate
-from threefold.blueprints.recurrent import draw_recurrent, draw_stateful, state_sizes
+from threefold.blueprints.parts.options import Cell, Count, Rate
+from threefold.blueprints.parts.recurrent import draw_recurrent, draw_stateful, state_sizes
 
 DATASETS = {"translation": "cmudict", "summarization": "stdlib_summaries"}
 TRAINING = {

@@ -14,7 +14,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from threefold.blueprints.attention import (
+from threefold.blueprints.parts.attention import (
     AddPositions,
     Block,
     EmptyCaches,
@@ -23,10 +23,10 @@ from threefold.blueprints.attention import (
     SeeTokens,
     draw_encoder,
 )
-from threefold.blueprints.layers import CountTokens, PoolSteps, TokenEmbedding, draw_dropout
-from threefold.blueprints.options import Count, Rate
-from threefold.blueprints.series_parts import cut_segments, read_window, tell_steps
-from threefold.blueprints.span_parts import FindShared, PickContext, PutMark, tell_spans
+from threefold.blueprints.parts.forecasts import cut_segments, read_window, tell_steps
+from threefold.blueprints.parts.layers import CountTokens, PoolSteps, TokenEmbedding, draw_dropout
+from threefold.blueprints.parts.options import Count, Rate
+from threefold.blueprints.parts.spans import FindShared, PickContext, PutMark, tell_spans
 
 DATASETS = {
     "translation": "cmudict",

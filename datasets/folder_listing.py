@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from threefold.datasets.columns import read_cells
+from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import SPLITS
-from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts, ImageFacts
-from threefold.datasets.images import SUFFIXES
+from threefold.datasets.images.image_files import SUFFIXES
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.table_files import Table, read_table
-from threefold.datasets.table_roles import SPLIT_WORDS
+from threefold.datasets.tables.column_roles import SPLIT_WORDS
+from threefold.datasets.tables.columns import read_cells
+from threefold.datasets.tables.table_files import Table, read_table
 
 TARGET_FILES = ("targets.csv", "labels.csv")
 

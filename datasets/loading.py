@@ -18,39 +18,45 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from threefold.core.errors import UserError, suggest
+from threefold.core.options import Option, check_options, options_of
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts
-from threefold.datasets.options import Option, check_options, options_of
-from threefold.datasets.pictures_to_make import TASK_NAME, to_make
+from threefold.datasets.images.unlabeled_images import TASK_NAME, to_make
 
 PREFIXES = {"tfds": "tfds", "hf": "hugging_face"}
 # Who reads a file or folder: by the task that the user named, else by what it looks like.
 BY_TASK = {
-    "text_classification": "text",
-    "text_pair_classification": "text_pairs",
-    "question_answering": "question_files",
-    "text_generation": "prose",
-    "masked_language_modeling": "masked_texts",
-    "token_classification": "conll",
-    "translation": "pairs",
-    "summarization": "summaries",
-    "speech_recognition": "speech",
-    "forecasting": "series",
+    "text_classification": "texts.labeled_texts",
+    "text_pair_classification": "texts.pairs.text_pairs",
+    "question_answering": "texts.questions.question_files",
+    "text_generation": "texts.prose",
+    "masked_language_modeling": "texts.masked_texts",
+    "token_classification": "texts.conll",
+    "translation": "texts.pairs.translation_pairs",
+    "summarization": "texts.pairs.summaries",
+    "speech_recognition": "audio.speech",
+    "forecasting": "series.forecasting_tables",
 }
 # Who reads files alone, and of what kind.
 ONLY_FILES = {
-    "text_pairs": "a table of pairs of texts, such as a .jsonl",
-    "question_files": "a file of questions with contexts and answers, a .json or .jsonl",
-    "pairs": "a file of pairs, such as a .tsv",
-    "summaries": "a file of documents with summaries, such as a .jsonl",
-    "series": "a table of series, as .csv",
+    "texts.pairs.text_pairs": "a table of pairs of texts, such as a .jsonl",
+    "texts.questions.question_files": "a file of questions with contexts and answers, a .json or "
+    ".jsonl",
+    "texts.pairs.translation_pairs": "a file of pairs, such as a .tsv",
+    "texts.pairs.summaries": "a file of documents with summaries, such as a .jsonl",
+    "series.forecasting_tables": "a table of series, as .csv",
 }
 BY_SUFFIX = {
-    ".csv": "tables", ".tsv": "tables", ".parquet": "tables",
-    ".txt": "prose", ".jsonl": "text", ".json": "question_files",
-    ".conll": "conll", ".ts": "sequences",
-}  # fmt: skip
+    ".csv": "tables.labeled_tables",
+    ".tsv": "tables.labeled_tables",
+    ".parquet": "tables.labeled_tables",
+    ".txt": "texts.prose",
+    ".jsonl": "texts.labeled_texts",
+    ".json": "texts.questions.question_files",
+    ".conll": "texts.conll",
+    ".ts": "series.labeled_series",
+}
 # Tasks that data do not suggest: any set of another task's kind serves them, when it is told to.
 TOLD = {TASK_NAME: to_make}
 # What the loading gives to a loader, as opposed to what a user sets.
@@ -113,15 +119,15 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
     prefix, _, name = reference.partition(":")
     path = Path(reference).expanduser()
     if prefix in PREFIXES and name:
-        return partial(_module("hubs").load, PREFIXES[prefix], name)
+        return partial(_module("hubs.hub_datasets").load, PREFIXES[prefix], name)
     if reference in bundled():
-        module = _module(reference)  # which may serve further tasks when it is told to
+        module = _module(f"bundled.{reference}")  # which may serve further tasks when it is told to
         return getattr(module, "FURTHER", {}).get(task, module.load)
     if not reference:  # which as a path would be the working folder
         raise UserError(f"no dataset ''{suggest('', bundled())}")
     if path.is_dir():
-        if _module("hugging_face").is_saved_folder(path):
-            return partial(_module("hubs").load, "hugging_face", str(path))
+        if _module("hubs.hugging_face").is_saved_folder(path):
+            return partial(_module("hubs.hub_datasets").load, "hugging_face", str(path))
         reader = BY_TASK.get(task) or _reader_of_folder(path)
         if reader in ONLY_FILES:
             raise UserError(f"'{path}' is a folder; {task} takes {ONLY_FILES[reader]}")
@@ -146,14 +152,14 @@ def _reader_of_file(path: Path) -> str | None:
         except (ValueError, TypeError):
             return BY_SUFFIX[".jsonl"]
     if names >= {"source", "target"}:
-        return "pairs"
+        return "texts.pairs.translation_pairs"
     if names >= {"question", "context", "answers"}:
-        return "question_files"
-    if any(names.issuperset(pair) for pair in _module("text_pairs").COLUMNS):
-        return "text_pairs"
+        return "texts.questions.question_files"
+    if any(names.issuperset(pair) for pair in _module("texts.pairs.text_pairs").COLUMNS):
+        return "texts.pairs.text_pairs"
     if names & {"summary", "highlights"}:
-        return "summaries"
-    return "prose" if len(names) == 1 else BY_SUFFIX[".jsonl"]
+        return "texts.pairs.summaries"
+    return "texts.prose" if len(names) == 1 else BY_SUFFIX[".jsonl"]
 
 
 def _reader_of_folder(folder: Path) -> str:
@@ -162,16 +168,20 @@ def _reader_of_folder(folder: Path) -> str:
     files = list(itertools.islice(found, 1000))
     counts = Counter(path.suffix.lower() for path in files)
     # A table in a folder belongs to the pictures beside it, and so do files of JSON.
-    beside = ("tables", "question_files")
+    beside = ("tables.labeled_tables", "texts.questions.question_files")
     readers = {suffix: name for suffix, name in BY_SUFFIX.items() if name not in beside}
-    sounds = sum(counts[suffix] for suffix in _module("sound_files").SUFFIXES)
+    sounds = sum(counts[suffix] for suffix in _module("audio.audio_files").SUFFIXES)
     if sounds and sounds >= max(counts.values()):  # each may have a text beside it
-        return "speech"
+        return "audio.speech"
     commonest = max(counts, key=lambda suffix: (counts[suffix], suffix not in readers), default="")
     if commonest == ".txt":
         inside = {path.parent.name.lower() for path in files if path.parent != folder}
-        return "text" if inside - set(_module("table_roles").SPLIT_WORDS) else "prose"
-    return readers.get(commonest, "folder")
+        return (
+            "texts.labeled_texts"
+            if inside - set(_module("tables.column_roles").SPLIT_WORDS)
+            else "texts.prose"
+        )
+    return readers.get(commonest, "images.image_folder")
 
 
 def _module(name: str) -> ModuleType:
@@ -196,7 +206,7 @@ def bundled() -> dict[str, tuple[tuple[str, ...], str]]:
     The files are parsed, not imported: listing must answer at once.
     """
     found = {}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).with_name("bundled").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         named = {
             getattr(node.targets[0], "id", ""): node.value

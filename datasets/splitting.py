@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS
-from threefold.datasets.errors import UserError
 
 
 def split_rows(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import IO, Any
 
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.exporting.artifact import Artifact
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.evaluation import Answerer, Evaluation, evaluate_splits

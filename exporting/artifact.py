@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from threefold.datasets.errors import Failure, UserError
-from threefold.datasets.files import replace_file
+from threefold.core.errors import Failure, UserError
+from threefold.core.files import replace_file
 from threefold.tasks.signature import Signature
 from threefold.training.run import RunRecord
 

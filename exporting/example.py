@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from threefold.datasets.files import replace_file
+from threefold.core.files import replace_file
 
 _HEAD = '''"""Ask this model: NumPy and {package} are all that it takes.
 

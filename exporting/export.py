@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from threefold.datasets.errors import Failure, UserError
-from threefold.datasets.files import replace_file
+from threefold.core.errors import Failure, UserError
+from threefold.core.files import replace_file
 from threefold.exporting.artifact import (
     MODELS,
     Artifact,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from threefold.datasets.errors import Failure
+from threefold.core.errors import Failure
 from threefold.tasks.signature import Field
 
 OPSET = 18

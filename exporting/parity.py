@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from threefold.core.files import replace_file
 from threefold.datasets.dataset import Source
-from threefold.datasets.files import replace_file
 from threefold.exporting.runtime import Run, load_runtime
 from threefold.tasks.evaluation import Evaluation, join_batches, study_training_split
 from threefold.tasks.signature import Output, Signature
@@ -212,7 +212,7 @@ def _keep_examples(staged: Path, run: Run, task: Task, source: Source) -> None:
 
 def _draw(staged: Path, task: Task, evaluation: Evaluation) -> None:
     """Draw the first of the task's pictures that has something to show."""
-    from threefold.reporting.pictures import draw
+    from threefold.reporting.figures.captions import draw
     from threefold.reporting.report import save_figure
 
     # Where nothing went wrong, mistakes are no picture: reliability is one.

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from threefold.datasets.errors import Failure
+from threefold.core.errors import Failure
 
 
 def run_child(module: str, scratch: Path) -> None:

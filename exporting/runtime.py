@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from threefold.core.errors import UserError
 from threefold.datasets.dataset import join_arrays
-from threefold.datasets.errors import UserError
 from threefold.tasks.signature import Field, Signature
 from threefold.tasks.task import Arrays
 from threefold.training.backend import import_without_greeting

@@ -4,8 +4,8 @@ import json
 import tempfile
 from pathlib import Path
 
-from threefold.datasets.errors import Failure
-from threefold.datasets.files import replace_file
+from threefold.core.errors import Failure
+from threefold.core.files import replace_file
 from threefold.exporting.artifact import MODELS, Format
 from threefold.exporting.processes import run_child
 from threefold.training.run import RunRecord

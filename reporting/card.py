@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from threefold.datasets.files import replace_file
+from threefold.core.files import replace_file
+from threefold.reporting.figures.captions import CAPTIONS
 from threefold.reporting.numbers import format_number
-from threefold.reporting.pictures import CAPTIONS
 from threefold.reporting.report import repeat_command
 
 WORDS_SHOWN = 12

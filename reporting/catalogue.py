@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from threefold.datasets.options import as_typed
+from threefold.core.options import as_typed
 from threefold.reporting.console import ask_command, metrics_table
 
 # Lines longer than this are hard to read, however wide the terminal.
@@ -20,7 +20,7 @@ def catalogue_tables(catalogue: Mapping[str, Any]) -> RenderableType:
     """Return the blueprints with their tasks and data, the bundled data, and what to type.
 
     Args:
-        catalogue: mapping. From `threefold.training.description.catalogue`.
+        catalogue: mapping. From `threefold.training.inspection.description.catalogue`.
     """
     blueprints = _table("blueprint", "its tasks, each with the data it takes by default")
     for name, found in catalogue["blueprints"].items():
@@ -49,8 +49,8 @@ def description_tables(described: Mapping[str, Any]) -> RenderableType:
 
     Args:
         described: mapping. From `describe_blueprint` or `describe_run`, both of
-            `threefold.training.description`; or what `artifact.json` holds, with its place under
-            `artifact`.
+            `threefold.training.inspection.description`; or what `artifact.json` holds, with its
+            place under `artifact`.
     """
     if "artifact" in described:
         return _artifact_page(described)
@@ -61,7 +61,7 @@ def doctor_tables(found: Mapping[str, Any]) -> RenderableType:
     """Return the state of the machine, its backends, and what to do.
 
     Args:
-        found: mapping. From `threefold.training.doctor.examine`.
+        found: mapping. From `threefold.training.inspection.doctor.examine`.
     """
     machine, chosen = found["machine"], found["chosen"]
     facts = _grid(

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from rich.markup import escape
 
-from threefold.datasets.errors import UserError
-from threefold.datasets.files import replace_file
+from threefold.core.errors import UserError
+from threefold.core.files import replace_file
 from threefold.reporting.console import notes, results
 from threefold.reporting.records import check_output, write_records
 from threefold.reporting.session import print_json
@@ -72,7 +72,7 @@ def write_pictures(place: Path, records: Sequence[dict[str, Any]]) -> None:
         place: Path. A `.png` file, or a folder.
         records: sequence of dict. With `image` uint8 (height, width, channels), and `class`.
     """
-    from threefold.reporting.sample_figures import tile
+    from threefold.reporting.figures.samples import tile
 
     if place.suffix:
         replace_file(place, encode(tile(np.stack([record["image"] for record in records]))))

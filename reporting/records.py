@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from threefold.datasets.errors import UserError, suggest
-from threefold.datasets.files import replace_file
+from threefold.core.errors import UserError, suggest
+from threefold.core.files import replace_file
 
 FORMATS = (".csv", ".jsonl")
 

@@ -18,13 +18,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from threefold.core.files import replace_file
+from threefold.core.options import as_typed
 from threefold.datasets.dataset import SPLITS
-from threefold.datasets.files import replace_file
-from threefold.datasets.options import as_typed
-from threefold.reporting import figures
+from threefold.reporting.figures.captions import CAPTIONS, draw
+from threefold.reporting.figures.learning_curves import find_best, learning_curves
 from threefold.reporting.mistakes import COLUMNS_SHOWN, count_mistakes, tabulate_mistakes
 from threefold.reporting.page import PIXELS_PER_INCH, render_page
-from threefold.reporting.pictures import CAPTIONS, draw
 from threefold.tasks.evaluation import Evaluation
 
 FORMAT = 1  # of report.json
@@ -61,7 +61,7 @@ def write_report(
     curves = None
     if history:
         caption = _tell_best(history)
-        curves = _save(folder, CURVES, figures.learning_curves(history), caption,
+        curves = _save(folder, CURVES, learning_curves(history), caption,
                        f"Learning curves over {len(history)} epochs. {caption}")  # fmt: skip
     for evaluation in evaluations:
         sections[evaluation.split] = _make_section(folder, evaluation)
@@ -167,7 +167,7 @@ def _sum_up(evaluation: Evaluation) -> str:
 
 
 def _tell_best(history: Sequence[Mapping[str, float]]) -> str:
-    row = history[figures.find_best(history)]
+    row = history[find_best(history)]
     judge = "validation loss" if "val_loss" in row else "training loss"
     return (
         f"The weights of epoch {int(row['epoch'])} of {len(history)} are kept: "

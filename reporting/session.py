@@ -124,7 +124,7 @@ def show_predictions(
         write_records(output, found.records)
         notes.print(f"{len(found.records)} predictions in {output}")
         if found.pictured:
-            from threefold.reporting.forecast_figures import predicted
+            from threefold.reporting.figures.forecasts import predicted
             from threefold.reporting.report import save_figure
 
             picture = Path(output).with_suffix(".png")

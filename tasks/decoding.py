@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from threefold.datasets.ragged import PAD
-from threefold.datasets.tokenizing import END
+from threefold.datasets.texts.tokenizing import END
 
 
 def token_loss(label_smoothing: float):

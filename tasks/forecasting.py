@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.dataset import Source
-from threefold.datasets.time_steps import CYCLES, Step, turn
+from threefold.datasets.series.time_steps import CYCLES, Step, turn
 from threefold.tasks.evaluation import evaluate
-from threefold.tasks.forecast_baselines import fit_baselines, tell_seasonal_naive
+from threefold.tasks.metrics.forecast_baselines import fit_baselines, tell_seasonal_naive
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from threefold.datasets.errors import UserError
-from threefold.datasets.tokenizing import START, encode
+from threefold.core.errors import UserError
+from threefold.datasets.texts.tokenizing import START, encode
 from threefold.tasks.evaluation import Answerer
 from threefold.tasks.task import Task
 
@@ -96,8 +96,8 @@ def search(model, task: Task, wish: Wish) -> list[dict[str, Any]]:
     Raises:
         UserError: for wishes that exclude each other, and more tokens than the model can see.
     """
-    from threefold.blueprints.decoding import BeamSearch
-    from threefold.blueprints.sampling import ContrastiveSearch
+    from threefold.blueprints.parts.decoding import BeamSearch
+    from threefold.blueprints.parts.sampling import ContrastiveSearch
 
     _check_search(wish)
     tokens, context = _begin(task, wish)[None].astype(np.int32), context_of(model)

@@ -1,7 +1,7 @@
 """Which class is it? Asked of pictures."""
 
 from threefold.tasks.classification import Classification
-from threefold.tasks.features import ImageFeatures
+from threefold.tasks.inputs.image_inputs import ImageFeatures
 
 
 class ImageClassification(Classification, ImageFeatures):

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from threefold.core.errors import UserError, suggest
 from threefold.datasets.batching import normal, uniform
 from threefold.datasets.dataset import Source
-from threefold.datasets.errors import UserError, suggest
-from threefold.tasks.features import ImageFeatures
-from threefold.tasks.picture_quality import PictureJudge
+from threefold.tasks.inputs.image_inputs import ImageFeatures
+from threefold.tasks.metrics.image_quality import PictureJudge
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays
 

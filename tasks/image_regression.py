@@ -1,6 +1,6 @@
 """How much is it? Asked of pictures."""
 
-from threefold.tasks.features import ImageFeatures
+from threefold.tasks.inputs.image_inputs import ImageFeatures
 from threefold.tasks.regression import Regression
 
 

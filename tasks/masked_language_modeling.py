@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from threefold.core.errors import UserError
 from threefold.datasets.dataset import Source
-from threefold.datasets.documents import as_objects
-from threefold.datasets.errors import UserError
-from threefold.datasets.masking import NO_PLACE, Masked, count_masks, mask_tokens
 from threefold.datasets.ragged import PAD, halve, pad, padded_length
-from threefold.datasets.tokenizing import (
+from threefold.datasets.texts.documents import as_objects
+from threefold.datasets.texts.masking import NO_PLACE, Masked, count_masks, mask_tokens
+from threefold.datasets.texts.tokenizing import (
     decode,
     find_continuing,
     find_mask,
@@ -18,10 +18,10 @@ from threefold.datasets.tokenizing import (
     token_names,
 )
 from threefold.tasks.decoding import token_loss, token_weights
-from threefold.tasks.neighbours import Neighbours
+from threefold.tasks.inputs.text_inputs import TextFeatures
+from threefold.tasks.metrics.masked_baselines import Neighbours
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays
-from threefold.tasks.text_features import TextFeatures
 
 CANDIDATES = 5
 FOLLOWS, OTHER = 0, 1  # as BERT's code numbers them

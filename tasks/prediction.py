@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from threefold.datasets.errors import UserError
-from threefold.datasets.inputs import Inputs
+from threefold.core.errors import UserError
+from threefold.datasets.raw_inputs import Inputs
 from threefold.tasks.evaluation import Answerer
 from threefold.tasks.task import Arrays, Task
 

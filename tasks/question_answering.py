@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from threefold.datasets.dataset import Source
-from threefold.datasets.questions import cut_answer
 from threefold.datasets.ragged import pad
-from threefold.tasks.answer_scores import score_answers
-from threefold.tasks.question_baselines import fit_baselines
+from threefold.datasets.texts.questions.questions import cut_answer
+from threefold.tasks.inputs.text_inputs import TextFeatures
+from threefold.tasks.metrics.answer_scores import score_answers
+from threefold.tasks.metrics.question_baselines import fit_baselines
 from threefold.tasks.signature import Output
 from threefold.tasks.task import Arrays
-from threefold.tasks.text_features import TextFeatures
 
 LONGEST_ANSWER = 30  # tokens (BERT's code)
 MASKED = -1e4  # the logit of a place that cannot be chosen

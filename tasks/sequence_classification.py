@@ -1,7 +1,7 @@
 """Which class is it? Asked of a series."""
 
 from threefold.tasks.classification import Classification
-from threefold.tasks.sequence_features import SequenceFeatures
+from threefold.tasks.inputs.series_inputs import SequenceFeatures
 
 
 class SequenceClassification(Classification, SequenceFeatures):

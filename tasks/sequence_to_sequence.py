@@ -7,7 +7,7 @@ import numpy as np
 
 from threefold.datasets.dataset import Source
 from threefold.datasets.ragged import PAD, halve, pad, padded_length
-from threefold.datasets.tokenizing import END, START, decode
+from threefold.datasets.texts.tokenizing import END, START, decode
 from threefold.tasks.decoding import token_loss, token_weights, until_end
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
@@ -72,7 +72,7 @@ class SequenceToSequence(Task):
 
     def explain(self, model, source: Source) -> Arrays:
         """Return `attention` (texts, steps, time): where the decoder looks for each true token."""
-        from threefold.blueprints.attention_maps import align
+        from threefold.blueprints.parts.attention_maps import align
 
         examples = source[np.arange(min(EXPLAINED, len(source)))]
         return {"attention": align(model, self.inputs(examples))}
@@ -151,7 +151,7 @@ class SequenceToSequence(Task):
         return (gaps <= 2 * limit).any(axis=1)
 
     def _search(self, model):
-        from threefold.blueprints.decoding import BeamSearch
+        from threefold.blueprints.parts.decoding import BeamSearch
 
         return BeamSearch(model, self.facts.longest_target + 1, WIDTH, LENGTH_PENALTY)
 

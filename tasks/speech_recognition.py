@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.ragged import halve, pad, padded_length
-from threefold.tasks.ctc import collapse, log_likelihood, search_prefixes
 from threefold.tasks.decoding import error_rate
+from threefold.tasks.metrics.ctc_decoding import collapse, log_likelihood, search_prefixes
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.dataset import Source
-from threefold.datasets.tokenizing import decode, encode
+from threefold.datasets.texts.tokenizing import decode, encode
 from threefold.tasks.sequence_to_sequence import SequenceToSequence, exact_match, take_best
 from threefold.tasks.task import Arrays
 

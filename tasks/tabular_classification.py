@@ -1,7 +1,7 @@
 """Which class is it? Asked of the rows of a table."""
 
 from threefold.tasks.classification import Classification
-from threefold.tasks.features import TableFeatures
+from threefold.tasks.inputs.table_inputs import TableFeatures
 
 
 class TabularClassification(Classification, TableFeatures):

@@ -1,6 +1,6 @@
 """How much is it? Asked of the rows of a table."""
 
-from threefold.tasks.features import TableFeatures
+from threefold.tasks.inputs.table_inputs import TableFeatures
 from threefold.tasks.regression import Regression
 
 

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import Source
-from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts
 from threefold.tasks.signature import Field, Output
 

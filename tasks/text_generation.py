@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.dataset import Source
-from threefold.datasets.tokenizing import decode, kind_of
+from threefold.datasets.texts.tokenizing import decode, kind_of
 from threefold.tasks.decoding import token_loss, token_weights
-from threefold.tasks.ngrams import KneserNey
+from threefold.tasks.metrics.ngrams import KneserNey
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 
@@ -53,7 +53,7 @@ class TextGeneration(Task):
 
     def responder(self, model) -> Callable[[Arrays], Arrays]:
         """Return the sampler."""
-        from threefold.blueprints.sampling import Sampler
+        from threefold.blueprints.parts.sampling import Sampler
 
         sampler = Sampler(model)
 
@@ -176,7 +176,7 @@ class TextGeneration(Task):
         return {**outputs, "written": tf.cast(outputs["written"], tf.int64)}
 
     def serving(self, model) -> tuple[Callable, list]:
-        from threefold.blueprints.sampling import Sampler
+        from threefold.blueprints.parts.sampling import Sampler
 
         enter, tables = self.entrance()
         sampler = Sampler(model)

@@ -7,7 +7,7 @@ import numpy as np
 
 from threefold.datasets.dataset import Source
 from threefold.tasks.classification import Classification
-from threefold.tasks.text_features import TextFeatures
+from threefold.tasks.inputs.text_inputs import TextFeatures
 
 
 class TextPairClassification(Classification, TextFeatures):

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.ragged import pad
+from threefold.tasks.inputs.text_inputs import TextFeatures
+from threefold.tasks.metrics.spans import find_spans, score_spans
 from threefold.tasks.signature import Output
-from threefold.tasks.spans import find_spans, score_spans
 from threefold.tasks.task import Arrays
-from threefold.tasks.text_features import TextFeatures
 
 NO_TAG = -1  # of padding, and of the further tokens of a word
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from threefold.datasets.tokenizing import decode
+from threefold.datasets.texts.tokenizing import decode
 from threefold.tasks.decoding import error_rate
 from threefold.tasks.sequence_to_sequence import SequenceToSequence, exact_match, take_best
 

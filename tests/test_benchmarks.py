@@ -7,22 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from threefold.datasets.errors import Failure
+from threefold.core.errors import Failure
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "benchmarks"))
 import crash  # noqa: E402
 import kept  # noqa: E402
 
-PLACES = ("blueprints", "tasks", "datasets/files.py")
+PLACES = ("blueprints", "tasks", "core/files.py")
 KEYS = ("blueprint", "backend")
 
 
 @pytest.fixture
 def code(tmp_path, monkeypatch) -> Path:
     """A copy of some code, which the digests are of."""
-    copied = ["blueprints/cnn.py", "blueprints/rnn.py", "blueprints/layers.py", "tasks/task.py",
-              "datasets/files.py", "datasets/digits.py"]  # fmt: skip
+    copied = ["blueprints/cnn.py", "blueprints/rnn.py", "blueprints/parts/layers.py",
+              "tasks/task.py",
+              "core/files.py", "datasets/bundled/digits.py"]  # fmt: skip
     for name in copied:
         place = tmp_path / "code" / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -49,10 +50,10 @@ def make(wanted):
     ("name", "whose"),
     [
         ("blueprints/cnn.py", {"cnn"}),
-        ("blueprints/layers.py", {"cnn", "rnn"}),
+        ("blueprints/parts/layers.py", {"cnn", "rnn"}),
         ("tasks/task.py", {"cnn", "rnn"}),
-        ("datasets/files.py", {"cnn", "rnn"}),
-        ("datasets/digits.py", set()),  # only one file of that room counts
+        ("core/files.py", {"cnn", "rnn"}),
+        ("datasets/bundled/digits.py", set()),  # only one file of that room counts
     ],
 )
 def test_a_change_outdates_the_rows_that_it_concerns(name, whose, code):

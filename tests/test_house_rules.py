@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,18 +13,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Which other rooms a room may import.
 ARROWS = {
-    "datasets": set(),
-    "blueprints": set(),
-    "tasks": {"blueprints", "datasets"},
-    "training": {"blueprints", "datasets", "tasks"},
-    "reporting": {"datasets", "tasks"},
-    "exporting": {"datasets", "reporting", "tasks", "training"},
+    "core": set(),
+    "datasets": {"core"},
+    "blueprints": {"core"},
+    "tasks": {"blueprints", "core", "datasets"},
+    "training": {"blueprints", "core", "datasets", "tasks"},
+    "reporting": {"core", "datasets", "tasks"},
+    "exporting": {"core", "datasets", "reporting", "tasks", "training"},
 }
 ROOMS = sorted(ARROWS)
-FILES = [ROOT / "cli.py", *(path for room in ROOMS for path in sorted((ROOT / room).glob("*.py")))]
+FILES = [ROOT / "cli.py", *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))]
 CHECKS = [path for room in ("tests", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))]
 BLUEPRINTS = [path for path in (ROOT / "blueprints").glob("*.py")
               if "\nTASKS = " in path.read_text(encoding="utf-8")]  # fmt: skip
+MOST_FILES = 15
 KERAS = {"keras", "keras_hub", "tensorflow", "jax", "torch"}
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60
 
@@ -73,13 +76,50 @@ def test_every_room_has_its_arrows():
     assert rooms == set(ARROWS)
 
 
+def is_entry(path: Path) -> bool:
+    """Whether a file, or what it tests, is a family, a task or a bundled set: these grow."""
+    if path.is_relative_to(ROOT / "tests"):
+        place = ROOT / path.relative_to(ROOT / "tests")
+        path = place.with_name(place.name.removeprefix("test_"))
+        if not path.is_file():
+            return False
+    names = {getattr(node.targets[0], "id", "") for node in parse(path).body
+             if isinstance(node, ast.Assign)}  # fmt: skip
+    return bool(names & {"TASKS", "TASK"})
+
+
+def test_a_folder_can_be_taken_in_at_a_glance():
+    """Entries of the catalogue do not count: a new one must not need a new folder."""
+    held = Counter(path.parent for path in [*FILES, *CHECKS] if not is_entry(path))
+    many = {name_of(folder): count for folder, count in held.items() if count > MOST_FILES}
+    assert not many
+
+
+def module_of(path: Path) -> str:
+    return ".".join(("threefold", *path.relative_to(ROOT).with_suffix("").parts))
+
+
+def test_no_files_import_one_another_in_a_circle():
+    modules = {module_of(path): path for path in FILES}
+    waiting = {name: imported(path) & modules.keys() for name, path in modules.items()}
+    while free := [name for name, needed in waiting.items() if not needed]:
+        for name in free:
+            del waiting[name]
+        waiting = {name: needed - set(free) for name, needed in waiting.items()}
+    assert not waiting, "a circle, or what imports one"
+
+
 def test_nothing_makes_a_package_of_the_root_or_hides_a_library():
     for name in ("__init__.py", "conftest.py", "datasets/__init__.py"):
         assert not (ROOT / name).exists(), name
 
 
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0] if path.parent != ROOT else "cli"
+
+
 def test_arrows_point_one_way(path):
-    room = path.parent.name if path.parent != ROOT else "cli"
+    room = room_of(path)
     found = {name.split(".")[1] for name in imported(path) if name.startswith("threefold.")}
     assert "cli" not in found, "nothing imports cli"
     if room != "cli":
@@ -91,9 +131,9 @@ def test_code_imports_itself_by_its_whole_name(path):
 
 
 def test_data_and_reports_know_no_keras(path):
-    if path.parent.name in ("datasets", "reporting"):
+    if room_of(path) in ("core", "datasets", "reporting"):
         assert not libraries(path) & KERAS
-    if path.parent.name == "tasks":
+    if room_of(path) == "tasks":
         assert not libraries(path, at_the_top=True) & KERAS
 
 
@@ -182,7 +222,7 @@ def project() -> dict:
 
 def test_the_wheel_holds_every_room():
     packages = project()["tool"]["setuptools"]["packages"]
-    assert sorted(packages) == ["threefold", *(f"threefold.{room}" for room in ROOMS)]
+    assert set(packages) == {module_of(path).rpartition(".")[0] for path in FILES}
 
 
 def plain(name: str) -> str:

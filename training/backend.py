@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from threefold.datasets.errors import UserError, suggest
+from threefold.core.errors import UserError, suggest
 
 BACKENDS = ("tensorflow", "jax", "torch")
 

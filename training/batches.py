@@ -6,9 +6,9 @@ import math
 import keras
 import numpy as np
 
-from threefold.datasets.augmentation import augment, mixup
 from threefold.datasets.batching import epoch_order, group_lengths
 from threefold.datasets.dataset import Source, find_lengths
+from threefold.datasets.images.augmentation import augment, mixup
 from threefold.tasks.task import Arrays, Task
 
 BLOCK_BYTES = 1 << 20  # more would keep a slow source waiting, and its pictures in memory

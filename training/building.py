@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from threefold.core.errors import UserError, suggest
+from threefold.core.options import check_options, options_of
 from threefold.datasets import loading
-from threefold.datasets.errors import UserError, suggest
-from threefold.datasets.options import check_options, options_of
 from threefold.tasks.task import Task, find_task
 
 ROOM = Path(__file__).parent.parent / "blueprints"

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 
 import keras
 
-from threefold.datasets.errors import Failure
+from threefold.core.errors import Failure
 from threefold.training import state
 from threefold.training.backend import seed_process
 from threefold.training.batches import Batches

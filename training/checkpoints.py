@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from threefold.datasets.errors import Failure
-from threefold.datasets.files import sync_folder, write_through
+from threefold.core.errors import Failure
+from threefold.core.files import sync_folder, write_through
 
 ARRAYS, STATE, MANIFEST = "arrays.npz", "state.json", "manifest.json"
 KEPT = 2  # the newest, and the one before it should the newest be damaged

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+from threefold.core.errors import UserError, suggest
+from threefold.core.options import check_options, options_of
 from threefold.datasets import loading
 from threefold.datasets.dataset import Dataset, Joined
-from threefold.datasets.errors import UserError, suggest
 from threefold.datasets.facts import Facts
-from threefold.datasets.inputs import Inputs, read_inputs
-from threefold.datasets.options import check_options, options_of
+from threefold.datasets.inference_inputs import Inputs, read_inputs
 from threefold.training.run import RunRecord
 
 

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from threefold.core.errors import UserError
+from threefold.core.options import options_of
 from threefold.datasets import loading
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.errors import UserError
-from threefold.datasets.options import options_of
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.task import find_task
-from threefold.training import pretrained
 from threefold.training.backend import device_name, seed_everything
 from threefold.training.building import (
     bind_task,
@@ -28,10 +27,11 @@ from threefold.training.building import (
 )
 from threefold.training.callbacks import Display, Progress
 from threefold.training.data import load_run_dataset
-from threefold.training.embeddings import load_vectors, measure_vectors
 from threefold.training.evaluate import evaluate_model
 from threefold.training.loop import train
 from threefold.training.memory import explain_full_memory
+from threefold.training.pretrained import networks
+from threefold.training.pretrained.word_vectors import load_vectors, measure_vectors
 from threefold.training.run import DatasetRecord, Run, RunRecord, create_run, open_run
 from threefold.training.settings import TrainingSettings, find_recipe
 
@@ -87,10 +87,10 @@ def start(command: Command, announce: Announce) -> Fitted:
     told = command.task or told_task(blueprint)
     folder = command.options.get("pretrained") if hasattr(blueprint, "PRETRAINED") else None
     if folder:
-        inherited = pretrained.read_options(blueprint, folder)
+        inherited = networks.read_options(blueprint, folder)
     else:
-        inherited = pretrained.options_of_run(init, command.blueprint)
-    data_options = pretrained.share_tokenizer(reference, command.data_options, told, folder, init)
+        inherited = networks.options_of_run(init, command.blueprint)
+    data_options = networks.share_tokenizer(reference, command.data_options, told, folder, init)
     dataset = loading.load(reference, data_options, task=told)
     task_class = find_task(dataset.task)
     builder_for(blueprint, dataset.task)
@@ -131,7 +131,7 @@ def start(command: Command, announce: Announce) -> Fitted:
     if vectors:
         dataset.notes.append(load_vectors(model, vectors, dataset.facts.tokenizer))
     if folder:
-        dataset.notes.append(pretrained.load_weights(blueprint, model, folder))
+        dataset.notes.append(networks.load_weights(blueprint, model, folder))
     if init is not None:
         borrow_weights(model, init)
     run = create_run(record, command.run)

@@ -2,11 +2,11 @@
 
 import keras
 
+from threefold.core.files import remove_parts
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.files import remove_parts
 from threefold.tasks.task import Task
 from threefold.training import state
-from threefold.training.adversarial import compile_adversarial
+from threefold.training.adversarial.trainer import compile_adversarial
 from threefold.training.batches import Batches
 from threefold.training.callbacks import (
     Callbacks,
@@ -17,8 +17,8 @@ from threefold.training.callbacks import (
     read_progress,
 )
 from threefold.training.checkpoints import CheckpointError, clean, load_checkpoint
-from threefold.training.layer_rates import layer_factors
-from threefold.training.optimizers import make_optimizer
+from threefold.training.optimizers.layer_rates import layer_factors
+from threefold.training.optimizers.optimizers import make_optimizer
 from threefold.training.run import Run
 from threefold.training.settings import TrainingSettings
 

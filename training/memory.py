@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from threefold.datasets.errors import Failure
+from threefold.core.errors import Failure
 from threefold.training.backend import device_name
 from threefold.training.run import Run
 

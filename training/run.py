@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from threefold.datasets.errors import UserError, suggest
+from threefold.core.errors import UserError, suggest
+from threefold.core.files import replace_file
 from threefold.datasets.facts import Facts
-from threefold.datasets.files import replace_file
 from threefold.training.checkpoints import CheckpointError
 from threefold.training.settings import TrainingSettings
 

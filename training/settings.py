@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from threefold.datasets.errors import UserError, suggest
-from threefold.datasets.options import Option, check_options
+from threefold.core.errors import UserError, suggest
+from threefold.core.options import Option, check_options
 
 Augmentation = Literal["flip", "shift", "crop", "rotate", "cutout", "mixup"]
 Optimizer = Literal[

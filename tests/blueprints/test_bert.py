@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from threefold.blueprints import bert
-from threefold.blueprints.bert_parts import FrameTexts
+from threefold.blueprints.parts.bert_encoder import FrameTexts
 from threefold.training.backend import seed_everything
 
 pytestmark = pytest.mark.each_backend

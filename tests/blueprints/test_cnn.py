@@ -8,10 +8,10 @@ import pytest
 from keras import ops
 
 from threefold.blueprints import cnn
-from threefold.blueprints.layers import LocalResponseNormalization, draw_dropout
-from threefold.datasets.errors import UserError
+from threefold.blueprints.parts.layers import LocalResponseNormalization, draw_dropout
+from threefold.core.errors import UserError
+from threefold.core.options import options_of
 from threefold.datasets.facts import ImageFacts
-from threefold.datasets.options import options_of
 from threefold.tasks.task import find_task
 from threefold.training.building import build_model
 

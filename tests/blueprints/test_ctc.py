@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from threefold.blueprints.log_mel import FLOOR, LogMel, mel_weights
-from threefold.datasets.errors import UserError
+from threefold.blueprints.parts.log_mel import FLOOR, LogMel, mel_weights
+from threefold.core.errors import UserError
 from threefold.datasets.facts import SpeechFacts
 from threefold.tasks.task import find_task
 from threefold.training.building import build_model

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from threefold.blueprints import gan
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.training.backend import seed_everything
 from threefold.training.building import resolve_options
 from threefold.training.settings import TrainingSettings, find_recipe
@@ -72,7 +72,7 @@ def test_a_weight_without_a_penalty_is_refused():
 def test_attention_begins_with_what_is_there():
     from keras import ops
 
-    from threefold.blueprints.gan_parts import SelfAttention
+    from threefold.blueprints.parts.adversarial import SelfAttention
 
     seed_everything(0)
     layer, places = SelfAttention(), np.random.default_rng(0).normal(size=(2, 3, 4, 8))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from threefold.blueprints import gpt, rnn
-from threefold.blueprints.decoding import END, BeamSearch
-from threefold.blueprints.sampling import ContrastiveSearch, Sampler
+from threefold.blueprints.parts.decoding import END, BeamSearch
+from threefold.blueprints.parts.sampling import ContrastiveSearch, Sampler
 from threefold.training.backend import seed_everything
 
 pytestmark = pytest.mark.each_backend

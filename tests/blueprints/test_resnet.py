@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from threefold.core.errors import UserError
 from threefold.datasets import loading
-from threefold.datasets.errors import UserError
 from threefold.datasets.facts import ImageFacts
 from threefold.tasks.task import find_task
 from threefold.training import fit as fitting

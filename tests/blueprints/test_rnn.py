@@ -111,7 +111,7 @@ def test_a_kernel_without_convolutions_is_refused():
 
 @pytest.fixture(scope="module")
 def sampler():
-    from threefold.blueprints.sampling import Sampler
+    from threefold.blueprints.parts.sampling import Sampler
 
     seed_everything(0)
     return Sampler(rnn.build_language_model(9, embedding_dim=5, units=(6,)))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from threefold.blueprints import seq2seq, transformer
-from threefold.blueprints.attention_maps import align
-from threefold.blueprints.decoding import START, BeamSearch, Decoding
+from threefold.blueprints.parts.attention_maps import align
+from threefold.blueprints.parts.decoding import START, BeamSearch, Decoding
 
 pytestmark = pytest.mark.each_backend
 

@@ -5,8 +5,8 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 
-from threefold.datasets.errors import UserError
-from threefold.datasets.options import Option
+from threefold.core.errors import UserError
+from threefold.core.options import Option
 
 # Options are read the same way everywhere: one backend is enough.
 pytestmark = [pytest.mark.each_backend, pytest.mark.variant]

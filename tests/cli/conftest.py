@@ -13,7 +13,7 @@ from cells import Cell
 from PIL import Image
 
 from threefold import cli
-from threefold.datasets.digits import read_digits
+from threefold.datasets.bundled.digits import read_digits
 
 SMALL_DATA = ("-d", "test_fraction=0.1", "-d", "validation_fraction=0.7")  # 359 pictures to fit
 SMALL_CNN = ("-o", "filters=4", "-o", "dense_units=8", "--batch-size", "64")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from threefold import cli
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.training import backend as switch
 
 pytestmark = pytest.mark.once
@@ -160,7 +160,7 @@ def test_a_bug_is_one_line_that_says_how_to_see_more(run_cli, monkeypatch):
     def fail():
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("threefold.training.description.catalogue", fail)
+    monkeypatch.setattr("threefold.training.inspection.description.catalogue", fail)
     answer = run_cli("list")
     assert_refused(answer, "ZeroDivisionError: division by zero", "threefold --debug", code=1)
 

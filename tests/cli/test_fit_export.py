@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from threefold.datasets.errors import Failure
+from threefold.core.errors import Failure
 from threefold.exporting import proven, trial
 from threefold.exporting.artifact import open_artifact
 from threefold.training.backend import BACKENDS
-from threefold.training.description import catalogue
+from threefold.training.inspection.description import catalogue
 
 pytestmark = pytest.mark.once
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from threefold.core.errors import UserError
 from threefold.datasets import loading
-from threefold.datasets.errors import UserError
 
 
 @pytest.fixture(params=["hf", "tfds"])

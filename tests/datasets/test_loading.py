@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from threefold.core.errors import UserError
 from threefold.datasets import loading
-from threefold.datasets.errors import UserError
 from threefold.datasets.facts import ImageFacts
 
 
@@ -79,43 +79,43 @@ def tree(root, *names):
     [
         (["a.txt", "b.txt", "readme.md"], "prose"),
         (["train/a.txt", "test/b.txt"], "prose"),
-        (["cat/a.txt", "dog/b.txt"], "text"),
-        (["train/cat/a.txt", "train/dog/b.txt"], "text"),
+        (["cat/a.txt", "dog/b.txt"], "labeled_texts"),
+        (["train/cat/a.txt", "train/dog/b.txt"], "labeled_texts"),
         (["train.conll", "test.conll"], "conll"),
-        (["cat/a.png", "dog/b.png", "cat/a.txt", "dog/b.txt", "notes.md"], "folder"),
-        (["cat/a.png", "targets.csv", "more.csv"], "folder"),
-        (["a.xyz"], "folder"),
-        ([".a.txt", "cat/b.png"], "folder"),
+        (["cat/a.png", "dog/b.png", "cat/a.txt", "dog/b.txt", "notes.md"], "image_folder"),
+        (["cat/a.png", "targets.csv", "more.csv"], "image_folder"),
+        (["a.xyz"], "image_folder"),
+        ([".a.txt", "cat/b.png"], "image_folder"),
     ],
 )
 def test_a_folder_is_read_by_what_it_holds_most(names, reader, tmp_path):
     loader, _ = loading.find_loader(tree(tmp_path, *names))
-    assert loader.func.__module__ == f"threefold.datasets.{reader}"
+    assert loader.func.__module__.endswith(f".{reader}")
 
 
 @pytest.mark.parametrize(
     ("name", "task", "reader"),
     [
-        ("a.csv", None, "tables"),
-        ("a.csv", "tabular_regression", "tables"),
-        ("a.csv", "text_classification", "text"),
-        ("a.tsv", None, "tables"),
-        ("a.tsv", "translation", "pairs"),
+        ("a.csv", None, "labeled_tables"),
+        ("a.csv", "tabular_regression", "labeled_tables"),
+        ("a.csv", "text_classification", "labeled_texts"),
+        ("a.tsv", None, "labeled_tables"),
+        ("a.tsv", "translation", "translation_pairs"),
         ("a.en", "summarization", "summaries"),
         ("a.txt", None, "prose"),
         ("a.txt", "token_classification", "conll"),
-        ("a.TXT", "translation", "pairs"),
-        ("a.jsonl", None, "text"),
+        ("a.TXT", "translation", "translation_pairs"),
+        ("a.jsonl", None, "labeled_texts"),
         ("a.jsonl", "text_generation", "prose"),
         ("a.conll", None, "conll"),
         ("", "text_generation", "prose"),
-        ("", "text_classification", "text"),
+        ("", "text_classification", "labeled_texts"),
     ],
 )
 def test_a_file_is_read_by_the_task_or_its_name(name, task, reader, tmp_path):
     reference = tree(tmp_path, name or "a.png") + f"/{name}"
     loader, context = loading.find_loader(reference, task)
-    assert loader.func.__module__ == f"threefold.datasets.{reader}"
+    assert loader.func.__module__.endswith(f".{reader}")
     assert "facts" in context
 
 

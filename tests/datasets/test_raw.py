@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource, Joined, join_arrays
-from threefold.datasets.errors import UserError
 from threefold.datasets.facts import ImageFacts
-from threefold.datasets.images import fit_image, read_batch, stack_images
-from threefold.datasets.inputs import read_inputs
+from threefold.datasets.images.image_files import fit_image, read_batch, stack_images
+from threefold.datasets.inference_inputs import read_inputs
 from threefold.datasets.loading import load
 from threefold.tasks.task import find_task
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.datasets.splitting import split_rows
 
 fractions = st.sampled_from([0.0, 0.1, 0.15, 0.25, 1 / 3, 0.45])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from threefold.datasets.digits import read_digits
+from threefold.datasets.bundled.digits import read_digits
 
 pytestmark = pytest.mark.once
 

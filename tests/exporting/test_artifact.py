@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from threefold.datasets.errors import Failure, UserError
+from threefold.core.errors import Failure, UserError
 from threefold.exporting import artifact as artifacts
 from threefold.exporting.artifact import RECORD, is_artifact, open_artifact
 

@@ -6,7 +6,7 @@ TensorFlow writes the files whichever backend trained; nothing is fitted here.
 import numpy as np
 import pytest
 
-from threefold.datasets.errors import Failure
+from threefold.core.errors import Failure
 from threefold.datasets.facts import (
     CategoricalColumn,
     DateColumn,
@@ -15,7 +15,7 @@ from threefold.datasets.facts import (
     NumericTarget,
     TableFacts,
 )
-from threefold.datasets.images import stack_images
+from threefold.datasets.images.image_files import stack_images
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.signature import Signature
 from threefold.tasks.task import Task, find_task

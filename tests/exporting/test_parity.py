@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from threefold.core.errors import Failure
 from threefold.datasets.dataset import ArraySource
-from threefold.datasets.errors import Failure
 from threefold.datasets.facts import ImageFacts, NumericTarget
 from threefold.exporting.export import Request, export_run
 from threefold.exporting.parity import Comparison, compare

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from threefold.datasets.errors import Failure
+from threefold.core.errors import Failure
 from threefold.exporting.export import Request, export_run
 from threefold.training.checkpoints import load_checkpoint, save_checkpoint
 from threefold.training.run import open_run

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from threefold.datasets.errors import Failure
+from threefold.core.errors import Failure
 from threefold.exporting.artifact import open_artifact
 from threefold.exporting.export import Request, export_run
 

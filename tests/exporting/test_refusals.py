@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from threefold.datasets.errors import Failure, UserError
+from threefold.core.errors import Failure, UserError
 from threefold.exporting.artifact import open_artifact
 from threefold.exporting.export import Request, export_run
 from threefold.training.checkpoints import load_checkpoint, save_checkpoint

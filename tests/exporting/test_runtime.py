@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.exporting.artifact import open_artifact
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.signature import Field, Signature

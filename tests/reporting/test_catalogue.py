@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from threefold.reporting.catalogue import catalogue_tables, description_tables, doctor_tables
-from threefold.training.description import catalogue
+from threefold.training.inspection.description import catalogue
 
 
 def printed(page, width=80):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from threefold.datasets.errors import Failure, UserError
+from threefold.core.errors import Failure, UserError
 from threefold.reporting.records import check_output, write_records
 
 RECORDS = [

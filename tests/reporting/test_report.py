@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from threefold.datasets.errors import Failure
+from threefold.core.errors import Failure
 from threefold.datasets.facts import (
     CategoricalColumn,
     DateColumn,

@@ -77,7 +77,7 @@ class Cell:
 def _write_images(path: Path) -> None:
     from PIL import Image
 
-    from threefold.datasets.digits import read_digits
+    from threefold.datasets.bundled.digits import read_digits
 
     images, labels = read_digits()
     for name, label in (("one", 1), ("seven", 7), ("nought", 0)):
@@ -90,7 +90,7 @@ def _write_measured_images(path: Path) -> None:
     """Write digits and how bright they are."""
     from PIL import Image
 
-    from threefold.datasets.digits import read_digits
+    from threefold.datasets.bundled.digits import read_digits
 
     path.mkdir()
     lines = ["image,ink,left"]

@@ -10,9 +10,9 @@ from compiled_once import CompiledOnce
 from forbidden import forbid
 from resuming import quiet
 
+from threefold.core.options import Option, options_of
 from threefold.datasets import loading
 from threefold.datasets.dataset import Dataset, Subset
-from threefold.datasets.options import Option, options_of
 from threefold.tasks.task import Task, find_task
 from threefold.training import fit as fitting
 from threefold.training.backend import choose_backend, seed_everything

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from threefold.datasets.tokenizing import END, START
+from threefold.datasets.texts.tokenizing import END, START
 from threefold.tasks.decoding import error_rate, token_loss, token_weights, until_end
 
 pytestmark = pytest.mark.each_backend
@@ -76,7 +76,7 @@ def log_softmax(rows):
 @given(st.integers(0, 1000), st.sampled_from([0.0, 1.0]))
 def test_a_wide_search_finds_the_best_of_all_texts(seed, penalty):
     """Against all texts of up to three tokens; nothing can be pruned that is among the best."""
-    from threefold.blueprints.decoding import BeamSearch
+    from threefold.blueprints.parts.decoding import BeamSearch
 
     size, longest, width = 6, 3, 40
     table = np.random.default_rng(seed).normal(0, 2, (size, size))
@@ -101,7 +101,7 @@ def test_a_wide_search_finds_the_best_of_all_texts(seed, penalty):
 
 
 def test_a_narrow_search_takes_the_best_token_each_time_and_stops_at_the_end():
-    from threefold.blueprints.decoding import BeamSearch
+    from threefold.blueprints.parts.decoding import BeamSearch
 
     table = np.full((6, 6), -9.0)
     for before, behind in ((START, 4), (4, 5), (5, END)):
@@ -113,7 +113,7 @@ def test_a_narrow_search_takes_the_best_token_each_time_and_stops_at_the_end():
 
 
 def test_what_must_never_be_written_is_not():
-    from threefold.blueprints.decoding import BeamSearch
+    from threefold.blueprints.parts.decoding import BeamSearch
 
     table = np.zeros((6, 6))
     table[:, :END] = 50  # padding, unknown and start are all but certain

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
+from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource
-from threefold.datasets.errors import UserError
 from threefold.datasets.facts import ForecastFacts, NumericColumn, NumericTarget
-from threefold.datasets.series import Wishes, from_table
-from threefold.datasets.series_columns import Columns
-from threefold.datasets.table_files import table_of
+from threefold.datasets.series.forecasting_tables import Wishes, from_table
+from threefold.datasets.series.series_columns import Columns
+from threefold.datasets.tables.table_files import table_of
 from threefold.tasks.task import find_task
 
 pytestmark = pytest.mark.each_backend

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from threefold.core.errors import UserError
 from threefold.datasets import loading
-from threefold.datasets.errors import UserError
 from threefold.tasks.image_generation import ImageGeneration
-from threefold.tasks.picture_quality import PictureJudge, frechet_distance, neighbour_shares
+from threefold.tasks.metrics.image_quality import PictureJudge, frechet_distance, neighbour_shares
 
 OPTIONS = {"latent_dim": 5, "conditional": True, "critic_steps": 1}
 

@@ -5,12 +5,12 @@ import io
 import numpy as np
 import pytest
 
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.datasets.facts import MaskedTextFacts
-from threefold.datasets.inputs import read_inputs
-from threefold.datasets.masked_texts import MaskedTexts
-from threefold.datasets.masking import NO_PLACE
-from threefold.datasets.tokenizing import find_mask, train_tokenizer
+from threefold.datasets.inference_inputs import read_inputs
+from threefold.datasets.texts.masked_texts import MaskedTexts
+from threefold.datasets.texts.masking import NO_PLACE
+from threefold.datasets.texts.tokenizing import find_mask, train_tokenizer
 from threefold.tasks.masked_language_modeling import OTHER, TASK
 
 TEXTS = [
@@ -130,7 +130,7 @@ def test_a_persons_masks_are_filled_in(options):
 
 
 def _names():
-    from threefold.datasets.tokenizing import token_names
+    from threefold.datasets.texts.tokenizing import token_names
 
     return token_names(CONTENT)
 

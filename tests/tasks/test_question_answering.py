@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from threefold.datasets.facts import QuestionFacts
-from threefold.datasets.inputs import Inputs
-from threefold.datasets.questions import Question, QuestionWindows
-from threefold.datasets.tokenizing import token_names, train_tokenizer
-from threefold.tasks.answer_scores import exact_match, normalise, score_answers, word_f1
+from threefold.datasets.raw_inputs import Inputs
+from threefold.datasets.texts.questions.questions import Question, QuestionWindows
+from threefold.datasets.texts.tokenizing import token_names, train_tokenizer
+from threefold.tasks.metrics.answer_scores import exact_match, normalise, score_answers, word_f1
+from threefold.tasks.metrics.question_baselines import cut, split
 from threefold.tasks.prediction import predict
 from threefold.tasks.question_answering import (
     LONGEST_ANSWER,
@@ -15,7 +16,6 @@ from threefold.tasks.question_answering import (
     QuestionAnswering,
     best_windows,
 )
-from threefold.tasks.question_baselines import cut, split
 
 CONTEXT = "one two three four five six seven eight nine"
 
@@ -182,7 +182,7 @@ def test_simple_methods_are_judged_on_the_questions():
 
 
 def test_an_answer_of_articles_and_punctuation_alone_is_none():
-    from threefold.tasks.answer_scores import drop_empty, score_answers
+    from threefold.tasks.metrics.answer_scores import drop_empty, score_answers
 
     assert drop_empty(["()", "the", "a list"]) == ["a list"]
     assert score_answers([""], [["()"]]) == {"f1": 1, "exact_match": 1, "no_answer_accuracy": 1}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from threefold.datasets.facts import PairFacts
-from threefold.datasets.tokenizing import END, START
+from threefold.datasets.texts.tokenizing import END, START
 from threefold.tasks.sequence_to_sequence import exact_match, take_best
 from threefold.tasks.task import find_task
 

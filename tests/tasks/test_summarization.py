@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from threefold.datasets.dataset import ArraySource
-from threefold.datasets.documents import as_objects
 from threefold.datasets.facts import PairFacts
-from threefold.datasets.tokenizing import END, encode, train_tokenizer
+from threefold.datasets.texts.documents import as_objects
+from threefold.datasets.texts.tokenizing import END, encode, train_tokenizer
 from threefold.tasks.summarization import ROUGE, Summarization, rouge
 from threefold.tasks.task import find_task
 

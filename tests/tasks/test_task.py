@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource
-from threefold.datasets.errors import UserError
 from threefold.datasets.facts import ImageFacts, NumericTarget
-from threefold.datasets.inputs import Inputs
+from threefold.datasets.raw_inputs import Inputs
 from threefold.tasks.evaluation import answerer, evaluate, fill_batch
 from threefold.tasks.prediction import predict
 from threefold.tasks.task import Task, find_task, task_names

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.datasets.facts import ImageFacts
 from threefold.tasks.task import find_task
 from threefold.training import state

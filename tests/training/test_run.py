@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.datasets.facts import ImageFacts
 from threefold.training.checkpoints import CheckpointError, save_checkpoint
 from threefold.training.run import DatasetRecord, RunRecord, create_run, open_run
@@ -74,7 +74,7 @@ def test_numbers_go_on_after_the_largest(in_tmp):
 RACER = """
 import json, pathlib, sys, time
 from threefold.training.run import RunRecord, create_run
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 record = RunRecord.model_validate_json(sys.stdin.readline())
 print("ready", flush=True)
 sys.stdin.readline()

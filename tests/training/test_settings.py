@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from threefold.datasets.errors import UserError
+from threefold.core.errors import UserError
 from threefold.training.building import blueprint_names, find_blueprint
 from threefold.training.settings import LEARNING_RATES, Optimizer, TrainingSettings
 

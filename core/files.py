@@ -1,0 +1,60 @@
+"""Writing files so that a reader finds the old or the new content, never a part.
+
+On the ground floor, for every room that writes. What a killed process leaves is told by its name.
+"""
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+from typing import IO
+
+from threefold.core.errors import Failure
+
+PART = ".{name}.part"
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file under another name beside its place, through to the disk, then put it there.
+
+    Args:
+        path: Path. The file, new or old; a link is followed.
+        content: bytes. All of it.
+
+    Raises:
+        Failure: where it cannot be written; an older file is kept as it was.
+    """
+    place = path.resolve()
+    staged = place.with_name(PART.format(name=uuid.uuid4().hex))
+    try:
+        with open(staged, "wb") as file:
+            file.write(content)
+            write_through(file)
+        os.replace(staged, place)
+        sync_folder(place.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            staged.unlink()
+        raise Failure(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what a process that was killed in `replace_file` left in a folder."""
+    for part in folder.glob(PART.format(name="[0-9a-f]" * 32)):
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def write_through(file: IO[bytes]) -> None:
+    """Wait until what was written to a file is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

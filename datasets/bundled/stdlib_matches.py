@@ -1,0 +1,71 @@
+"""First sentences of docstrings, each beside some code: whether it is what they describe.
+
+Read from the sources of Python's standard library. Half of the sentences stand beside their own
+function or class; the other half beside one that comes soon before or after theirs, most often of
+the same module, and so about the same matter.
+"""
+
+import numpy as np
+from pydantic import PositiveInt
+
+from threefold.datasets.bundled.stdlib_summaries import read_summaries
+from threefold.datasets.dataset import Dataset
+from threefold.datasets.facts import Facts
+from threefold.datasets.splitting import split_rows
+from threefold.datasets.texts.documents import Wording
+from threefold.datasets.texts.pairs.pair_files import Pairs
+from threefold.datasets.texts.pairs.text_pairs import compare
+from threefold.datasets.texts.tokenizer_files import TokenizerOption
+
+TASK = "text_pair_classification"
+CLASS_NAMES = ("match", "other")
+FARTHEST = 5  # places that a wrong sentence comes from
+
+
+def load(
+    *,
+    facts: Facts | None = None,
+    tokenizer: TokenizerOption = "wordpiece",
+    vocabulary_size: PositiveInt = 4000,
+    max_tokens: PositiveInt = 64,
+    lowercase: bool = True,
+    validation_fraction: float = 0.15,
+    test_fraction: float = 0.15,
+    split_seed: int = 0,
+) -> Dataset:
+    """Load the pairs.
+
+    Args:
+        facts: Facts. Those of a run: its tokenizer then rules.
+        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
+            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
+        vocabulary_size: int. The most tokens the tokenizer learns.
+        max_tokens: int. Where longer sentences and code are cut.
+        lowercase: bool. Whether capital letters are made small.
+        validation_fraction: float. Share of the pairs kept for validation.
+        test_fraction: float. Share of the pairs kept for the test.
+        split_seed: int. Which seeded, stratified division into splits.
+
+    Returns:
+        Dataset. `first` and `second`, both as texts, and `label`.
+
+    Raises:
+        UserError: where Python came without its sources.
+    """
+    pairs, labels = _read()
+    rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
+    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase)
+    return compare("stdlib_matches", pairs, labels, CLASS_NAMES, rows, wording, facts=facts)
+
+
+def _read() -> tuple[Pairs, np.ndarray]:
+    """Return the pairs in the order of the library, and whether each is wrong; always the same."""
+    documents, sentences = read_summaries()
+    random = np.random.default_rng(0)
+    count = len(documents)
+    labels = random.permutation(np.arange(count) % 2)
+    steps = random.integers(1, FARTHEST + 1, count) * random.choice([-1, 1], count)
+    others = (np.arange(count) + np.where(labels == 1, steps, 0)) % count
+    first = [sentences[other] for other in others]
+    where = [f"pair {number}" for number in range(1, count + 1)]
+    return Pairs(first, documents, where, []), labels

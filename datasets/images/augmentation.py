@@ -1,0 +1,232 @@
+"""Random changes to pictures, drawn for each example alone.
+
+What happens to an example depends on `(seed, epoch, index)` and on nothing else: not on its batch,
+its place there, the backend, or where a run was resumed.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.special import betaincinv
+
+from threefold.core.errors import UserError, suggest
+from threefold.core.threads import worker_threads
+from threefold.datasets.batching import uniform
+
+# How many random numbers each takes. All are drawn always, so that adding one to a run leaves what
+# the others do as it was.
+_DRAWS = {"flip": 1, "shift": 2, "crop": 4, "rotate": 1, "cutout": 3, "mixup": 2}
+AUGMENTATIONS = tuple(_DRAWS)
+
+MAX_SHIFT = 0.125  # of the side
+MIN_CROP_AREA = 0.6
+MAX_CROP_ASPECT = 4 / 3
+MAX_ANGLE = np.deg2rad(15)
+CUTOUT_SIDE = (0.25, 0.4)  # of the shorter side
+# Pictures are sampled a few at a time, so that what is worked on stays in the processor's cache:
+# three times quicker than a batch of 64 × 64 pixels as a whole.
+_CHUNK_PIXELS = 2**15
+
+
+def augment(
+    images: np.ndarray, seed: int, epoch: int, indices: np.ndarray, names: tuple[str, ...]
+) -> np.ndarray:
+    """Change pictures at random.
+
+    `flip` mirrors left and right, half of the time; `shift` moves by up to 12.5 % of a side;
+    `crop` enlarges a part of 60 to 100 % of the area and an aspect of 3:4 to 4:3 relative to the
+    picture's; `rotate` turns by up to 15 degrees; `cutout` paints a square of 25 to 40 % of the
+    shorter side in the picture's mean colour (DeVries and Taylor 2017,
+    https://arxiv.org/abs/1708.04552). `mixup` is left to `mixup`.
+
+    Args:
+        images: array of shape (batch, height, width, channels). Values 0 to 255.
+        seed: int. The run's seed.
+        epoch: int. Which epoch.
+        indices: int array of shape (batch,). Which examples.
+        names: tuple of str. Some of `AUGMENTATIONS`, in any order.
+
+    Returns:
+        float32 array of the shape of `images`. Values 0 to 255.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    for name in names:
+        if name not in AUGMENTATIONS:
+            raise UserError(f"no augmentation '{name}'{suggest(name, AUGMENTATIONS)}")
+    draws = _draw(seed, epoch, indices)
+    images = images.astype(np.float32)  # a copy: what comes in may be the dataset itself
+    if {"flip", "shift", "crop", "rotate"} & set(names):
+        matrices, offsets = _inverse_maps(draws, names, *images.shape[1:3])
+        images = _sample(images, matrices, offsets)
+    if "cutout" in names:
+        _cut_out(images, draws["cutout"])
+    return images
+
+
+def mixup(
+    arrays: Mapping[str, np.ndarray],
+    seed: int,
+    epoch: int,
+    indices: np.ndarray,
+    alpha: float = 0.2,
+) -> dict[str, np.ndarray]:
+    """Blend every example with another of its batch (Zhang et al. 2018).
+
+    See https://arxiv.org/abs/1710.09412. The share of the other is drawn from Beta(alpha, alpha)
+    and is at most one half. Partners follow from the examples in the batch, not from their order.
+
+    Args:
+        arrays: mapping of str to float array, the batch first. All that is blended: pictures and
+            targets, classes one-hot.
+        seed: int. The run's seed.
+        epoch: int. Which epoch.
+        indices: int array of shape (batch,). Which examples.
+        alpha: float. How much is blended; above 0.
+
+    Returns:
+        dict of str to float32 array.
+    """
+    keys, quantiles = _draw(seed, epoch, indices)["mixup"].T
+    share = betaincinv(alpha, alpha, quantiles)
+    share = np.minimum(share, 1 - share).astype(np.float32)
+    # Each example's partner is the next in the order of their random keys.
+    order = np.argsort(keys, kind="stable")
+    partner = np.empty_like(order)
+    partner[order] = np.roll(order, -1)
+    mixed = {}
+    for name, array in arrays.items():
+        if not np.issubdtype(array.dtype, np.floating):
+            raise ValueError(f"expected '{name}' as floats (classes one-hot), got {array.dtype}")
+        weight = share.reshape(-1, *[1] * (array.ndim - 1))
+        mixed[name] = (array + weight * (array[partner] - array)).astype(np.float32)
+    return mixed
+
+
+def _draw(seed: int, epoch: int, indices: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the random numbers of each augmentation, float of shape (batch, draws)."""
+    numbers = uniform(seed, epoch, indices, sum(_DRAWS.values()))
+    ends = np.cumsum(list(_DRAWS.values()))
+    return dict(zip(_DRAWS, np.split(numbers, ends[:-1], axis=1), strict=True))
+
+
+def _inverse_maps(
+    draws: dict[str, np.ndarray], names: tuple[str, ...], height: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each pixel of the result comes from, for all geometric changes as one map.
+
+    Coordinates are (row, column) in pixels from the middle: `from = matrix @ to + offset`.
+
+    Returns:
+        tuple of float64 arrays of shapes (batch, 2, 2) and (batch, 2).
+    """
+    batch = len(draws["flip"])
+    sides = np.array([height, width])
+    matrices = np.tile(np.eye(2), (batch, 1, 1))
+    offsets = np.zeros((batch, 2))
+    if "flip" in names:
+        matrices[draws["flip"][:, 0] < 0.5, 1, 1] = -1
+    if "rotate" in names:
+        angles = (2 * draws["rotate"][:, 0] - 1) * MAX_ANGLE
+        cosines, sines = np.cos(angles), np.sin(angles)
+        turns = np.array([[cosines, -sines], [sines, cosines]]).transpose(2, 0, 1)
+        matrices = turns @ matrices
+    if "crop" in names:
+        area = MIN_CROP_AREA + (1 - MIN_CROP_AREA) * draws["crop"][:, :1]
+        stretch = MAX_CROP_ASPECT ** (draws["crop"][:, 1:2] - 0.5)
+        scales = np.minimum(np.sqrt(area) * np.hstack([stretch, 1 / stretch]), 1)
+        matrices = scales[:, :, None] * matrices
+        offsets += (draws["crop"][:, 2:] - 0.5) * (1 - scales) * sides
+    if "shift" in names:
+        offsets += (2 * draws["shift"] - 1) * MAX_SHIFT * sides
+    return matrices, offsets
+
+
+def _sample(images: np.ndarray, matrices: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Sample pictures bilinearly where the maps of `_inverse_maps` point."""
+    batch, height, width, _ = images.shape
+    result = np.empty_like(images)
+    step = max(1, _CHUNK_PIXELS // (height * width))
+
+    def fill(start: int) -> None:
+        chunk = slice(start, start + step)
+        result[chunk] = _sample_chunk(images[chunk], matrices[chunk], offsets[chunk])
+
+    starts = range(0, batch, step)
+    if len(starts) == 1:  # small images: handing them over takes as long as the work
+        fill(0)
+    else:
+        list(worker_threads().map(fill, starts))  # NumPy lets go of the interpreter's lock
+    return result
+
+
+def _sample_chunk(images: np.ndarray, matrices: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    batch, height, width, channels = images.shape
+    padded = _pad(images)  # (channels, batch, height + 2, width + 2)
+    middle = np.array([height - 1, width - 1]) / 2
+    down = (np.arange(height) - middle[0]).astype(np.float32)[:, None]
+    right = (np.arange(width) - middle[1]).astype(np.float32)
+    matrices = matrices.astype(np.float32)[..., None, None]
+    # Positions in the padded picture: beyond its frame they stay on the frame.
+    offsets = (offsets + middle + 1).astype(np.float32)[..., None, None]
+    rows = matrices[:, 0, 0] * down + matrices[:, 0, 1] * right + offsets[:, 0]
+    columns = matrices[:, 1, 0] * down + matrices[:, 1, 1] * right + offsets[:, 1]
+    np.clip(rows, 0, height + 1, out=rows)
+    np.clip(columns, 0, width + 1, out=columns)
+    top = np.minimum(rows.astype(np.intp), height)
+    left = np.minimum(columns.astype(np.intp), width)
+    rows -= top
+    columns -= left
+    corner = (np.arange(batch) * ((height + 2) * (width + 2)))[:, None, None]
+    corner = corner + top * (width + 2) + left
+    below_right = rows * columns
+    neighbours = [
+        (corner, 1 - rows - columns + below_right),
+        (corner + 1, columns - below_right),
+        (corner + width + 2, rows - below_right),
+        (corner + width + 3, below_right),
+    ]
+    result = np.empty_like(images)
+    for channel in range(channels):
+        plane = padded[channel].ravel()
+        # "clip" spares the check of every position; all are inside.
+        total = np.zeros((batch, height, width), np.float32)
+        for position, weight in neighbours:
+            value = plane.take(position, mode="clip")
+            value *= weight
+            total += value
+        result[..., channel] = total
+    return result
+
+
+def _pad(images: np.ndarray) -> np.ndarray:
+    """Return pictures with channels first and one pixel around, in the median of their border.
+
+    That is the background of a drawing, be it black or white, and a quiet colour for a photograph.
+    Black would cut bars into white paper, repeated edges would draw out strokes that touch them.
+    """
+    batch, height, width, channels = images.shape
+    border = np.concatenate(
+        [images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1
+    )
+    padded = np.empty((channels, batch, height + 2, width + 2), np.float32)
+    background = np.partition(border.transpose(2, 0, 1), border.shape[1] // 2)
+    padded[:] = background[:, :, border.shape[1] // 2, None, None]
+    padded[:, :, 1:-1, 1:-1] = np.moveaxis(images, -1, 0)
+    return padded
+
+
+def _cut_out(images: np.ndarray, draws: np.ndarray) -> None:
+    """Paint a square of each picture, in place."""
+    batch, height, width, channels = images.shape
+    low, high = CUTOUT_SIDE
+    side = np.rint(min(height, width) * (low + (high - low) * draws[:, 0])).astype(int)
+    side = np.maximum(side, 1)
+    top = (draws[:, 1] * (height - side + 1)).astype(int)
+    left = (draws[:, 2] * (width - side + 1)).astype(int)
+    # As a matrix product: a mean over the inner axes takes longer than all the rest.
+    share = np.full(height * width, 1 / (height * width), np.float32)
+    colours = share @ images.reshape(batch, height * width, channels)
+    for image, colour, y, x, size in zip(images, colours, top, left, side, strict=True):
+        image[y : y + size, x : x + size] = colour

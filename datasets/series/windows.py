@@ -1,0 +1,212 @@
+"""Windows of series, cut when they are asked for, and divided by time.
+
+A window is some steps of history and the steps behind it that are to be told. To which split it
+belongs is decided by what is to be told, so that nothing of a later split can be learned in an
+earlier one; its history may reach back into an earlier split, as it will when a forecast is made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from threefold.core.errors import UserError
+from threefold.datasets.dataset import SPLITS
+
+Fill = Literal["interpolate", "previous", "zero"]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One quantity at equal steps, and what stands beside it.
+
+    Args:
+        name: str. What it is called.
+        stamps: int64 array of shape (steps,). As in `time_steps`, without gaps.
+        values: float64 array of shape (steps,). The quantity, NaN where it is missing.
+        past: float64 array of shape (steps, columns). What is known up to now.
+        known: float64 array of shape (steps, columns). What is known ahead, too.
+        rows: int array of shape (steps,). Where each step stands in its table; -1 for one that
+            was put into a gap.
+    """
+
+    name: str
+    stamps: np.ndarray
+    values: np.ndarray
+    past: np.ndarray
+    known: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    def cut(self, start: int, stop: int) -> "Series":
+        """Return the steps from `start` to before `stop`."""
+        arrays = {
+            name: getattr(self, name)[start:stop]
+            for name in ("stamps", "values", "past", "known", "rows")
+        }
+        return replace(self, **arrays)
+
+
+@dataclass(frozen=True)
+class Borders:
+    """The first stamps that are no more of `train` and no more of `validation`."""
+
+    validation: int
+    test: int
+
+
+class Windows:
+    """Windows of series; source of examples.
+
+    Args:
+        series: sequence of Series. Without missing values in any window.
+        scales: float array of shape (series,). What errors of each series are counted in.
+        context: int. Steps of history.
+        horizon: int. Steps to tell.
+        origins: sequence of int array. For each series the steps at which something is to be told
+            first.
+    """
+
+    def __init__(
+        self,
+        series: Sequence[Series],
+        scales: np.ndarray,
+        context: int,
+        horizon: int,
+        origins: Sequence[np.ndarray],
+    ):
+        self.context, self.horizon, self.scales = context, horizon, scales
+        self.names = np.array([one.name for one in series], str)
+        self.stamps = np.concatenate([one.stamps for one in series])
+        self.values = np.concatenate([one.values for one in series]).astype(np.float32)
+        self.past = np.concatenate([one.past for one in series]).astype(np.float32)
+        self.known = np.concatenate([one.known for one in series]).astype(np.float32)
+        starts = np.cumsum([0, *map(len, series)])[:-1]
+        pairs = list(zip(origins, starts, strict=True))
+        self.origins = np.concatenate([found + start for found, start in pairs])
+        self.owners = np.repeat(np.arange(len(series)), [len(found) for found in origins])
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Return windows.
+
+        Args:
+            indices: int array of shape (batch,). Which.
+
+        Returns:
+            dict of str to array. `history` (batch, context) and `future` (batch, horizon), the
+            quantity, float32; `time` (batch, horizon) int64, the stamps of what is to be told;
+            where there are such columns `past` (batch, context, columns) and `known` (batch,
+            context + horizon, columns) float32; `scale` (batch,) float32, and `series` (batch,),
+            names.
+        """
+        origins, owners = self.origins[indices], self.owners[indices]
+        before = origins[:, None] + np.arange(-self.context, 0)
+        ahead = origins[:, None] + np.arange(self.horizon)
+        found = {
+            "history": self.values[before],
+            "future": self.values[ahead],
+            "time": self.stamps[ahead],
+            "scale": self.scales[owners].astype(np.float32),
+            "series": self.names[owners],
+        }
+        if self.past.shape[1]:
+            found["past"] = self.past[before]
+        if self.known.shape[1]:
+            found["known"] = self.known[np.concatenate([before, ahead], axis=1)]
+        return found
+
+
+def find_borders(
+    series: Sequence[Series], validation_fraction: float, test_fraction: float
+) -> Borders:
+    """Divide time so that each split has its share of all steps, the latest for the test.
+
+    Args:
+        series: sequence of Series. Time is divided at the same stamps for all of them: what one
+            did later must not tell what another did before.
+        validation_fraction: float. Share of the steps for validation, 0 to below 1.
+        test_fraction: float. Share of the steps for the test, 0 to below 1.
+
+    Returns:
+        Borders.
+
+    Raises:
+        UserError: where the fractions leave nothing to train on.
+    """
+    train = 1 - validation_fraction - test_fraction
+    if min(validation_fraction, test_fraction) < 0 or train < 1e-6:
+        raise UserError(
+            "validation_fraction and test_fraction must be 0 or more and below 1 together, "
+            f"got {validation_fraction} and {test_fraction}"
+        )
+    stamps = np.sort(np.concatenate([one.stamps for one in series]))
+    places = [round(share * len(stamps)) for share in (train, train + validation_fraction)]
+    beyond = stamps[-1] + 1
+    return Borders(*(int(stamps[i]) if i < len(stamps) else int(beyond) for i in places))
+
+
+def cut_windows(
+    stamps: np.ndarray, borders: Borders, context: int, horizon: int
+) -> dict[str, np.ndarray]:
+    """Return at which steps of a series the windows of each split begin to tell.
+
+    Args:
+        stamps: int64 array of shape (steps,). Those of the series.
+        borders: Borders. Between the splits. A window that tells across one belongs to neither.
+        context: int. Steps of history.
+        horizon: int. Steps to tell.
+
+    Returns:
+        dict of str to int array. For each of the three splits, maybe empty.
+    """
+    origins = np.arange(context, len(stamps) - horizon + 1)
+    first, last = stamps[origins], stamps[origins + horizon - 1]
+    places = {
+        "train": last < borders.validation,
+        "validation": (first >= borders.validation) & (last < borders.test),
+        "test": first >= borders.test,
+    }
+    return {name: origins[places[name]] for name in SPLITS}
+
+
+def fill_gaps(values: np.ndarray, stamps: np.ndarray, borders: Borders, fill: Fill) -> np.ndarray:
+    """Fill what is missing, without a look into a later split.
+
+    Args:
+        values: float64 array of shape (steps,). NaN where missing, but for the first.
+        stamps: int64 array of shape (steps,).
+        borders: Borders. Between the splits: a gap that reaches one is filled with the last value
+            before it, up to there.
+        fill: str. `interpolate` between the neighbours, `previous` value, or `zero`.
+
+    Returns:
+        float64 array of shape (steps,).
+    """
+    values = values.copy()
+    steps = np.arange(len(values))
+    for stop in (*np.searchsorted(stamps, (borders.validation, borders.test)), len(values)):
+        part = values[:stop]
+        missing = np.isnan(part)
+        there = steps[:stop][~missing]
+        if not missing.any() or not len(there):
+            continue
+        if fill == "zero":
+            part[missing] = 0.0
+        elif fill == "previous":
+            places = np.searchsorted(there, steps[:stop][missing], side="right") - 1
+            part[missing] = part[there[np.maximum(places, 0)]]
+        else:
+            part[missing] = np.interp(steps[:stop][missing], there, part[there])
+    return values
+
+
+def naive_error(values: np.ndarray, season: int) -> float:
+    """Return the mean error of telling each value by that of one period before; NaN for none."""
+    errors = np.abs(values[season:] - values[:-season])
+    return float(errors.mean()) if len(errors) else float("nan")

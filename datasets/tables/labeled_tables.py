@@ -1,0 +1,343 @@
+"""Tables of a user's own: CSV, TSV or Parquet, one row an example, one column the target."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from pydantic import PositiveInt
+
+from threefold.core.errors import UserError
+from threefold.datasets.dataset import ArraySource, Dataset, Subset, fingerprint_arrays
+from threefold.datasets.facts import Facts, TableFacts
+from threefold.datasets.tables.column_roles import (
+    Division,
+    Goal,
+    Roles,
+    divide,
+    drop_missing,
+    find_split_column,
+    find_targets,
+    read_goal,
+    require_column,
+)
+from threefold.datasets.tables.columns import (
+    Kind,
+    describe_numbers,
+    describe_words,
+    encode_words,
+    guess_kind,
+    is_constant,
+    read_cells,
+)
+from threefold.datasets.tables.table_files import Table, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 8  # names written out in a note
+
+
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    kind: Kind
+    cells: "np.ndarray | pd.Series"
+
+
+class Rows(NamedTuple):
+    """Rows read for a prediction.
+
+    Args:
+        arrays: dict of str to array. The network's inputs, in the order of the file.
+        names: list of str. What messages call each kept row: `table.csv line 7`.
+        errors: list of UserError. One for each row left out, in the order of the file.
+    """
+
+    arrays: dict[str, np.ndarray]
+    names: list[str]
+    errors: list[UserError]
+
+
+def load(
+    path: str,
+    *,
+    task: str | None = None,
+    facts: Facts | None = None,
+    target: tuple[str, ...] = (),
+    ignore: tuple[str, ...] = (),
+    numeric: tuple[str, ...] = (),
+    dates: tuple[str, ...] = (),
+    categorical: tuple[str, ...] = (),
+    split_column: str | None = None,
+    encoding: str = "utf-8",
+    drop_missing_targets: bool = False,
+    max_categories: PositiveInt = 1000,
+    validation_fraction: float = 0.15,
+    test_fraction: float = 0.15,
+    split_seed: int = 0,
+) -> Dataset:
+    """Load a table.
+
+    Args:
+        path: str. A `.csv`, `.tsv` or `.parquet` file.
+        task: str. `tabular_classification` or `tabular_regression`, guessed if None.
+        facts: Facts. Those of a run: columns and classes are then read as the run's.
+        target: tuple of str. The column to predict, or several of numbers. Guessed if empty: a
+            column named target, label, class, y or outcome, else the last.
+        ignore: tuple of str. Columns to leave out.
+        numeric: tuple of str. Columns to read as numbers, whatever they look like.
+        dates: tuple of str. Columns to read as dates, whatever they look like.
+        categorical: tuple of str. Columns to read as words, whatever they look like.
+        split_column: str. The column that says train, validation or test of each row; one named
+            `split` that holds such words is found by itself.
+        encoding: str. Of the characters of a CSV.
+        drop_missing_targets: bool. Whether rows without a target are left out or refused.
+        max_categories: int. The most words a categorical column keeps, the commonest first.
+        validation_fraction: float. Share of the rows kept for validation.
+        test_fraction: float. Share of the rows kept for the test.
+        split_seed: int. Which seeded division into splits, stratified where there are classes.
+
+    Returns:
+        Dataset. As from `from_table`.
+
+    Raises:
+        UserError: for a file, a row or a cell that cannot be read, with its place.
+    """
+    return from_table(
+        read_table(path, encoding=encoding),
+        path,
+        roles=Roles(target, ignore, _told_kinds(numeric, dates, categorical), split_column),
+        division=Division(validation_fraction, test_fraction, split_seed),
+        task=task,
+        facts=facts,
+        drop_missing_targets=drop_missing_targets,
+        max_categories=max_categories,
+    )
+
+
+def from_table(
+    table: Table,
+    reference: str,
+    *,
+    roles: Roles,
+    division: Division,
+    task: str | None = None,
+    facts: Facts | None = None,
+    drop_missing_targets: bool = False,
+    max_categories: int = 1000,
+) -> Dataset:
+    """Make a dataset of a table that was read; `load` explains the arguments.
+
+    Args:
+        table: Table. The cells.
+        reference: str. The dataset's reference.
+        roles: Roles. What is told of the columns.
+        division: Division. How rows are divided where no column says so.
+        task: str. The task, if told.
+        facts: Facts. Those of a run, if there is one.
+        drop_missing_targets: bool. Whether rows without a target are left out or refused.
+        max_categories: int. The most words of a categorical column.
+
+    Returns:
+        Dataset. Arrays `numeric` and `dates` float32, NaN where missing (dates in days since
+        1970-01-01, good to about three minutes), `categorical` int32, 0 where missing or
+        unknown; kinds without a column are left out; and `label` int64 or `target` float32.
+        Facts are drawn from the training split alone.
+
+    Raises:
+        UserError: for columns that are not there and cells that cannot be read.
+    """
+    known = facts if isinstance(facts, TableFacts) else None
+    roles.check(table)
+    split_column = find_split_column(table, roles, known)
+    targets, found = find_targets(table, roles, split_column, known)
+    table, remarks = drop_missing(table, targets, drop_missing_targets, known)
+    goal = read_goal(table, targets, task, known)
+    splits, how = divide(table, goal, split_column, division, known)
+    taken = (*targets, *roles.ignore, split_column)
+    others = [name for name in table.frame.columns if name not in taken]
+    if known is not None:
+        columns, about_columns = _read_known(table, known, others)
+    else:
+        columns, about_columns = _read_guessed(table, others, roles.kinds, splits["train"])
+        known = _describe(columns, goal, splits["train"], max_categories)
+    arrays = _encode(columns, known) | goal.arrays
+    about = f"{table.name}: {len(table.frame)} rows; predicts {goal.describe()}{found}"
+    remarks += [*about_columns, *_count_unknown(columns, arrays), how]
+    source = ArraySource(arrays)
+    return Dataset(
+        reference=reference,
+        task=goal.task,
+        facts=known,
+        splits={name: Subset(source, rows) for name, rows in splits.items()},
+        fingerprint=_fingerprint(columns, goal),
+        notes=["; ".join([about, *remarks])],
+    )
+
+
+def read_rows(source: str | Path | IO, facts: TableFacts, *, encoding: str = "utf-8") -> Rows:
+    """Read rows to predict; targets need not be there, other columns are passed over.
+
+    Args:
+        source: str, Path or file. A CSV, TSV or Parquet file, or an open file that holds a CSV.
+        facts: TableFacts. Those of the run.
+        encoding: str. Of the characters of a CSV.
+
+    Returns:
+        Rows. What can be read, and an error for each row that cannot.
+
+    Raises:
+        UserError: where the file cannot be read at all or lacks a column.
+    """
+    table = read_table(source, encoding=encoding, skip_bad_rows=True)
+    errors = dict(table.errors)
+    columns, keep = [], np.ones(len(table.frame), bool)
+    for name, kind in _kinds_of(facts).items():
+        require_column(table, name)
+        cells, bad = read_cells(table.frame[name], kind)
+        for row in np.flatnonzero(bad & keep):
+            errors[int(table.positions[row])] = _bad_cell(table, name, kind, row)
+        keep &= ~bad
+        columns.append(_Column(name, kind, cells))
+    columns = [_Column(column.name, column.kind, column.cells[keep]) for column in columns]
+    in_order = [errors[position] for position in sorted(errors)]
+    names = [table.where(row) for row in np.flatnonzero(keep)]
+    return Rows(_encode(columns, facts), names, in_order)
+
+
+def _told_kinds(
+    numeric: Sequence[str], dates: Sequence[str], categorical: Sequence[str]
+) -> dict[str, Kind]:
+    forced: dict[str, Kind] = {}
+    for kind, names in (("numeric", numeric), ("date", dates), ("categorical", categorical)):
+        for name in names:
+            if forced.setdefault(name, kind) != kind:
+                raise UserError(f"column '{name}' is told to be both {forced[name]} and {kind}")
+    return forced
+
+
+def _kinds_of(facts: TableFacts) -> dict[str, Kind]:
+    kinds: dict[str, Kind] = {column.name: "numeric" for column in facts.numeric}
+    kinds |= {column.name: "date" for column in facts.dates}
+    return kinds | {column.name: "categorical" for column in facts.categorical}
+
+
+def _read_known(
+    table: Table, facts: TableFacts, others: list[str]
+) -> tuple[list[_Column], list[str]]:
+    """Read the columns of a run, in whatever order and company the table has them."""
+    kinds = _kinds_of(facts)
+    for name in kinds:
+        require_column(table, name)
+    extra = [name for name in others if name not in kinds]
+    remarks = [f"passed over: {_list(extra)}"] if extra else []
+    return [_read_column(table, name, kind, "mend it") for name, kind in kinds.items()], remarks
+
+
+def _read_guessed(
+    table: Table, others: list[str], told: Mapping[str, Kind], train: np.ndarray
+) -> tuple[list[_Column], list[str]]:
+    columns, left_out, doubts = [], [], []
+    for name in others:
+        kind, remark = (told[name], "") if name in told else guess_kind(table.frame[name])
+        if kind is None:
+            left_out.append(f"{name} ({remark})")
+            continue
+        remedy = f"mend it, or pass -d categorical={name} or -d ignore={name}"
+        column = _read_column(table, name, kind, remedy)
+        if name not in told and is_constant(column.cells[train]):
+            left_out.append(f"{name} (constant)")
+            continue
+        columns.append(column)
+        if remark:
+            doubts.append(f"{name}: {remark}")
+    if not columns:
+        raise UserError(
+            f"{table.name} has no column to learn from besides the target"
+            + (f"; left out: {_list(left_out)}" if left_out else "")
+        )
+    remarks = []
+    for kind, heading in (("numeric", "numeric"), ("date", "dates"), ("categorical", "words")):
+        if found := [column.name for column in columns if column.kind == kind]:
+            remarks.append(f"{heading}: {_list(found)}")
+    if left_out:
+        remarks.append(f"left out: {_list(left_out)}")
+    return columns, remarks + doubts
+
+
+def _read_column(table: Table, name: str, kind: Kind, remedy: str) -> _Column:
+    cells, bad = read_cells(table.frame[name], kind)
+    if bad.any():
+        error = _bad_cell(table, name, kind, int(np.flatnonzero(bad)[0]))
+        more = f" (the first of {bad.sum()} such cells)" if bad.sum() > 1 else ""
+        raise UserError(f"{error}{more}; {remedy}")
+    return _Column(name, kind, cells)
+
+
+def _bad_cell(table: Table, name: str, kind: Kind, row: int) -> UserError:
+    expected = {"numeric": "a number that float32 can hold", "date": "a date such as 2024-05-31"}
+    return UserError(
+        f"{table.where(row)}: column '{name}' holds '{table.show(row, name)}', "
+        f"expected {expected[kind]}"
+    )
+
+
+def _describe(
+    columns: list[_Column], goal: Goal, train: np.ndarray, max_categories: int
+) -> TableFacts:
+    """Draw facts from the training split: nothing of another split may reach the network."""
+    found: dict[Kind, list] = {"numeric": [], "date": [], "categorical": []}
+    for column in columns:
+        if column.kind == "categorical":
+            facts = describe_words(column.name, column.cells[train], max_categories)
+        else:
+            facts = describe_numbers(column.name, column.kind, column.cells[train])
+        found[column.kind].append(facts)
+    return TableFacts(
+        numeric=tuple(found["numeric"]),
+        dates=tuple(found["date"]),
+        categorical=tuple(found["categorical"]),
+        target_name=", ".join(goal.names),
+        **goal.facts(train),
+    )
+
+
+def _encode(columns: list[_Column], facts: TableFacts) -> dict[str, np.ndarray]:
+    """Pack the columns into one array a kind, in the order of the facts."""
+    cells = {column.name: column.cells for column in columns}
+    arrays = {}
+    for kind, described in (("numeric", facts.numeric), ("dates", facts.dates)):
+        if described:
+            packed = [cells[column.name].astype(np.float32) for column in described]
+            arrays[kind] = np.stack(packed, axis=1)
+    if facts.categorical:
+        ids = [encode_words(cells[column.name], column.vocabulary) for column in facts.categorical]
+        arrays["categorical"] = np.stack(ids, axis=1)
+    return arrays
+
+
+def _count_unknown(columns: list[_Column], arrays: dict[str, np.ndarray]) -> list[str]:
+    """Return a remark if there are cells whose word the vocabularies lack."""
+    words = [column.cells for column in columns if column.kind == "categorical"]
+    present = sum(int(cells.notna().sum()) for cells in words)
+    unknown = present - int((arrays["categorical"] > 0).sum()) if words else 0
+    return [f"{unknown} cells hold words outside the vocabularies"] if unknown else []
+
+
+def _fingerprint(columns: list[_Column], goal: Goal) -> str:
+    """Digest what was read of the cells: the same for any split, row order included."""
+    contents = {f"goal {name}": array for name, array in goal.arrays.items()}
+    for column in columns:
+        cells = column.cells
+        if column.kind == "categorical":
+            text = "\0".join(cells.fillna(""))
+            cells = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+        contents[f"{column.kind} {column.name}"] = cells
+    return fingerprint_arrays(contents)
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -1,0 +1,269 @@
+"""Files of tables, read so strictly that no cell can move to another row or column.
+
+pandas fills short rows of a CSV with blanks and takes the surplus of long ones for an index; so
+rows are split by Python's own `csv`, counted, and then handed to pandas.
+"""
+
+import codecs
+import csv
+import io
+import itertools
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from threefold.core.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SEPARATORS = ",;\t|"
+_BLOCK = 50_000  # rows held as Python text at a time
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and where its rows stand.
+
+    Args:
+        frame: pandas.DataFrame. The cells; all text where they come from a CSV.
+        name: str. What messages call it.
+        unit: str. What `numbers` count: `line` of a CSV, `row` of anything else.
+        numbers: int array of shape (rows,). Each row's place, from 1, for messages.
+        positions: int array of shape (rows,). Each row's place among the data rows of the file,
+            from 0; some are absent where bad rows were left out.
+        errors: dict of int to UserError. What is wrong with each row that was left out, by its
+            place among the data rows of the file.
+    """
+
+    frame: "pd.DataFrame"
+    name: str
+    unit: str
+    numbers: np.ndarray
+    positions: np.ndarray
+    errors: dict[int, UserError] = field(default_factory=dict)
+
+    def where(self, row: int) -> str:
+        """Return where the row at a position of the frame stands: `table.csv line 7`."""
+        return f"{self.name} {self.unit} {self.numbers[row]}"
+
+    def show(self, row: int, column: str) -> str:
+        """Return a cell as messages show it: on one line, and not for ever."""
+        return textwrap.shorten(str(self.frame[column].iloc[row]), 60, placeholder=" ...")
+
+    def take(self, keep: np.ndarray) -> "Table":
+        """Return the table with only the rows that a bool array marks."""
+        frame = self.frame[keep].reset_index(drop=True)
+        numbers, positions = self.numbers[keep], self.positions[keep]
+        return Table(frame, self.name, self.unit, numbers, positions, self.errors)
+
+
+def table_of(frame: "pd.DataFrame", name: str) -> Table:
+    """Wrap a frame that lies in memory.
+
+    Args:
+        frame: pandas.DataFrame. Its index is not looked at.
+        name: str. What messages call it.
+
+    Returns:
+        Table.
+
+    Raises:
+        UserError: for two columns of one name.
+    """
+    frame = frame.reset_index(drop=True).set_axis([str(column) for column in frame.columns], axis=1)
+    _require_unique(list(frame.columns), name)
+    rows = np.arange(len(frame))
+    return Table(frame, name, "row", rows + 1, rows)
+
+
+def read_table(
+    source: str | Path | IO, *, encoding: str = "utf-8", skip_bad_rows: bool = False
+) -> Table:
+    """Read a CSV, TSV or Parquet file.
+
+    Args:
+        source: str, Path or file. The file; an open one (bytes or text) is read as CSV.
+        encoding: str. Of a CSV. A byte-order mark is no part of the first column's name.
+        skip_bad_rows: bool. Whether a row that cannot be read is left out, and reported in the
+            table's `errors`, instead of raised.
+
+    Returns:
+        Table. Columns with an empty name are called `Unnamed: 0`, ..., as by pandas.
+
+    Raises:
+        UserError: where the file, or one of its rows, cannot be read.
+    """
+    if isinstance(source, str | Path) and Path(source).suffix.lower() == ".parquet":
+        return _read_parquet(Path(source))
+    name = str(source) if isinstance(source, str | Path) else "standard input"
+    codec = find_codec(encoding)
+    try:
+        with _open_text(source, codec) as handle:
+            return _read_rows(handle, name, skip_bad_rows)
+    except UnicodeDecodeError as error:
+        # The decoder saw the file in pieces: only the file itself tells the line.
+        content = Path(source).read_bytes() if isinstance(source, str | Path) else error.object
+        raise UserError(describe_bad_bytes(content, name, encoding, error)) from None
+    except UnicodeError as error:  # an encoding's own complaint, such as a missing mark of UTF-16
+        raise UserError(f"cannot read {name} as {encoding}: {error}") from None
+    except OSError as error:
+        raise UserError(f"cannot read {name}: {error.strerror or error}") from None
+
+
+def find_codec(encoding: str) -> str:
+    """Return the codec of an encoding, for UTF-8 one that takes a byte-order mark off.
+
+    Raises:
+        UserError: for what is no encoding of text.
+    """
+    try:
+        "a".encode(encoding)  # not every codec is one of text
+        codec = codecs.lookup(encoding).name
+    except LookupError:
+        raise UserError(
+            f"unknown encoding '{encoding}'; expected one of Python's, such as utf-8 or latin-1"
+        ) from None
+    return "utf-8-sig" if codec == "utf-8" else codec
+
+
+def _open_text(source: str | Path | IO, codec: str) -> IO[str]:
+    if isinstance(source, str | Path):
+        return open(source, encoding=codec, newline="")
+    content = source.read()
+    if isinstance(content, bytes):
+        content = content.decode(codec)
+    return io.StringIO(content.removeprefix("\ufeff"), newline="")
+
+
+def describe_bad_bytes(content: bytes, name: str, encoding: str, error: UnicodeDecodeError) -> str:
+    """Return what to say of a file's bytes that are not of an encoding: the line, what to do."""
+    try:
+        content.decode(error.encoding)
+        start = error.start
+    except UnicodeDecodeError as whole:
+        start = whole.start
+    line = content.count(b"\n", 0, start) + 1
+    other = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "latin-1"
+    return (
+        f"{name} line {line}: byte 0x{content[start]:02x} is not {encoding}; "
+        f"save the file as UTF-8 or pass -d encoding={other}"
+    )
+
+
+def _read_parquet(path: Path) -> Table:
+    import pandas as pd
+    import pyarrow
+
+    try:
+        frame = pd.read_parquet(path)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"cannot read {path} as Parquet: {reason}") from None
+    if any(frame.index.names):  # columns that pandas once took for an index
+        frame = frame.reset_index()
+    if frame.empty:
+        raise UserError(f"{path} holds no rows")
+    return table_of(frame, str(path))
+
+
+def _read_rows(handle: IO[str], name: str, skip_bad_rows: bool) -> Table:
+    import pandas as pd
+
+    separator = _sniff_separator(handle.read(2**16))
+    handle.seek(0)
+    rows = _split(handle, separator, name)
+    line, header = next(rows, (1, None))
+    if header is None:
+        raise UserError(f"{name} is empty; expected a line of column names, then rows")
+    if isinstance(header, UserError):
+        raise header
+    header = [cell.strip() or f"Unnamed: {index}" for index, cell in enumerate(header)]
+    _require_names(header, name)
+    numbers, positions, blocks = [], [], []
+    errors: dict[int, UserError] = {}
+    position = 0
+    while block := list(itertools.islice(rows, _BLOCK)):
+        good = []
+        for line, row in block:
+            if not isinstance(row, UserError) and len(row) != len(header):
+                cells = f"{len(row)} cell{'s' if len(row) != 1 else ''}"
+                row = UserError(
+                    f"{name} line {line}: {cells} where the header names {len(header)} columns"
+                )
+            if not isinstance(row, UserError):
+                good.append(row)
+                numbers.append(line)
+                positions.append(position)
+            elif skip_bad_rows:
+                errors[position] = row
+            else:
+                raise row
+            position += 1
+        blocks.append(pd.DataFrame(good, columns=header, dtype="str"))
+    if not blocks:
+        raise UserError(f"{name} has a header and no rows")
+    frame = pd.concat(blocks, ignore_index=True)
+    return Table(frame, name, "line", np.array(numbers, int), np.array(positions, int), errors)
+
+
+def _split(
+    handle: IO[str], separator: str, name: str
+) -> Iterator[tuple[int, list[str] | UserError]]:
+    """Yield every row that is not blank, with the line where it starts, or what is wrong there."""
+    # Spaces before a quote are skipped as the cells' own are later; `strict` refuses quotes left
+    # open or closed in the middle of a cell, which else would join cells and rows silently.
+    reader = csv.reader(handle, delimiter=separator, skipinitialspace=True, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, UserError(f"{name} line {line}: {error}; mend the quotes of that row")
+            continue
+        if "\0" in "".join(row):
+            yield line, UserError(f"{name} line {line}: NUL byte; the file is damaged or no text")
+        elif len(row) > 1 or (row and row[0].strip()):
+            yield line, row
+
+
+def _sniff_separator(sample: str) -> str:
+    """Return the separator by which the first rows agree best with the header."""
+    lines = sample.splitlines(keepends=True)[:50]
+
+    def score(separator: str) -> tuple[float, int]:
+        try:
+            rows = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+            widths = [len(row) for row in rows if row]
+        except csv.Error:
+            return 0, 0
+        if not widths or widths[0] < 2:
+            return 0, 0
+        return sum(width == widths[0] for width in widths) / len(widths), widths[0]
+
+    return max(_SEPARATORS, key=score)
+
+
+def _require_names(header: list[str], name: str) -> None:
+    _require_unique(header, name)
+    if all(re.fullmatch(r"[+-]?\d*\.?\d*(e[+-]?\d+)?", cell) for cell in header) and any(
+        "." in cell for cell in header
+    ):
+        raise UserError(
+            f"{name} line 1: expected column names, found numbers ({', '.join(header[:3])}); "
+            "write a header line"
+        )
+
+
+def _require_unique(header: list[str], name: str) -> None:
+    repeated = [column for column, count in Counter(header).items() if count > 1]
+    if repeated:
+        raise UserError(f"{name}: more than one column is named '{repeated[0]}'; rename one")

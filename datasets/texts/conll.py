@@ -1,0 +1,304 @@
+"""Tagged words of a user's own: files in the columns of CoNLL, with tags in BIO."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import PositiveInt
+
+from threefold.core.errors import UserError
+from threefold.datasets.dataset import SPLITS, Dataset
+from threefold.datasets.facts import Facts, TextFacts
+from threefold.datasets.splitting import split_rows
+from threefold.datasets.tables.column_roles import SPLIT_WORDS, Division
+from threefold.datasets.texts.documents import Wording, known_facts, tag
+from threefold.datasets.texts.text_files import read_text
+from threefold.datasets.texts.tokenizer_files import TokenizerOption
+from threefold.datasets.texts.truncation import Long
+
+SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".txt", ".tsv")
+BETWEEN_DOCUMENTS = "-DOCSTART-"
+OUTSIDE = "O"
+# In other words than BIO's: the end of a span, and one of a single word (BIOES, BILOU).
+_PREFIXES = {"B": "B", "I": "I", "E": "I", "S": "B", "L": "I", "U": "B"}
+
+
+class Sentence(NamedTuple):
+    """Words with their tags, and where they stand: in a file, between two blank lines.
+
+    Args:
+        words: list of str. At least one.
+        tags: list of str. One a word.
+        place: str. What comes before the number of a word in messages: `news.conll line`.
+        numbers: sequence of int. One a word.
+    """
+
+    words: list[str]
+    tags: list[str]
+    place: str
+    numbers: Sequence[int]
+
+    def where(self, position: int) -> str:
+        """Return where a word stands: `news.conll line 7`."""
+        return f"{self.place} {self.numbers[position]}"
+
+
+def load(
+    path: str,
+    *,
+    facts: Facts | None = None,
+    word_column: PositiveInt = 1,
+    tag_column: PositiveInt | None = None,
+    encoding: str = "utf-8",
+    tokenizer: TokenizerOption = "wordpiece",
+    vocabulary_size: PositiveInt = 8000,
+    max_tokens: PositiveInt = 256,
+    long: Long = "cut",
+    lowercase: bool = False,
+    validation_fraction: float = 0.15,
+    test_fraction: float = 0.15,
+    split_seed: int = 0,
+) -> Dataset:
+    """Load sentences.
+
+    Args:
+        path: str. A file with a word on each line, in columns apart by tabs or spaces, and a blank
+            line behind each sentence; or a folder of such, called `train` and perhaps
+            `validation` and `test`.
+        facts: Facts. Those of a run: its tokenizer and tags then rule.
+        word_column: int. The column of the words, from 1.
+        tag_column: int. The column of the tags, from 1; none for the last.
+        encoding: str. Of the characters of the files.
+        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
+            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
+        vocabulary_size: int. The most tokens the tokenizer learns.
+        max_tokens: int. The most tokens of a sentence.
+        long: str. What becomes of longer sentences: `cut` there, or `split` into several.
+        lowercase: bool. Whether capital letters are made small.
+        validation_fraction: float. Share of the sentences kept for validation, where no file is.
+        test_fraction: float. Share of the sentences kept for the test, likewise.
+        split_seed: int. Which seeded division into splits.
+
+    Returns:
+        Dataset. `tokens`, `tags` and `words`. Tags of IOB1 and BIOES are brought to BIO.
+
+    Raises:
+        UserError: for a row that cannot be used, with its file and line.
+    """
+    found, notes = {}, []
+    for split, file in _find_files(Path(path).expanduser()).items():
+        found[split], scheme = read_sentences(
+            file, word_column=word_column, tag_column=tag_column, encoding=encoding
+        )
+        if scheme != "BIO":
+            notes.append(f"{file}: tags are in {scheme}, brought to BIO")
+    division = Division(validation_fraction, test_fraction, split_seed)
+    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long)
+    return tag_sentences(path, found, division, wording, facts=facts, notes=notes)
+
+
+def tag_sentences(
+    reference: str,
+    found: Mapping[str, Sequence[Sentence]],
+    division: Division,
+    wording: Wording,
+    *,
+    facts: Facts | None,
+    notes: Sequence[str],
+) -> Dataset:
+    """Make a dataset of sentences.
+
+    Args:
+        reference: str. The dataset's.
+        found: mapping of str to sequence of Sentence. Those of each split, tags in BIO.
+        division: Division. How the splits that are lacking are taken out of those to train on.
+        wording: Wording. How words become tokens; `facts` know better.
+        facts: Facts. Those of a run.
+        notes: sequence of str. What was decided before.
+
+    Returns:
+        Dataset. As from `tag`.
+
+    Raises:
+        UserError: for tags that the run does not know, or if there are none but `O`.
+    """
+    known = known_facts(facts, TextFacts, tagged=True)
+    sentences: list[Sentence] = []
+    rows = {}
+    for split, read in found.items():
+        if known is not None:
+            _require_known(read, known.class_names)
+        rows[split] = np.arange(len(sentences), len(sentences) + len(read))
+        sentences += read
+    rows, remarks = _divide(rows, division)
+    class_names = known.class_names if known else _class_names(reference, sentences)
+    numbers = {name: number for number, name in enumerate(class_names)}
+    return tag(
+        reference,
+        [sentence.words for sentence in sentences],
+        [[numbers[name] for name in sentence.tags] for sentence in sentences],
+        class_names,
+        rows,
+        wording,
+        facts=facts,
+        notes=[*notes, *remarks],
+    )
+
+
+def read_sentences(
+    file: Path, *, word_column: int = 1, tag_column: int | None = None, encoding: str = "utf-8"
+) -> tuple[list[Sentence], str]:
+    """Read a file.
+
+    Args:
+        file: Path. The file.
+        word_column: int. The column of the words, from 1.
+        tag_column: int. The column of the tags, from 1; `None` for the last.
+        encoding: str. Of its characters.
+
+    Returns:
+        (list of Sentence, str): the sentences with tags in BIO, and the scheme that they were in.
+
+    Raises:
+        UserError: for a row of too few or too many columns, and for tags that are in no scheme.
+    """
+    place = f"{file} line"
+    sentences, current = [], Sentence([], [], place, [])
+    first, width = 0, 0
+    for number, line in enumerate(read_text(file, encoding=encoding).split("\n"), 1):
+        cells = [cell.strip() for cell in line.split("\t")] if "\t" in line else line.split()
+        if not any(cells):
+            if current.words:
+                sentences.append(current)
+                current = Sentence([], [], place, [])
+            continue
+        if cells[0].startswith(BETWEEN_DOCUMENTS):
+            continue
+        if not width:
+            first, width = number, len(cells)
+        needed = max(2, word_column, tag_column or 0)
+        if len(cells) != width or width < needed:
+            raise UserError(
+                f"{file} line {number}: {len(cells)} column{'s' if len(cells) > 1 else ''}; "
+                + (f"expected {width}, as in line {first}" if width >= needed else
+                   f"expected at least {needed}, a word and its tag")
+            )  # fmt: skip
+        word, name = cells[word_column - 1], cells[(tag_column or width) - 1]
+        if not word or not name:
+            raise UserError(f"{file} line {number}: the {'tag' if word else 'word'} is empty")
+        current.words.append(word)
+        current.tags.append(name)
+        current.numbers.append(number)
+    if current.words:
+        sentences.append(current)
+    if not sentences:
+        raise UserError(f"{file} is empty; expected a word and its tag on each line")
+    return to_bio(sentences)
+
+
+def to_bio(sentences: Sequence[Sentence]) -> tuple[list[Sentence], str]:
+    """Bring the tags of sentences that belong together to BIO.
+
+    Returns:
+        (list of Sentence, str): the sentences with tags in BIO, and the scheme that they were in.
+
+    Raises:
+        UserError: for tags that are in no scheme, with their place.
+    """
+    scheme = _find_scheme(sentences)
+    return [_in_bio(sentence) for sentence in sentences], scheme
+
+
+def _find_scheme(sentences: Sequence[Sentence]) -> str:
+    """Return the scheme of tags: BIO, IOB1 (where most spans begin with I) or BIOES."""
+    ends, begins, alone = False, False, None
+    for sentence in sentences:
+        before = OUTSIDE
+        for position, name in enumerate(sentence.tags):
+            prefix, dash, kind = name.partition("-")
+            if name != OUTSIDE and not (prefix in _PREFIXES and dash and kind):
+                raise UserError(
+                    f"{sentence.where(position)}: '{name}' is no tag in BIO; expected O, or B- or "
+                    "I- and a name, such as B-PER"
+                )
+            if before.partition("-")[2] != kind:
+                begins |= prefix == "B"
+                if _PREFIXES.get(prefix) == "I" and alone is None:
+                    alone = (sentence.where(position), name)
+            ends |= prefix in "ESLU"
+            before = name
+    if alone and (begins or ends):
+        where, name = alone
+        raise UserError(
+            f"{where}: '{name}' goes on with a span that did not begin; expected a B- "
+            "there, as other spans have it"
+        )
+    return "BIOES" if ends else "IOB1" if alone else "BIO"
+
+
+def _in_bio(sentence: Sentence) -> Sentence:
+    found, before = [], OUTSIDE
+    for name in sentence.tags:
+        prefix, _, kind = name.partition("-")
+        # In IOB1 a span begins with I; B parts it from one of its kind right before.
+        begins = before.partition("-")[2] != kind
+        new = "B" if begins else _PREFIXES.get(prefix)
+        found.append(name if name == OUTSIDE else f"{new}-{kind}")
+        before = name
+    return sentence._replace(tags=found)
+
+
+def _find_files(path: Path) -> dict[str, Path]:
+    """Return the file of each split; one file alone is to be divided."""
+    if not path.is_dir():
+        return {"train": path}
+    found: dict[str, Path] = {}
+    for file in sorted(path.iterdir()):
+        split = SPLIT_WORDS.get(file.stem.lower())
+        if split is None or file.suffix.lower() not in SUFFIXES or not file.is_file():
+            continue
+        if split in found:
+            raise UserError(f"'{found[split]}' and '{file}' are both for {split}; keep one of them")
+        found[split] = file
+    if "train" not in found:
+        raise UserError(
+            f"folder '{path}' holds no file to train on; expected train.conll, and perhaps "
+            f"validation.conll and test.conll (or {', '.join(SUFFIXES[1:])})"
+        )
+    return {name: found[name] for name in SPLITS if name in found}
+
+
+def _divide(
+    found: dict[str, np.ndarray], division: Division
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Take the splits that are lacking out of the sentences to train on, where there are such."""
+    if "train" not in found:
+        return found, []
+    lacking = division.lacking(found)
+    wanted = (lacking.get(name, 0.0) for name in SPLITS[1:])
+    parts = split_rows(len(found["train"]), *wanted, division.seed)
+    rows = {name: found["train"][chosen] for name, chosen in parts.items()}
+    shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
+    notes = (
+        [f"of {len(found['train'])} sentences {shares}, seed {division.seed}"] if lacking else []
+    )
+    others = {name: chosen for name, chosen in found.items() if name != "train"}
+    merged = rows | others
+    return {name: merged[name] for name in SPLITS if name in merged}, notes
+
+
+def _class_names(reference: str, sentences: Sequence[Sentence]) -> tuple[str, ...]:
+    """Return the tags: outside, then beginnings and insides of each kind, by name."""
+    kinds = sorted({n.partition("-")[2] for s in sentences for n in s.tags if n != OUTSIDE})
+    if not kinds:
+        raise UserError(f"{reference}: every tag is {OUTSIDE}; there is nothing to find")
+    return (OUTSIDE, *(f"{prefix}-{kind}" for kind in kinds for prefix in "BI"))
+
+
+def _require_known(sentences: Sequence[Sentence], names: tuple[str, ...]) -> None:
+    for sentence in sentences:
+        for position, name in enumerate(sentence.tags):
+            if name not in names:
+                where = sentence.where(position)
+                raise UserError(f"{where}: the tag '{name}' is none of the run's")

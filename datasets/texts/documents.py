@@ -1,0 +1,335 @@
+"""From texts to datasets: the tokenizer is trained on the training split, then all are encoded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from threefold.core.errors import UserError
+from threefold.datasets.dataset import (
+    ArraySource,
+    Dataset,
+    Source,
+    Subset,
+    fingerprint_arrays,
+)
+from threefold.datasets.facts import Facts, PairFacts, TextFacts
+from threefold.datasets.ragged import Ragged
+from threefold.datasets.texts.tokenizer_files import TokenizerOption, read_tokenizer
+from threefold.datasets.texts.tokenizing import (
+    END,
+    KINDS,
+    START,
+    encode,
+    encode_words,
+    token_names,
+    train_tokenizer,
+)
+from threefold.datasets.texts.truncation import Long, LongPair, shorten
+
+Rows = Mapping[str, np.ndarray]  # of each split
+NO_TAG = -1  # of a token that goes on with a word
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How texts become tokens.
+
+    Args:
+        kind: str. As in `train_tokenizer`, or the path of a tokenizer that is there.
+        vocabulary_size: int. The most tokens.
+        longest: int. The most tokens of a text.
+        lowercase: bool. Whether texts are brought to small letters.
+        long: str. What becomes of longer texts: `cut` there, `split` into several, or `refuse`d.
+    """
+
+    kind: TokenizerOption
+    vocabulary_size: int
+    longest: int
+    lowercase: bool = False
+    long: Long | LongPair = "cut"
+
+    def learn(self, texts: Sequence[str], *, writes: bool = False, mask: bool = False) -> str:
+        """Return the content of a tokenizer of texts, or of the one that was named.
+
+        Args:
+            texts: sequence of str. To learn from.
+            writes: bool. Whether a network writes its tokens, and so must know where a text ends.
+            mask: bool. Whether there must be a token that stands for a masked one.
+
+        Raises:
+            UserError: for a tokenizer that cannot be read, or not serve.
+        """
+        if self.kind not in KINDS:
+            if writes:
+                raise UserError(
+                    f"-d tokenizer={self.kind}: a task that writes texts trains its own tokenizer: "
+                    f"{', '.join(KINDS)}"
+                )
+            return read_tokenizer(self.kind)
+        return train_tokenizer(
+            self.kind, texts, self.vocabulary_size, lowercase=self.lowercase, mask=mask
+        )
+
+
+def known_facts(facts: Facts | None, kind: type[Facts], *, tagged: bool = False):
+    """Return the facts of a run that can rule: those of another kind are compared and refused."""
+    fits = isinstance(facts, kind) and getattr(facts, "tagged", False) == tagged
+    return facts if fits else None
+
+
+def classify(
+    reference: str,
+    texts: Sequence[str],
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    rows: Rows,
+    wording: Wording,
+    *,
+    facts: Facts | None = None,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Make a dataset of documents that each have a class.
+
+    Args:
+        reference: str. The dataset's.
+        texts: sequence of str. The documents.
+        labels: int array of shape (documents,). Positions in `class_names`.
+        class_names: sequence of str. In the run's order where there are `facts`.
+        rows: mapping of str to int array. The documents of each split.
+        wording: Wording. How they become tokens; `facts` know better.
+        facts: Facts. Those of a run.
+        notes: sequence of str. What was decided before.
+
+    Returns:
+        Dataset. `tokens` int32, as objects, `label` int64, and the whole `text`.
+    """
+    known = known_facts(facts, TextFacts)
+    if known is None:
+        content = wording.learn([texts[row] for row in rows["train"]])
+        counts = np.bincount(labels[rows["train"]], minlength=len(class_names))
+        known = _text_facts(content, wording, class_names, counts)
+    tokens = encode(known.tokenizer, texts)
+    parts, remarks = shorten(tokens, known.longest, wording.long, "documents")
+    raw = {"text": as_objects(texts), "label": labels.astype(np.int64)}
+    arrays = {name: array[parts.owners] for name, array in raw.items()}
+    source = ArraySource({"tokens": parts.of(tokens), **arrays})
+    splits = {name: Subset(source, parts.rows(found)) for name, found in rows.items()}
+    task, fingerprint = "text_classification", fingerprint_arrays(raw)
+    return Dataset(reference, task, known, splits, fingerprint, [*notes, *remarks])
+
+
+def tag(
+    reference: str,
+    sentences: Sequence[Sequence[str]],
+    tags: Sequence[Sequence[int]],
+    class_names: Sequence[str],
+    rows: Rows,
+    wording: Wording,
+    *,
+    facts: Facts | None = None,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Make a dataset of sentences whose words each have a tag.
+
+    Args:
+        reference: str. The dataset's.
+        sentences: sequence of sequences of str. The words of each.
+        tags: sequence of sequences of int. Of each word, a position in `class_names`.
+        class_names: sequence of str. In the run's order where there are `facts`.
+        rows: mapping of str to int array. The sentences of each split.
+        wording: Wording. How they become tokens; `facts` know better.
+        facts: Facts. Those of a run.
+        notes: sequence of str. What was decided before.
+
+    Returns:
+        Dataset. `tokens` and `tags` int32 of one length, as objects, and the `words` as tuples. A
+        word's tag stands at its first token, `NO_TAG` at its others.
+    """
+    known = known_facts(facts, TextFacts, tagged=True)
+    if known is None:
+        content = wording.learn([" ".join(sentences[row]) for row in rows["train"]])
+        train = np.concatenate([np.asarray(tags[row], np.int64) for row in rows["train"]])
+        counts = np.bincount(train, minlength=len(class_names))
+        known = _text_facts(content, wording, class_names, counts, tagged=True)
+    tokens, begins = encode_words(known.tokenizer, sentences)
+    places = Ragged.join([np.asarray(row) for row in tags], np.int32)
+    starts = np.repeat(places.offsets[:-1], begins.lengths)
+    found = places.values[np.where(begins.values < 0, 0, begins.values + starts)]
+    found = Ragged(np.where(begins.values < 0, NO_TAG, found), begins.offsets)
+    parts, remarks = shorten(tokens, known.longest, wording.long, "sentences")
+    words = as_objects([tuple(words) for words in sentences])
+    fingerprint = fingerprint_arrays({"words": words, "tags": places})
+    if wording.long == "split":  # each word is in the part in which it begins
+        within = parts.of(begins)[np.arange(len(parts.owners))]
+        words = as_objects([
+            tuple(sentences[owner][number] for number in numbers[numbers >= 0])
+            for owner, numbers in zip(parts.owners, within, strict=True)
+        ])  # fmt: skip
+    source = ArraySource({"tokens": parts.of(tokens), "tags": parts.of(found), "words": words})
+    splits = {name: Subset(source, parts.rows(chosen)) for name, chosen in rows.items()}
+    task = "token_classification"
+    return Dataset(reference, task, known, splits, fingerprint, [*notes, *remarks])
+
+
+def continue_text(
+    reference: str,
+    documents: Mapping[str, Sequence[str]],
+    wording: Wording,
+    *,
+    facts: Facts | None = None,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Make a dataset of texts to be continued.
+
+    Args:
+        reference: str. The dataset's.
+        documents: mapping of str to sequence of str. The documents of each split.
+        wording: Wording. How they become tokens; its `longest` is the length of a window.
+        facts: Facts. Those of a run.
+        notes: sequence of str. What was decided before.
+
+    Returns:
+        Dataset. As from `Windows`.
+
+    Raises:
+        UserError: where there is too little text for one window.
+    """
+    known = known_facts(facts, TextFacts)
+    if known is None:
+        known = _text_facts(wording.learn(documents["train"], writes=True), wording, (), ())
+    splits: dict[str, Source] = {}
+    for name, texts in documents.items():
+        tokens = encode(known.tokenizer, texts)
+        if tokens.lengths.sum() + 2 * len(tokens) <= known.longest:
+            raise UserError(
+                f"{reference}: the {name} split holds {tokens.lengths.sum()} tokens, less than "
+                f"one window of {known.longest}; give more text, or -d context=N"
+            )
+        splits[name] = Windows(tokens, known.longest)
+    raw = {name: as_objects(texts) for name, texts in documents.items()}
+    fingerprint = fingerprint_arrays(raw)
+    return Dataset(reference, "text_generation", known, splits, fingerprint, list(notes))
+
+
+class Windows:
+    """Texts cut into windows: each token but the first is to be told once.
+
+    The texts lie end to end, each between a start and an end.
+
+    Args:
+        tokens: Ragged. The texts.
+        context: int. Tokens that a window tells from.
+    """
+
+    def __init__(self, tokens: Ragged, context: int):
+        # A start before and an end behind each text, all at once.
+        places = np.stack([tokens.offsets[:-1], tokens.offsets[1:]], axis=1).ravel()
+        marks = np.tile(np.array([START, END], np.int32), len(tokens))
+        self.stream = np.insert(tokens.values, places, marks)
+        self.context = context
+
+    def __len__(self) -> int:
+        return (len(self.stream) - 1) // self.context
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Return `tokens` int32 of shape (batch, context + 1); the last is only to be told."""
+        starts = np.asarray(indices, np.int64) * self.context
+        return {"tokens": self.stream[starts[:, None] + np.arange(self.context + 1)]}
+
+
+def pair(
+    reference: str,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    rows: Rows,
+    wordings: tuple[Wording, Wording],
+    *,
+    task: str = "translation",
+    unit: str = "word",
+    joint: bool = False,
+    facts: Facts | None = None,
+    notes: Sequence[str] = (),
+    where: Sequence[str] = (),
+) -> Dataset:
+    """Make a dataset of texts, one to be made of the other.
+
+    Args:
+        reference: str. The dataset's.
+        sources: sequence of str. What is given.
+        targets: sequence of str. What is to be made of each.
+        rows: mapping of str to int array. The pairs of each split.
+        wordings: pair of Wording. How sources and targets become tokens; `facts` know better.
+        task: str. `translation`, or `summarization` of documents.
+        unit: str. What an error rate counts in the targets.
+        joint: bool. Whether both have one tokenizer, learned from both by the first wording.
+        facts: Facts. Those of a run.
+        notes: sequence of str. What was decided before.
+        where: sequence of str. What messages call each pair, for wordings that refuse.
+
+    Returns:
+        Dataset. `source` and `target` int32, as objects, and `source_text` and `target_text`.
+
+    Raises:
+        UserError: for a text that is too long, where the wordings refuse such.
+    """
+    known = known_facts(facts, PairFacts)
+    if known is None:
+        train = [[texts[row] for row in rows["train"]] for texts in (sources, targets)]
+        if joint:
+            first = second = wordings[0].learn(train[0] + train[1], writes=True)
+        else:
+            first, second = (
+                wording.learn(texts, writes=True)
+                for wording, texts in zip(wordings, train, strict=True)
+            )
+        known = PairFacts(
+            source_tokenizer=first,
+            target_tokenizer=second,
+            source_vocabulary_size=len(token_names(first)),
+            target_vocabulary_size=len(token_names(second)),
+            longest_source=wordings[0].longest,
+            longest_target=wordings[1].longest,
+            unit=unit,
+            documents=task == "summarization",
+        )
+    given, wanted = encode(known.source_tokenizer, sources), encode(known.target_tokenizer, targets)
+    what = ("documents", "summaries") if known.documents else ("sources", "targets")
+    of_sources, about_sources = shorten(
+        given, known.longest_source, wordings[0].long, what[0], where=where
+    )
+    of_targets, about_targets = shorten(
+        wanted, known.longest_target, wordings[1].long, what[1],
+        option="max_target_tokens", where=where,
+    )  # fmt: skip
+    raw = {"source_text": as_objects(sources), "target_text": as_objects(targets)}
+    source = ArraySource({"source": of_sources.of(given), "target": of_targets.of(wanted), **raw})
+    splits = {name: Subset(source, found) for name, found in rows.items()}
+    fingerprint = fingerprint_arrays(raw)
+    notes = [*notes, *about_sources, *about_targets]
+    return Dataset(reference, task, known, splits, fingerprint, notes)
+
+
+def as_objects(items: Sequence) -> np.ndarray:
+    """Return an array of objects, also where the items are sequences themselves."""
+    found = np.empty(len(items), object)
+    found[:] = items
+    return found
+
+
+def _text_facts(
+    content: str,
+    wording: Wording,
+    class_names: Sequence[str],
+    counts: Sequence[int],
+    *,
+    tagged: bool = False,
+) -> TextFacts:
+    return TextFacts(
+        tokenizer=content,
+        vocabulary_size=len(token_names(content)),
+        longest=wording.longest,
+        class_names=tuple(class_names),
+        class_counts=tuple(int(count) for count in counts),
+        tagged=tagged,
+    )

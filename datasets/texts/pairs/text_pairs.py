@@ -1,0 +1,227 @@
+"""Pairs of texts of a user's own, each of one class, such as whether one follows from the other."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import PositiveInt
+
+from threefold.core.errors import UserError
+from threefold.datasets.dataset import ArraySource, Dataset, Subset, fingerprint_arrays
+from threefold.datasets.facts import Facts, TextPairFacts
+from threefold.datasets.tables.column_roles import (
+    Division,
+    Roles,
+    divide,
+    drop_missing,
+    find_split_column,
+    read_goal,
+    require_column,
+)
+from threefold.datasets.tables.table_files import Table
+from threefold.datasets.texts.documents import Wording, as_objects, known_facts
+from threefold.datasets.texts.labeled_texts import LABEL_NAMES
+from threefold.datasets.texts.pairs.pair_files import Pairs, Sides, find_column, require_both
+from threefold.datasets.texts.text_files import read_text_table, read_texts
+from threefold.datasets.texts.tokenizer_files import TokenizerOption
+from threefold.datasets.texts.tokenizing import encode, token_names
+from threefold.datasets.texts.truncation import LongPair, shorten
+
+# What public sets call the two: SNLI and MNLI, GLUE's others, Quora's, QNLI.
+COLUMNS = (
+    ("premise", "hypothesis"),
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("text1", "text2"),
+    ("text_a", "text_b"),
+    ("question", "sentence"),
+    ("first", "second"),
+)
+LABELS = ("gold_label", *LABEL_NAMES, "is_duplicate", "entailment")
+SIDES = Sides("first text", "second text", (), ())
+
+
+def load(
+    path: str,
+    *,
+    facts: Facts | None = None,
+    first: str | None = None,
+    second: str | None = None,
+    label: str | None = None,
+    split_column: str | None = None,
+    encoding: str = "utf-8",
+    skip_empty: bool = False,
+    drop_missing_targets: bool = False,
+    tokenizer: TokenizerOption = "wordpiece",
+    vocabulary_size: PositiveInt = 8000,
+    max_tokens: PositiveInt = 128,
+    long: LongPair = "cut",
+    lowercase: bool = True,
+    validation_fraction: float = 0.15,
+    test_fraction: float = 0.15,
+    split_seed: int = 0,
+) -> Dataset:
+    """Load pairs of texts.
+
+    Args:
+        path: str. A `.jsonl`, `.tsv`, `.csv` or `.parquet` file with two columns of texts and one
+            of classes.
+        facts: Facts. Those of a run: its tokenizer, columns and classes then rule.
+        first: str. The column of the first texts; guessed by its name if None, such as `premise`,
+            `sentence1`, `question1` or `first`.
+        second: str. The column of the second texts, likewise.
+        label: str. The column of the classes, likewise, such as `label` or `gold_label`.
+        split_column: str. The column that says train, validation or test of each row; one named
+            `split` that holds such words is found by itself.
+        encoding: str. Of the characters of the file.
+        skip_empty: bool. Whether pairs with an empty side are left out or refused.
+        drop_missing_targets: bool. Whether rows without a class are left out or refused.
+        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
+            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
+        vocabulary_size: int. The most tokens the tokenizer learns.
+        max_tokens: int. The most tokens of each of the two texts.
+        long: str. What becomes of longer ones: `cut` there, or `refuse`.
+        lowercase: bool. Whether capital letters are made small.
+        validation_fraction: float. Share of the pairs kept for validation.
+        test_fraction: float. Share of the pairs kept for the test.
+        split_seed: int. Which seeded division into splits, stratified by class.
+
+    Returns:
+        Dataset. `first` and `second` int32, as objects, both as texts, and `label`.
+
+    Raises:
+        UserError: for a file or a row that cannot be used, with its place.
+    """
+    known = known_facts(facts, TextPairFacts)
+    table = read_text_table(Path(path).expanduser(), encoding=encoding)
+    if known is not None:
+        first, second = first or known.columns[0], second or known.columns[1]
+    columns = find_columns(table, first, second)
+    label = label or find_column(table.frame.columns, LABELS)
+    if label is None:
+        raise UserError(f"{table.name}: say which column holds the classes with -d label=NAME")
+    roles = Roles((*columns, label), split_column=split_column)
+    roles.check(table)
+    splitting = find_split_column(table, roles, known)
+    table, remarks = drop_missing(table, [label], drop_missing_targets, known)
+    pairs = read_both(table, columns)
+    full = require_both(pairs, SIDES, skip_empty)
+    if len(full.sources) < len(pairs.sources):
+        kept = np.isin(pairs.where, full.where)
+        table, remarks = table.take(kept), [*remarks, *full.notes]
+    goal = read_goal(table, [label], "tabular_classification", known)
+    division = Division(validation_fraction, test_fraction, split_seed)
+    rows, how = divide(table, goal, splitting, division, known)
+    about = f"{len(full.sources)} pairs of '{columns[0]}' and '{columns[1]}'"
+    return compare(
+        path,
+        full,
+        goal.values,
+        goal.class_names,
+        rows,
+        Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long),
+        columns=columns,
+        facts=facts,
+        notes=[f"{about}; classes of {goal.describe()}", *remarks, how],
+    )
+
+
+def find_columns(table: Table, first: str | None, second: str | None) -> tuple[str, str]:
+    """Return the columns of the two texts.
+
+    Args:
+        table: Table. As it was read.
+        first: str. The column of the first texts, if the user named it.
+        second: str. That of the second.
+
+    Raises:
+        UserError: where they are not there, or were not named and are not called as usual.
+    """
+    usual = guess_columns(table.frame.columns) or (None, None)
+    first, second = first or usual[0], second or usual[1]
+    if not (first and second):
+        raise UserError(
+            f"{table.name}: say which columns hold the two texts with -d first=NAME -d second=NAME:"
+            f" {', '.join(table.frame.columns)}"
+        )
+    for name in (first, second):
+        require_column(table, name)
+    if first == second:
+        raise UserError(f"{table.name}: column '{first}' is both the first text and the second")
+    return first, second
+
+
+def guess_columns(columns: Iterable[str]) -> tuple[str, str] | None:
+    """Return the columns of two texts that are called as in public sets, if there are such."""
+    names = {name.strip().lower(): name for name in columns}
+    for first, second in COLUMNS:
+        if first in names and second in names:
+            return names[first], names[second]
+    return None
+
+
+def read_both(table: Table, columns: tuple[str, str]) -> Pairs:
+    """Return the two texts of every row of a table, empty ones too."""
+    where = [table.where(row) for row in range(len(table.frame))]
+    return Pairs(read_texts(table, columns[0]), read_texts(table, columns[1]), where, [])
+
+
+def compare(
+    reference: str,
+    pairs: Pairs,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    rows: Mapping[str, np.ndarray],
+    wording: Wording,
+    *,
+    columns: tuple[str, str] = ("first", "second"),
+    facts: Facts | None = None,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Make a dataset of pairs of texts that each have a class.
+
+    Args:
+        reference: str. The dataset's.
+        pairs: Pairs. The first texts are their sources, the second their targets.
+        labels: int array of shape (pairs,). Positions in `class_names`.
+        class_names: sequence of str. In the run's order where there are `facts`.
+        rows: mapping of str to int array. The pairs of each split.
+        wording: Wording. How they become tokens; `facts` know better.
+        columns: pair of str. The columns of a table that hold the two.
+        facts: Facts. Those of a run.
+        notes: sequence of str. What was decided before.
+
+    Returns:
+        Dataset. `first` and `second` int32, as objects, `first_text`, `second_text`, and `label`.
+
+    Raises:
+        UserError: for a text that is too long, where the wording refuses such.
+    """
+    known = known_facts(facts, TextPairFacts)
+    if known is None:
+        train = rows["train"]
+        content = wording.learn([side[row] for side in pairs[:2] for row in train])
+        known = TextPairFacts(
+            tokenizer=content,
+            vocabulary_size=len(token_names(content)),
+            longest=wording.longest,
+            columns=columns,
+            class_names=tuple(class_names),
+            class_counts=tuple(np.bincount(labels[train], minlength=len(class_names)).tolist()),
+        )
+    arrays, remarks = {}, []
+    for name, texts in (("first", pairs.sources), ("second", pairs.targets)):
+        tokens = encode(known.tokenizer, texts)
+        parts, said = shorten(
+            tokens, known.longest, wording.long, f"{name} texts", where=pairs.where
+        )
+        arrays[name], remarks = parts.of(tokens), [*remarks, *said]
+    raw = {
+        "first_text": as_objects(pairs.sources),
+        "second_text": as_objects(pairs.targets),
+        "label": labels.astype(np.int64),
+    }
+    source = ArraySource(arrays | raw)
+    splits = {name: Subset(source, found) for name, found in rows.items()}
+    task, fingerprint = "text_pair_classification", fingerprint_arrays(raw)
+    return Dataset(reference, task, known, splits, fingerprint, [*notes, *remarks])

@@ -1,0 +1,91 @@
+"""Raw questions with contexts for a prediction: rows, or lines with a tab between the two."""
+
+import itertools
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from threefold.core.errors import UserError
+from threefold.datasets.facts import QuestionFacts
+from threefold.datasets.raw_inputs import Inputs
+from threefold.datasets.tables.column_roles import require_column
+from threefold.datasets.texts.pairs.text_pair_inputs import read_tabbed_lines
+from threefold.datasets.texts.questions.question_files import read_rows
+from threefold.datasets.texts.questions.questions import Question, QuestionWindows
+from threefold.datasets.texts.text_files import read_text_table, read_texts
+
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
+SUFFIXES = (".txt", ".json", *TABLES)
+
+_Named = tuple[str, tuple[str, str] | UserError]  # what a question is called; it with its context
+
+
+def read_question_inputs(
+    files: list[str], facts: QuestionFacts, stdin: IO[bytes], batch_size: int, *, encoding: str
+) -> Iterator[Inputs]:
+    """Read questions with their contexts.
+
+    Args:
+        files: list of str. Tables with the columns `question` and `context`; `.json` files of
+            SQuAD's form; `.txt` files of lines, on each a question, a tab, a context; or `-`.
+        facts: QuestionFacts. The tokenizer and the windows of the run.
+        stdin: binary stream. Standard input: lines, as in a `.txt` file.
+        batch_size: int. Questions in one part.
+        encoding: str. Of the characters.
+
+    Returns:
+        iterator of Inputs. As `QuestionWindows` has them: a question has a row, under one name,
+        for each window of its context. One without a text or a context is one of the errors.
+    """
+    found = (pair for file in files for pair in _read(file, stdin, encoding))
+    over = done = 0
+    while part := list(itertools.islice(found, batch_size)):
+        good = [(name, pair) for name, pair in part if not isinstance(pair, UserError)]
+        errors = [pair for _, pair in part if isinstance(pair, UserError)]
+        contexts = {context: None for _, (_, context) in good}
+        places = {context: place for place, context in enumerate(contexts)}
+        questions = [Question(text, places[context]) for _, (text, context) in good]
+        windows = QuestionWindows(list(contexts), questions, facts)
+        over += int(np.count_nonzero(windows.asked.lengths > facts.longest_question))
+        examples = windows[np.arange(len(windows))]
+        examples["question_id"] += done
+        done += len(questions)
+        yield Inputs([good[owner][0] for owner in windows.owners], examples, errors)
+    if over:
+        which = "question is" if over == 1 else "questions are"
+        said = f"{over} {which} longer than {facts.longest_question} tokens and cut there"
+        warnings.warn(said, stacklevel=2)
+
+
+def _read(file: str, stdin: IO[bytes], encoding: str) -> Iterator[_Named]:
+    """Yield the questions of a file; one that cannot be read is an error among them."""
+    try:
+        for name, pair in _read_file(file, stdin, encoding):
+            lacking = not all(text.strip() for text in pair)
+            if lacking:
+                yield name, UserError(f"{name}: expected a question and its context")
+            else:
+                yield name, (pair[0].strip(), pair[1])
+    except UserError as error:
+        yield file, error
+
+
+def _read_file(file: str, stdin: IO[bytes], encoding: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    suffix = Path(file).suffix.lower()
+    if suffix in TABLES:
+        table = read_text_table(file, encoding=encoding)
+        for column in ("question", "context"):
+            require_column(table, column)
+        pairs = zip(read_texts(table, "question"), read_texts(table, "context"), strict=True)
+        for row, pair in enumerate(pairs):
+            yield table.where(row), pair
+        return
+    if suffix == ".json":
+        for where, row in read_rows(file, encoding=encoding):
+            cells = (row.get(name) for name in ("question", "context"))
+            yield where, tuple(cell if isinstance(cell, str) else "" for cell in cells)
+        return
+    yield from read_tabbed_lines(file, stdin, encoding)

@@ -1,0 +1,87 @@
+"""What comes in: rows of tables. One half of a task."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from threefold.tasks import graph
+from threefold.tasks.signature import Field, plain_names
+from threefold.tasks.task import Arrays, Task
+
+KINDS = ("numeric", "dates", "categorical")
+
+
+class TableFeatures(Task):
+    """Columns packed by kind: `numeric`, `dates` and `categorical`, those that the table has."""
+
+    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {kind: examples[kind] for kind in KINDS if getattr(self.facts, kind)}
+
+    def arguments(self) -> dict[str, Any]:
+        facts = self.facts
+        return {
+            "numeric": tuple((column.mean, column.scale) for column in facts.numeric),
+            "dates": tuple((column.mean, column.scale) for column in facts.dates),
+            "category_counts": tuple(len(column.vocabulary) + 1 for column in facts.categorical),
+        }
+
+    def input_fields(self) -> tuple[Field, ...]:
+        meanings = {
+            "numeric": "number; NaN where missing",
+            "dates": "days since 1970-01-01 00:00 UTC; NaN where missing",
+            "categorical": "one of the words; any other, and the empty one, counts as unknown",
+        }
+        return tuple(
+            Field(
+                name=name,
+                dtype="string" if kind == "categorical" else "float32",
+                shape=("batch",),
+                meaning=meanings[kind],
+                column=column.name,
+                words=column.vocabulary if kind == "categorical" else None,
+            )
+            for kind, name, column in self._columns()
+        )
+
+    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        found = {}
+        for kind in KINDS:
+            columns = [(name, column) for k, name, column in self._columns() if k == kind]
+            for position, (name, column) in enumerate(columns):
+                cells = examples[kind][:, position]
+                if kind == "categorical":
+                    cells = np.array(["", *column.vocabulary])[cells]
+                found[name] = cells
+        return found
+
+    def vary(self, examples: Mapping[str, np.ndarray]) -> None:
+        return None
+
+    def entrance(self) -> tuple[Callable, list]:
+        import tensorflow as tf
+
+        names = {kind: [n for k, n, _ in self._columns() if k == kind] for kind in KINDS}
+        tables = [graph.word_table(column.vocabulary) for column in self.facts.categorical]
+
+        def enter(raw):
+            packed = {}
+            for kind in ("numeric", "dates"):
+                if names[kind]:
+                    packed[kind] = tf.stack([raw[name] for name in names[kind]], axis=1)
+            if tables:
+                words = zip(names["categorical"], tables, strict=True)
+                ids = [table.lookup(raw[name]) for name, table in words]
+                # The shape is said: tf2onnx knows none behind a table, and counted across rows.
+                ids = tf.reshape(tf.stack(ids, axis=1), (-1, len(ids)))
+                packed["categorical"] = tf.cast(ids, tf.int32)
+            return packed
+
+        return enter, tables
+
+    def _columns(self) -> list[tuple[str, str, Any]]:
+        """Return of every column its kind, its name in an exported model, and its facts."""
+        found = [(kind, column) for kind in KINDS for column in getattr(self.facts, kind)]
+        taken = [field.name for field in self.output_fields()]
+        names = plain_names([column.name for _, column in found], taken)
+        return [(kind, name, column) for (kind, column), name in zip(found, names, strict=True)]

@@ -1,0 +1,66 @@
+"""What comes in: texts as tokens. One half of a task."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from threefold.datasets.ragged import halve, pad, padded_length
+from threefold.datasets.texts.tokenizing import find_marks
+from threefold.tasks.signature import Field
+from threefold.tasks.task import Arrays, Task
+
+
+class TextFeatures(Task):
+    """Documents under the name `tokens`, the shorter of a batch filled up with zeros."""
+
+    # Inputs that are texts, each with what its second axis is called.
+    texts: ClassVar[dict[str, str]] = {"tokens": "time"}
+    free = ("tokens",)
+
+    def longest_of(self, name: str) -> int:
+        """Return how many tokens an input has at most."""
+        return self.facts.longest
+
+    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        found = {}
+        for name in self.texts:
+            length = max(map(len, examples[name]), default=1)
+            length = padded_length(length, self.longest_of(name))
+            found[name] = pad(examples[name], length, np.int32)
+        return found
+
+    def arguments(self) -> dict[str, Any]:
+        first, last = find_marks(self.facts.tokenizer)
+        return {
+            "vocabulary_size": self.facts.vocabulary_size,
+            "longest": self.facts.longest,
+            "cls_token": first,
+            "sep_token": last,
+        }
+
+    def input_fields(self) -> tuple[Field, ...]:
+        return tuple(
+            Field(
+                name=name,
+                dtype="int64",
+                shape=("batch", time),
+                meaning="ids from tokenizer.json, filled up with 0 at the end",
+                range=(0, self.facts.vocabulary_size - 1),
+            )
+            for name, time in self.texts.items()
+        )
+
+    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {
+            name: pad(examples[name], max(1, *map(len, examples[name])), np.int64)
+            for name in self.texts
+        }
+
+    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {**examples, **{name: halve(examples[name]) for name in self.texts}}
+
+    def entrance(self) -> tuple[Callable, list]:
+        import tensorflow as tf
+
+        return lambda raw: {name: tf.cast(raw[name], tf.int32) for name in self.texts}, []

@@ -1,0 +1,164 @@
+from typing import Annotated, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import Field
+
+from threefold.core.errors import UserError
+from threefold.core.options import check_options, options_of
+
+
+def build(
+    shape,
+    *,
+    widths: tuple[int, ...] = (64, 64),
+    rate: float = 0.1,
+    count: int = 3,
+    bounded: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+    kernel: int | tuple[int, int] = 3,
+    shuffle: bool = True,
+    activation: Literal["relu", "tanh"] = "relu",
+    pooling: Literal["max", "average"] | None = None,
+    size: Literal[1, 2] = 1,
+    limit: Annotated[int | None, Field(ge=1)] = None,
+    name: str = "x",
+    columns: tuple[str, ...] = (),
+):
+    """Build a thing.
+
+    Args:
+        shape: tuple of int. Not an option.
+        widths: tuple of int. Units of each layer,
+            from the first to the last.
+        rate: float. A rate.
+    """
+
+
+OPTIONS = options_of(build)
+
+
+def check(**given):
+    return check_options(OPTIONS, given, flag="-o", owner="blueprint 'thing'")
+
+
+def test_options_are_the_parameters_with_a_default():
+    assert "shape" not in OPTIONS
+    assert OPTIONS["widths"].default == (64, 64)
+    assert (
+        OPTIONS["widths"].help == "tuple of int. Units of each layer, from the first to the last."
+    )
+    assert OPTIONS["count"].help == ""
+    assert "rate" not in options_of(build, reserved=("rate",))
+
+
+def test_choices_are_words():
+    assert OPTIONS["activation"].choices == ("relu", "tanh")
+    assert OPTIONS["pooling"].choices == ("max", "average", "none")
+    assert OPTIONS["size"].choices == ("1", "2")
+    assert OPTIONS["kernel"].choices == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("widths", "32, 16,8", (32, 16, 8)),
+        ("widths", "32", (32,)),
+        ("widths", "", ()),
+        ("rate", "1e-3", 0.001),
+        ("kernel", "5", 5),
+        ("kernel", "5,3", (5, 3)),
+        ("shuffle", "no", False),
+        ("activation", "tanh", "tanh"),
+        ("pooling", "None", None),
+        ("pooling", "max", "max"),
+        ("size", "2", 2),
+        ("limit", "none", None),
+        ("limit", "7", 7),
+        ("name", "none", "none"),
+        ("name", "a,b", "a,b"),
+        ("columns", "price,sale date", ("price", "sale date")),
+    ],
+)
+def test_text_is_converted(name, text, value):
+    assert check(**{name: text}) == {name: value}
+
+
+def test_plain_data_of_a_file_pass_as_they_are():
+    data = {"widths": [1, 2], "kernel": [3, 3], "pooling": None, "shuffle": False}
+    assert check(**data) == {"widths": (1, 2), "kernel": (3, 3), "pooling": None, "shuffle": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("wdiths", "3", ["blueprint 'thing' has no option 'wdiths'", "did you mean 'widths'?"]),
+        ("widths", "3,x", ["-o widths=3,x does not fit", "integer"]),
+        ("count", "2.5", ["-o count=2.5", "integer"]),
+        ("rate", "nan", ["-o rate=nan", "finite"]),
+        ("rate", "inf", ["finite"]),
+        ("bounded", "1.5", ["-o bounded=1.5", "less than 1"]),
+        ("shuffle", "maybe", ["-o shuffle=maybe", "boolean"]),
+        ("activation", "tanhh", ["-o activation=tanhh", "did you mean 'tanh'?"]),
+        ("activation", "zzz", ["there are: relu, tanh"]),
+        ("activation", 5, ["there are: relu, tanh"]),
+        ("size", "3", ["there are: 1, 2"]),
+        ("limit", "0", ["greater than or equal to 1"]),
+        ("kernel", "1,2,3", ["-o kernel=1,2,3 does not fit"]),
+        ("count", "1\n2", ["-o count=1 2 does not fit"]),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line(name, value, words):
+    with pytest.raises(UserError) as error:
+        check(**{name: value})
+    for word in words:
+        assert word in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_owner_without_options_says_so():
+    with pytest.raises(UserError, match="takes none"):
+        check_options({}, {"x": "1"}, flag="-d", owner="dataset 'd'")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(OPTIONS)), st.text())
+def test_any_text_is_taken_or_refused_in_one_line(name, text):
+    try:
+        check(**{name: text})
+    except UserError as error:
+        assert len(str(error).splitlines()) == 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text())
+def test_any_name_is_refused_in_one_line(name):
+    if name not in OPTIONS:
+        with pytest.raises(UserError) as error:
+            check(**{name: "1"})
+        assert len(str(error.value).splitlines()) == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "widths": st.lists(st.integers()).map(tuple),
+            "rate": st.floats(allow_nan=False, allow_infinity=False),
+            "count": st.integers(),
+            "kernel": st.integers() | st.tuples(st.integers(), st.integers()),
+            "shuffle": st.booleans(),
+            "activation": st.sampled_from(["relu", "tanh"]),
+            "pooling": st.sampled_from(["max", "average", None]),
+            "limit": st.none() | st.integers(1),
+        },
+    )
+)
+def test_values_written_as_text_come_back(values):
+    text = {
+        name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        for name, value in values.items()
+    }
+    assert check(**text) == values
+    assert check(**values) == values

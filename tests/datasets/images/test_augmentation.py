@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from threefold.core.errors import UserError
+from threefold.datasets.images.augmentation import AUGMENTATIONS, augment, mixup
+
+CHANGES = tuple(name for name in AUGMENTATIONS if name != "mixup")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).integers(0, 256, (16, 12, 9, 3)).astype(np.uint8)
+
+
+def dots(count, size=33):
+    """Black pictures with a bright square in the middle."""
+    images = np.zeros((count, size, size, 1), np.float32)
+    images[:, size // 2 - 2 : size // 2 + 3, size // 2 - 2 : size // 2 + 3] = 200
+    return images
+
+
+def centres(images):
+    """Return the centre of mass of each picture as (row, column) from the middle."""
+    weights = images[..., 0] / images[..., 0].sum(axis=(1, 2), keepdims=True)
+    grid = np.indices(images.shape[1:3]) - (images.shape[1] - 1) / 2
+    return np.einsum("bhw,chw->bc", weights, grid)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.sampled_from(CHANGES), unique=True).map(tuple),
+    st.integers(0, 1000),
+    st.permutations(range(16)),
+    st.integers(1, 16),
+)
+def test_what_happens_to_a_picture_does_not_depend_on_its_batch(images, names, seed, order, size):
+    indices = np.arange(100, 116)
+    whole = augment(images, seed, 2, indices, names)
+    some = np.array(order)[:size]
+    assert np.array_equal(augment(images[some], seed, 2, indices[some], names), whole[some])
+    assert whole.dtype == np.float32 and whole.shape == images.shape
+    assert whole.min() >= -1e-3 and whole.max() <= 255 + 1e-3
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_each_changes_pictures_anew_in_every_epoch_and_leaves_the_original(images, name):
+    original, floats = images.copy(), images.astype(np.float32)
+    indices = np.arange(16)
+    first, second = (augment(floats, 0, epoch, indices, (name,)) for epoch in (0, 1))
+    assert not np.array_equal(first, floats)
+    assert not np.array_equal(first, second)
+    assert np.array_equal(floats, original)
+    assert np.array_equal(first, augment(original, 0, 0, indices, (name,)))
+
+
+def test_no_names_leave_pictures_as_they_are(images):
+    assert np.array_equal(augment(images, 0, 0, np.arange(16), ()), images)
+    assert np.array_equal(augment(images, 0, 0, np.arange(16), ("mixup",)), images)
+
+
+def test_flip_mirrors_about_half_of_the_pictures_exactly(images):
+    many = np.tile(images, (20, 1, 1, 1))
+    flipped = augment(many, 0, 0, np.arange(len(many)), ("flip",))
+    mirrored = (flipped == many[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (mirrored | (flipped == many).all(axis=(1, 2, 3))).all()
+    assert 0.4 < mirrored.mean() < 0.6
+
+
+def test_shift_moves_by_up_to_an_eighth_both_ways():
+    moved = centres(augment(dots(300), 0, 0, np.arange(300), ("shift",)))
+    assert np.abs(moved).max() <= 33 / 8 + 0.01
+    assert moved.max(axis=0) == pytest.approx(33 / 8, abs=0.2)
+    assert moved.min(axis=0) == pytest.approx(-33 / 8, abs=0.2)
+    assert abs(np.corrcoef(moved.T)[0, 1]) < 0.2
+
+
+def test_rotate_agrees_with_pillow_and_stays_within_15_degrees():
+    images = np.zeros((200, 41, 41, 1), np.float32)
+    images[:, 19:22, 30:33] = 250  # a spot to the right of the middle
+    turned = augment(images, 0, 0, np.arange(200), ("rotate",))
+    spots = centres(turned)
+    angles = np.rad2deg(np.arctan2(-spots[:, 0], spots[:, 1]))
+    assert np.abs(angles).max() <= 15.1
+    assert angles.max() > 13 and angles.min() < -13
+    assert np.hypot(*spots.T) == pytest.approx(11, abs=0.1)
+    for picture, angle in zip(turned[:5], angles[:5], strict=True):
+        by_pillow = Image.fromarray(images[0, ..., 0]).rotate(angle, Image.Resampling.BILINEAR)
+        assert np.abs(np.asarray(by_pillow) - picture[..., 0]).max() < 10
+
+
+def test_crop_enlarges_a_part_of_60_to_100_percent():
+    # A ramp down and a ramp to the right: their slopes tell the scale.
+    ramp = np.stack(np.indices((64, 64)), axis=-1)[None].repeat(200, 0).astype(np.float32)
+    images = np.concatenate([ramp, ramp[..., :1]], axis=-1)
+    cropped = augment(images, 0, 0, np.arange(200), ("crop",))
+    down = np.diff(cropped[:, 20:40, 32, 0], axis=1).mean(axis=1)
+    right = np.diff(cropped[:, 32, 20:40, 1], axis=1).mean(axis=1)
+    assert 0.55 < (down * right).min() < 0.7 and (down * right).max() > 0.9
+    assert max(down.max(), right.max()) <= 1.001
+    assert 3 / 4 - 0.01 < (down / right).min() < 0.85 and 1.2 < (down / right).max() < 4 / 3 + 0.01
+    # Nothing beyond the border comes in: the part lies within the picture.
+    assert np.abs(np.diff(cropped[:, :, 32, 0], axis=1) - down[:, None]).max() < 0.51
+
+
+@pytest.mark.parametrize("background", [0, 255])
+def test_what_comes_in_from_outside_has_the_colour_of_the_background(background):
+    images = np.full((50, 20, 20, 1), background, np.uint8)
+    images[:, 5:15, 8:12] = 255 - background
+    images[:, :15, 9] = 255 - background  # a stroke that touches the border
+    moved = augment(images, 0, 0, np.arange(50), ("shift", "rotate"))
+    corners = moved[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert corners == pytest.approx(np.full(corners.shape, background), abs=0.001)
+
+
+def test_cutout_paints_one_square_in_the_mean_colour(images):
+    images = np.random.default_rng(0).uniform(0, 255, (100, 40, 60, 3)).astype(np.float32)
+    cut = augment(images, 0, 0, np.arange(100), ("cutout",))
+    for before, after in zip(images, cut, strict=True):
+        changed = (before != after).any(axis=-1)
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        assert len(rows) == len(columns) and changed.sum() == len(rows) ** 2
+        assert 10 <= len(rows) <= 16
+        assert np.allclose(after[changed], before.mean(axis=(0, 1)), atol=0.1)
+
+
+def test_unknown_names_are_refused_with_the_closest(images):
+    with pytest.raises(UserError, match="no augmentation 'rotat'; did you mean 'rotate'"):
+        augment(images, 0, 0, np.arange(16), ("rotat",))
+
+
+def blend(indices, epoch=0):
+    """Return the shares of the originals in each mixed example, shape (batch, batch)."""
+    return mixup({"share": np.eye(len(indices), dtype=np.float32)}, 0, epoch, indices)["share"]
+
+
+def test_mixup_blends_pictures_and_targets_alike():
+    generator = np.random.default_rng(0)
+    images = generator.uniform(0, 255, (32, 5, 4, 3)).astype(np.float32)
+    targets = np.eye(10, dtype=np.float32)[generator.integers(0, 10, 32)]
+    indices = generator.permutation(1000)[:32]
+    mixed = mixup({"image": images, "target": targets}, 0, 0, indices)
+    shares = blend(indices)
+    assert mixed["image"] == pytest.approx(np.einsum("ij,jhwc->ihwc", shares, images), abs=1e-3)
+    assert mixed["target"] == pytest.approx(shares @ targets, abs=1e-6)
+    assert mixed["target"].sum(axis=1) == pytest.approx(1)
+    assert mixed["image"].dtype == np.float32
+
+
+def test_mixup_takes_one_other_example_and_at_most_half_of_it():
+    shares = blend(np.arange(500))
+    assert np.all(np.diag(shares) >= 0.5)
+    others = shares - np.diag(np.diag(shares))
+    assert np.all((others > 0).sum(axis=1) <= 1) and np.all((others > 0).sum(axis=0) <= 1)
+    # E[min(share, 1 - share)] of Beta(0.2, 0.2).
+    assert others.sum(axis=1).mean() == pytest.approx(0.101, abs=0.02)
+    assert not np.array_equal(shares, blend(np.arange(500), epoch=1))
+
+
+def test_mixup_follows_the_examples_and_not_their_order_in_the_batch():
+    indices = np.arange(40)
+    order = np.random.default_rng(1).permutation(40)
+    assert np.array_equal(blend(indices[order]), blend(indices)[order][:, order])
+
+
+def test_mixup_refuses_class_numbers():
+    with pytest.raises(ValueError, match="expected 'label' as floats"):
+        mixup({"label": np.arange(3)}, 0, 0, np.arange(3))

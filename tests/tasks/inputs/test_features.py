@@ -1,0 +1,139 @@
+"""What goes in: raw pixels and cells for an exported model, and how they become a network's."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from threefold.datasets.dataset import ArraySource
+from threefold.datasets.facts import (
+    CategoricalColumn,
+    DateColumn,
+    ImageFacts,
+    NumericColumn,
+    NumericTarget,
+    TableFacts,
+)
+from threefold.datasets.images.image_files import fit_image, stack_images
+from threefold.tasks.task import find_task
+
+CLASSES = {"class_names": ("a", "b"), "class_counts": (1, 1)}
+
+
+def pictures(height=6, width=5, channels=1):
+    facts = ImageFacts(image_shape=(height, width, channels), **CLASSES)
+    return find_task("image_classification")(facts)
+
+
+def noise(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+TABLE = TableFacts(
+    numeric=tuple(NumericColumn(name=name, mean=0, scale=1) for name in ("größe", "label_index")),
+    dates=(DateColumn(name="born", mean=0, scale=1),),
+    categorical=(
+        CategoricalColumn(name="Größe", vocabulary=("klein", "groß")),
+        CategoricalColumn(name="class", vocabulary=("1", "2", "x" * 50)),
+    ),
+    target_name="y",
+    **CLASSES,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, max_size=4),
+    channels=st.sampled_from([1, 3]),
+)
+def test_raw_pictures_become_what_the_network_was_trained_on(sizes, channels):
+    """Bit for bit what a source gives that resizes as it reads."""
+    task = pictures(7, 9, channels)
+    images = [noise(*size, channels) for size in sizes]
+    resized = np.stack([fit_image(image, (7, 9, channels)) for image in images])
+    found = task.inputs({"image": stack_images(images)})["image"]
+    assert found.dtype == np.float32 and found.shape == (len(sizes), 7, 9, channels)
+    np.testing.assert_array_equal(found, resized)
+    np.testing.assert_array_equal(task.inputs({"image": resized})["image"], resized)
+
+
+def test_pictures_go_in_as_they_are():
+    task = pictures()
+    [field] = task.input_fields()
+    assert (field.name, field.dtype) == ("image", "uint8")
+    assert field.shape == ("batch", "height", "width", 1)
+    assert "6 × 5 pixels" in field.meaning and "grey" in field.meaning
+    assert "red, green, blue" in pictures(channels=3).input_fields()[0].meaning
+    images = noise(2, 6, 5, 1)
+    assert task.raw({"image": images, "label": np.zeros(2)})["image"] is images
+
+
+@pytest.mark.parametrize("size", [(1, 1), (6, 5), (63, 200), (64, 64), (65, 71), (200, 64)])
+def test_varied_pictures_have_another_height_and_width_by_other_factors(size):
+    examples = {"image": noise(2, *size, 3), "label": np.array([0, 1])}
+    varied = pictures(6, 5, 3).vary(examples)
+    shape = varied["image"].shape
+    assert shape[0] == 2 and shape[3] == 3 and varied["image"].dtype == np.uint8
+    assert shape[1] != size[0] and shape[2] != size[1]
+    assert shape[1] / size[0] != shape[2] / size[1]
+    assert (max(shape[1:3]) < max(size)) == (min(size) >= 64)  # large ones do not grow
+    assert varied["label"] is examples["label"]
+    assert examples["image"].shape == (2, *size, 3)
+
+
+def test_pictures_of_mixed_sizes_are_varied_each_by_itself():
+    images = stack_images([noise(4, 4, 1), noise(80, 90, 1)])
+    varied = pictures().vary({"image": images})["image"]
+    assert [image.shape for image in varied] == [(8, 12, 1), (40, 30, 1)]
+
+
+@pytest.fixture
+def table():
+    return find_task("tabular_classification")(TABLE)
+
+
+def test_every_column_is_an_input_of_its_own(table):
+    fields = table.input_fields()
+    assert [field.name for field in fields] == [
+        "gr_e", "column_label_index", "born", "Gr_e_2", "column_class",
+    ]  # fmt: skip
+    assert [field.dtype for field in fields] == ["float32"] * 3 + ["string"] * 2
+    assert [field.column for field in fields] == ["größe", "label_index", "born", "Größe", "class"]
+    assert {field.shape for field in fields} == {("batch",)}
+    assert fields[3].words == ("klein", "groß") and fields[0].words is None
+    assert "days since 1970-01-01" in fields[2].meaning
+
+
+def test_no_input_is_called_as_an_output(table):
+    for task in (table, find_task("tabular_regression")(_with_targets("predictions"))):
+        inputs = {field.name.lower() for field in task.input_fields()}
+        assert not inputs & {field.name.lower() for field in task.output_fields()}
+
+
+def _with_targets(*columns):
+    return TableFacts(
+        numeric=tuple(NumericColumn(name=name, mean=0, scale=1) for name in columns),
+        target_name="y",
+        targets=(NumericTarget(name="y", mean=0, scale=1),),
+    )
+
+
+def test_cells_go_in_as_numbers_and_words(table):
+    examples = {
+        "numeric": np.array([[1, 2], [np.nan, 4]], np.float32),
+        "dates": np.array([[5], [np.nan]], np.float32),
+        "categorical": np.array([[1, 3], [0, 2]], np.int32),
+        "label": np.array([0, 1]),
+    }
+    raw = table.raw(ArraySource(examples)[np.array([1, 0])])
+    assert list(raw) == [field.name for field in table.input_fields()]
+    np.testing.assert_array_equal(raw["gr_e"], [np.nan, 1])
+    np.testing.assert_array_equal(raw["column_label_index"], [4, 2])
+    np.testing.assert_array_equal(raw["born"], [np.nan, 5])
+    assert raw["Gr_e_2"].tolist() == ["", "klein"]
+    assert raw["column_class"].tolist() == ["2", "x" * 50]
+    assert raw["Gr_e_2"].dtype.kind == "U" and raw["gr_e"].dtype == np.float32
+
+
+def test_of_a_table_only_the_batch_is_free(table):
+    assert table.vary({"numeric": np.zeros((2, 2))}) is None

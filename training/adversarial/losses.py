@@ -1,0 +1,123 @@
+"""What two networks play for: losses, gradient penalties, and how alike two sets of pictures are.
+
+Pure functions of tensors, once for all backends.
+"""
+
+from collections.abc import Callable
+
+from keras import ops
+
+from threefold.training.adversarial.gradients import differentiate
+
+
+def discriminator_loss(kind: str, real, fake, smoothing: float = 0.0):
+    """Return what the discriminator minimises.
+
+    Args:
+        kind: str. `standard` (Goodfellow et al. 2014), `least_squares` (Mao et al. 2017), `hinge`
+            (Lim and Ye 2017) or `wasserstein` (Arjovsky et al. 2017).
+        real: tensor of shape (batch, 1). Scores of real pictures.
+        fake: tensor of shape (batch, 1). Scores of generated ones.
+        smoothing: float. How far below 1 the label of a real picture is; of losses with labels.
+
+    Returns:
+        scalar tensor.
+    """
+    if kind == "standard":  # cross-entropy of logits
+        return ops.mean(ops.softplus(-real) + smoothing * real) + ops.mean(ops.softplus(fake))
+    if kind == "least_squares":
+        distance = ops.mean(ops.square(real - (1.0 - smoothing))) + ops.mean(ops.square(fake))
+        return 0.5 * distance
+    if kind == "hinge":
+        return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
+    return ops.mean(fake) - ops.mean(real)
+
+
+def generator_loss(kind: str, fake):
+    """Return what the generator minimises; the arguments are those of `discriminator_loss`.
+
+    The standard one is the non-saturating: its gradient does not vanish where the discriminator
+    is sure.
+    """
+    if kind == "standard":
+        return ops.mean(ops.softplus(-fake))
+    if kind == "least_squares":
+        return 0.5 * ops.mean(ops.square(fake - 1.0))
+    return -ops.mean(fake)
+
+
+def accuracy(kind: str, real, fake):
+    """Return the share of pictures that the discriminator takes for what they are, or None.
+
+    A Wasserstein critic has no threshold: it tells only which of two pictures is the more real.
+    """
+    if kind == "wasserstein":
+        return None
+    threshold = 0.5 if kind == "least_squares" else 0.0
+    right = (ops.cast(real > threshold, "float32") + ops.cast(fake <= threshold, "float32")) / 2
+    return ops.mean(right)
+
+
+def gradient_penalty(kind: str, score: Callable, real, fake, mix):
+    """Return how far the slope of the discriminator is from what it should be.
+
+    Args:
+        kind: str. `wgan_gp`: of length 1 between real and generated pictures (Gulrajani et al.
+            2017); `r1`: flat at real pictures (Mescheder et al. 2018), half of the squared length.
+        score: function. From pictures to scores (batch, 1), each of its own picture alone.
+        real: tensor of shape (batch, height, width, channels).
+        fake: tensor of the same shape.
+        mix: tensor of shape (batch, 1, 1, 1), 0 to 1. Where between the two.
+
+    Returns:
+        scalar tensor.
+    """
+    points = real if kind == "r1" else fake + mix * (real - fake)
+    _, _, (slope,) = differentiate(
+        lambda tensors: (ops.sum(score(tensors[0])), None), [points], nested=True
+    )
+    squares = ops.sum(ops.square(slope), axis=(1, 2, 3))
+    if kind == "r1":
+        return 0.5 * ops.mean(squares)
+    return ops.mean(ops.square(ops.sqrt(squares + 1e-12) - 1.0))  # no slope has no derivative
+
+
+def feature_distance(real, fake):
+    """Return how far apart mean features are (Salimans et al. 2016, "feature matching").
+
+    Args:
+        real: tensor of shape (batch, features). What the discriminator saw in real pictures.
+        fake: tensor of shape (batch, features). The same of generated ones.
+
+    Returns:
+        scalar tensor.
+    """
+    return ops.mean(ops.square(ops.mean(real, axis=0) - ops.mean(fake, axis=0)))
+
+
+def energy_distance(one, other):
+    """Return how far apart two sets of pictures are as distributions (Székely and Rizzo 2013).
+
+    It is at least 0, and falls to what chance leaves for so few pictures when both are drawn from
+    the same distribution, whatever the game's losses do: a measure to stop by.
+
+    Args:
+        one: tensor of shape (batch, height, width, channels).
+        other: tensor of the same shape.
+
+    Returns:
+        scalar tensor.
+    """
+    one, other = (ops.reshape(ops.cast(p, "float32"), (ops.shape(p)[0], -1)) for p in (one, other))
+    return 2 * _mean_distance(one, other) - _mean_distance(one, one) - _mean_distance(other, other)
+
+
+def norm(tensors: list):
+    """Return the length of all tensors together."""
+    return ops.sqrt(sum(ops.sum(ops.square(ops.cast(t, "float32"))) for t in tensors))
+
+
+def _mean_distance(one, other):
+    lengths = ops.sum(ops.square(one), axis=1)[:, None] + ops.sum(ops.square(other), axis=1)
+    squares = lengths - 2 * ops.matmul(one, ops.transpose(other))
+    return ops.mean(ops.sqrt(ops.maximum(squares, 0.0)))
