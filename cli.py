@@ -181,8 +181,8 @@ def predict(run, inputs, data_options, output, backend, as_json):
 @click.argument("run")
 @click.option("--prompt", default="", help="what to go on with")
 @click.option("--count", type=click.IntRange(1), default=1, show_default=True,
-              help="texts or pictures")  # fmt: skip
-@click.option("--class", "class_name", metavar="NAME", help="of the pictures; all in turn if not")
+              help="texts or images")  # fmt: skip
+@click.option("--class", "class_name", metavar="NAME", help="of the images; all in turn if not")
 @click.option("--length", type=click.IntRange(1), default=200, show_default=True, help="tokens")
 @click.option(
     "--temperature",
@@ -199,23 +199,25 @@ def predict(run, inputs, data_options, output, backend, as_json):
               help="search for the most probable texts, so many at a time")  # fmt: skip
 @click.option("--penalty-alpha", type=click.FloatRange(0, 1), metavar="NUMBER",
               help="contrastive search: 0 for probable tokens, 1 for new ones")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="of chance")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="of random numbers"
+)
 @click.option("--output", metavar="PATH",
-              help="of texts a .csv or .jsonl file; of pictures a .png, or a folder")  # fmt: skip
+              help="of texts a .csv or .jsonl file; of images a .png, or a folder")  # fmt: skip
 @backend_option
 @json_option
 def generate(run, output, backend, as_json, **wishes):
-    """Let RUN, a run or an artifact, write texts or make pictures."""
+    """Let RUN, a run or an artifact, write texts or make images."""
     from threefold.exporting.artifact import is_artifact
     from threefold.reporting.generated import check_generated, show_generated
 
     if is_artifact(run):
         from threefold.exporting.answering import generate_artifact
-        from threefold.tasks.generation import Wish
+        from threefold.tasks.generation import GenerationConfig
 
         artifact = _open_artifact(run, backend)
         check_generated(artifact.record.task, output)
-        records = generate_artifact(artifact, Wish(**wishes))
+        records = generate_artifact(artifact, GenerationConfig(**wishes))
         who = {"artifact": run, "format": artifact.record.format}
     else:
         from threefold.training.run import open_run
@@ -223,10 +225,10 @@ def generate(run, output, backend, as_json, **wishes):
         opened = open_run(run)
         check_generated(opened.record.task, output)
         who = {"run": run, "backend": _choose_backend(backend, run)}
-        from threefold.tasks.generation import Wish
+        from threefold.tasks.generation import GenerationConfig
         from threefold.training.evaluate import generate_run
 
-        records = generate_run(opened, Wish(**wishes))
+        records = generate_run(opened, GenerationConfig(**wishes))
     show_generated(who, records, output, as_json)
 
 
@@ -295,7 +297,7 @@ def list_(as_json):
 @cli.command()
 @click.argument("name")
 @click.option("--task", metavar="NAME", help="one of the blueprint's tasks")
-@click.option("--dataset", metavar="REF", help="draw the model for these data")
+@click.option("--dataset", metavar="REF", help="build the model for these data")
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="option of the dataset")
 @click.option("-o", "options", type=KeyValue(), multiple=True, help="option of the blueprint")
 @backend_option

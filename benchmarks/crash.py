@@ -37,9 +37,9 @@ PLACES = ("training", "blueprints", "core/files.py")  # the last writes what a r
 KEYS = ("backend", "seed", "digest")
 COUNTS = ("kills", "inside", "unreadable", "finished", "equal")
 OPTIONS = {"filters": "4", "convolutions": "1"}
-DATA = {"test_fraction": "0.1", "validation_fraction": "0.7"}  # 360 pictures: 12 steps an epoch
+DATA = {"test_fraction": "0.1", "validation_fraction": "0.7"}  # 360 images: 12 steps an epoch
 SETTINGS = {"epochs": "5", "batch_size": "32", "checkpoint_steps": "1"}
-LONGEST = 1 / 3  # the longest life after its first step, in those of a run that was never cut
+MAX_LENGTH = 1 / 3  # the longest life after its first step, in those of a run that was never cut
 
 
 def main() -> None:
@@ -50,25 +50,25 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="count from nothing")
     parser.add_argument("--stale", action="store_true", help="only list what is missing or older")
     parser.add_argument("--table", action="store_true", help="only write the table")
-    asked = parser.parse_args()
-    if asked.stale:
-        sys.exit(tell_stale(asked.kills, asked.seed))
+    args = parser.parse_args()
+    if args.stale:
+        sys.exit(list_stale(args.kills, args.seed))
     try:
-        good = asked.table or torment_backend(asked)
+        good = args.table or torment_backend(args)
     finally:  # stopped or not, it shows what is kept
         write_table(make_table(), BEGIN, END, HERE.with_name("README.md"))
-    tell_stale(asked.kills, asked.seed)
+    list_stale(args.kills, args.seed)
     sys.exit(not good)
 
 
-def torment_backend(asked: argparse.Namespace) -> bool:
+def torment_backend(args: argparse.Namespace) -> bool:
     """Kill until there were kills enough; return whether all could be read and went on well."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    backend = choose_backend(asked.backend)
-    names = {"backend": backend, "seed": str(asked.seed), "digest": digest_now()}
-    counts = {} if asked.again else read_counts(names)
+    backend = choose_backend(args.backend)
+    names = {"backend": backend, "seed": str(args.seed), "digest": digest_now()}
+    counts = {} if args.again else read_counts(names)
     counts = dict.fromkeys(COUNTS, 0) | counts
-    if counts["kills"] < asked.kills:
+    if counts["kills"] < args.kills:
         warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)  # nothing was computed yet
         import threefold.datasets.bundled.digits
         import threefold.training.fit  # noqa: F401
@@ -76,7 +76,7 @@ def torment_backend(asked: argparse.Namespace) -> bool:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
             try:
-                torment(names, asked.kills, counts)
+                torment(names, args.kills, counts)
             except KeyboardInterrupt:
                 print("stopped; the same words go on from here", file=sys.stderr)
                 raise SystemExit(STOPPED) from None
@@ -115,7 +115,7 @@ def keep_counts(names: dict[str, str], counts: dict[str, int]) -> None:
     )
 
 
-def tell_stale(kills: int, seed: int) -> bool:
+def list_stale(kills: int, seed: int) -> bool:
     """Print which backends lack kills of the code as it is; return whether any does."""
     stale = False
     for backend in BACKENDS:
@@ -145,7 +145,7 @@ def torment(names: dict[str, str], kills: int, counts: dict[str, int]) -> None:
     while counts["kills"] < kills or not done:
         name = f"run-{run}"
         spared = counts["kills"] >= kills  # the last run may end in peace
-        moment = random.Random(f"{names['seed']}-{counts['kills']}").uniform(0, LONGEST * whole)
+        moment = random.Random(f"{names['seed']}-{counts['kills']}").uniform(0, MAX_LENGTH * whole)
         code, _ = live(name, None if spared else moment)
         done = code == 0
         if done:
@@ -205,7 +205,7 @@ def live(name: str, seconds: float | None) -> tuple[int, float]:
     return code, time.monotonic() - start
 
 
-def fit(name: str, told: int) -> None:
+def fit(name: str, progress_pipe: int) -> None:
     """Fit, in the forked process, and tell of every step."""
     from threefold.training import fit as fitting
     from threefold.training.settings import TrainingSettings
@@ -222,7 +222,7 @@ def fit(name: str, told: int) -> None:
         def batch(self, epoch, step, logs):
             if self.silent:
                 self.silent = False
-                os.write(told, b".")
+                os.write(progress_pipe, b".")
 
         def epoch(self, row, improved):
             pass

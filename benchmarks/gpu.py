@@ -94,9 +94,9 @@ class Table:
 
 
 def main(words: list[str] | None = None) -> int:
-    asked = parse(words)
+    args = parse(words)
     try:
-        return measure(asked)
+        return measure(args)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -112,36 +112,36 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=8.0, help="for all parts together")
     parser.add_argument("--output", default="gpu-results", help="folder that the tables go to")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    asked = parser.parse_args(words)
-    asked.parts = asked.parts.split(",")
-    asked.families = tuple(filter(None, asked.families.split(",")))
-    return asked
+    args = parser.parse_args(words)
+    args.parts = args.parts.split(",")
+    args.families = tuple(filter(None, args.families.split(",")))
+    return args
 
 
-def measure(asked: argparse.Namespace) -> int:
+def measure(args: argparse.Namespace) -> int:
     """Make the parts that were asked for; return the exit code: 1 where something failed."""
-    if unknown := set(asked.parts) - PARTS.keys():
+    if unknown := set(args.parts) - PARTS.keys():
         raise UserError(f"no part '{sorted(unknown)[0]}'; there are: {', '.join(PARTS)}")
-    prepare(asked.device, asked.child)
-    backend = choose_backend(asked.backend)
+    prepare(args.device, args.child)
+    backend = choose_backend(args.backend)
     if backend not in BACKENDS:
         raise UserError(f"this script measures {' and '.join(BACKENDS)}, not {backend}")
     context = Context(
-        backend, asked.device, asked.tiny, asked.child, asked.families,
-        time.monotonic() + 60 * asked.minutes, device_name(),
+        backend, args.device, args.tiny, args.child, args.families,
+        time.monotonic() + 60 * args.minutes, device_name(),
     )  # fmt: skip
-    if asked.device == "gpu" and context.device_name == "cpu":
+    if args.device == "gpu" and context.device_name == "cpu":
         raise UserError(f"{backend} finds no GPU here; --device cpu --tiny makes a trial without")
-    output = Path(asked.output)
-    if not asked.child:
+    output = Path(args.output)
+    if not args.child:
         output.mkdir(parents=True, exist_ok=True)
-        print(tell_machine(context), flush=True)
+        print(describe_machine(context), flush=True)
     failed = 0
-    for number, part in enumerate(asked.parts):
-        # What a part does not use, those behind it may.
-        whole = sum(PARTS[other][1] for other in asked.parts[number:])
+    for number, part in enumerate(args.parts):
+        # What a part does not use, those after it may.
+        whole = sum(PARTS[other][1] for other in args.parts[number:])
         share = context.left() * PARTS[part][1] / whole
-        path = None if asked.child else output / f"{part}.md"
+        path = None if args.child else output / f"{part}.md"
         failed += make_part(context, part, path, time.monotonic() + share)
     return 1 if failed else 0
 
@@ -155,7 +155,7 @@ def prepare(device: str, child: bool) -> None:
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
-def tell_machine(context: Context) -> str:
+def describe_machine(context: Context) -> str:
     packages = ("keras", context.backend, "numpy")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return f"{context.device_name}; {versions}; Python {sys.version.split()[0]}"
@@ -167,7 +167,7 @@ def make_part(context: Context, part: str, path: Path | None, deadline: float) -
 
     name, _, title = PARTS[part]
     module = importlib.import_module(name)
-    table = Table(f"{title} ({tell_machine(context)})", getattr(module, part.upper()), path)
+    table = Table(f"{title} ({describe_machine(context)})", getattr(module, part.upper()), path)
     failed, left_out = 0, []
     for label, job in getattr(module, f"{part}_jobs")(context):
         if time.monotonic() > deadline:
@@ -178,8 +178,8 @@ def make_part(context: Context, part: str, path: Path | None, deadline: float) -
                 table.row(row)
         except Exception as error:
             failed += 1
-            told = " ".join(f"{type(error).__name__}: {error}".split())[:400]
-            print(f"{part}, {label}: {told}", file=sys.stderr, flush=True)
+            stated = " ".join(f"{type(error).__name__}: {error}".split())[:400]
+            print(f"{part}, {label}: {stated}", file=sys.stderr, flush=True)
     if left_out:
         print(f"{part}: no time for {'; '.join(left_out)}", file=sys.stderr, flush=True)
     return failed

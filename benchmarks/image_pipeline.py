@@ -23,33 +23,33 @@ SIDE, CLASSES, BATCH_SIZE, TRAINED_ON = 64, 4, 64, 640
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--backend")
-    parser.add_argument("--pictures", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=3)
-    asked = parser.parse_args()
-    backend = choose_backend(asked.backend)
-    consumed = measure_network(asked.epochs)
-    print("| backend | files, pixels | pipeline, pictures/s | CPU/wall | cnn, pictures/s | ratio |")
+    args = parser.parse_args()
+    backend = choose_backend(args.backend)
+    consumed = measure_network(args.epochs)
+    print("| backend | files, pixels | pipeline, images/s | CPU/wall | cnn, images/s | ratio |")
     print("| --- | --- | --- | --- | --- | --- |")
     for side in (SIDE, 8 * SIDE):
-        delivered, cores = measure_pipeline(side, asked.pictures, asked.epochs)
+        delivered, cores = measure_pipeline(side, args.images, args.epochs)
         print(
             f"| {backend} | {side} × {side} | {delivered:,.0f} | {cores:.2f} | {consumed:,.0f} "
             f"| {delivered / consumed:.1f} |"
         )
     print(
-        f"\npython benchmarks/image_pipeline.py --backend {backend} --pictures {asked.pictures} "
-        f"--epochs {asked.epochs}"
+        f"\npython benchmarks/image_pipeline.py --backend {backend} --images {args.images} "
+        f"--epochs {args.epochs}"
     )
 
 
-def measure_pipeline(side: int, pictures: int, epochs: int) -> tuple[float, float]:
-    """Return pictures a second of the best epoch, and how many cores it kept busy."""
+def measure_pipeline(side: int, images: int, epochs: int) -> tuple[float, float]:
+    """Return images a second of the best epoch, and how many cores it kept busy."""
     from threefold.datasets.loading import load
     from threefold.tasks.task import find_task
     from threefold.training.batches import Batches
 
     with tempfile.TemporaryDirectory() as folder:
-        write_pictures(Path(folder), side, pictures)
+        write_images(Path(folder), side, images)
         dataset = load(folder, {"image_size": str(SIDE)})
         task = find_task(dataset.task)(dataset.facts)
         batches = Batches(
@@ -67,7 +67,7 @@ def measure_pipeline(side: int, pictures: int, epochs: int) -> tuple[float, floa
 
 
 def measure_network(epochs: int) -> float:
-    """Return pictures a second of the best epoch, the first left out: it compiles."""
+    """Return images a second of the best epoch, the first left out: it compiles."""
     import keras
 
     from threefold.training.building import find_blueprint
@@ -91,17 +91,17 @@ def measure_network(epochs: int) -> float:
     return TRAINED_ON / np.diff(marks).min()
 
 
-def write_pictures(folder: Path, side: int, pictures: int) -> None:
+def write_images(folder: Path, side: int, images: int) -> None:
     """Write JPEGs with shapes in them, so that they compress as photographs do."""
     from PIL import Image
 
     numbers = np.random.default_rng(0)
-    for index in range(pictures):
+    for index in range(images):
         place = folder / f"class_{index % CLASSES}"
         place.mkdir(exist_ok=True)
         coarse = Image.fromarray(numbers.integers(0, 256, (8, 8, 3), dtype=np.uint8))
-        picture = coarse.resize((side, side), Image.Resampling.BICUBIC)
-        picture.save(place / f"{index:06d}.jpg", quality=90)
+        image = coarse.resize((side, side), Image.Resampling.BICUBIC)
+        image.save(place / f"{index:06d}.jpg", quality=90)
 
 
 if __name__ == "__main__":

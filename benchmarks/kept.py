@@ -49,7 +49,7 @@ def find_cells(only: str) -> list[tuple[str, str, str]]:
         for task in found["tasks"]
         if only in f"{name}-{task}"
     ]
-    if not cells:  # nothing to do would look like nothing to mend
+    if not cells:  # nothing to do would look like nothing to fix
         sys.exit(f"--only {only}: no BLUEPRINT-TASK has that in its name")
     return cells
 
@@ -192,7 +192,7 @@ class Kept:
                 raise SystemExit(STOPPED) from None
         return good
 
-    def tell_stale(self, wanted: Sequence[tuple[str, ...]], *, each: bool) -> bool:
+    def list_stale(self, wanted: Sequence[tuple[str, ...]], *, each: bool) -> bool:
         """Print how many rows are missing or older than the code; return whether there are any.
 
         Args:

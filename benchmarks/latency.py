@@ -28,16 +28,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cell", nargs=4, help=argparse.SUPPRESS)  # way, place, size, cores
-    asked = parser.parse_args()
-    if asked.cell:
-        way, place, size, cores = asked.cell
+    args = parser.parse_args()
+    if args.cell:
+        way, place, size, cores = args.cell
         print(json.dumps(measure(way, place, int(size), int(cores))))
         return
     with tempfile.TemporaryDirectory() as folder:
         places = prepare(folder)
-        table(places, asked.rounds)
-        first_answer(places["onnx"], asked.rounds)
-    print(f"\npython benchmarks/latency.py --rounds {asked.rounds}")
+        table(places, args.rounds)
+        first_answer(places["onnx"], args.rounds)
+    print(f"\npython benchmarks/latency.py --rounds {args.rounds}")
 
 
 def prepare(folder: str) -> dict[str, str]:
@@ -93,7 +93,7 @@ def measure(way: str, place: str, size: int, cores: int) -> float:
 
 
 def artifact(place: str):
-    """Return the artifact as a function of raw pictures."""
+    """Return the artifact as a function of raw images."""
     from threefold.exporting.artifact import open_artifact
     from threefold.exporting.runtime import load_runtime
 
@@ -103,7 +103,7 @@ def artifact(place: str):
 
 
 def keras_model(place: str, backend: str):
-    """Return the run's model as a function of raw pictures."""
+    """Return the run's model as a function of raw images."""
     from threefold.training.backend import choose_backend
 
     choose_backend(backend)
@@ -122,13 +122,13 @@ def first_answer(place: str, rounds: int) -> None:
     import numpy as np
     from PIL import Image
 
-    picture = Path(place).parent / "digit.png"
+    image = Path(place).parent / "digit.png"
     with np.load(Path(place) / "examples.npz") as examples:
-        Image.fromarray(examples["image"][0, ..., 0]).save(picture)
+        Image.fromarray(examples["image"][0, ..., 0]).save(image)
     commands = {
         "python example.py": [sys.executable, f"{place}/example.py"],
         "threefold predict ARTIFACT digit.png": [
-            sys.executable, "-m", "threefold.cli", "predict", place, str(picture),
+            sys.executable, "-m", "threefold.cli", "predict", place, str(image),
         ],
     }  # fmt: skip
     print("\n| from the start of the process to the first answer | seconds |\n| --- | --- |")

@@ -8,7 +8,7 @@
 
 What was measured is kept in `matrix.csv`, one row for each fit, and the table in README.md is made
 of it; `--try` keeps nothing and only sees, in one epoch, that everything works. Each number is that
-of the test split, by the weights of the best epoch, and beside it that of the best baseline; the
+of the test split, by the weights of the best epoch, and alongside it that of the best baseline; the
 seconds are those of the training alone, without imports and the loading of data. Stop it at any
 time; the same words go on with what is missing or older than the code.
 """
@@ -68,7 +68,7 @@ def fit(blueprint: str, task: str, backend: str, epochs: int | None) -> dict:
 def summarise(found: dict) -> dict[str, str]:
     """Return a fit's result, the best baseline's, and the seconds, as text."""
     metrics = found["metrics"]["test"]
-    names = [name for name in found["headline"] if name in metrics][:2]
+    names = [name for name in found["summary_metrics"] if name in metrics][:2]
     result = ", ".join(f"{name} {metrics[name]:.3g}" for name in names)
     beside = metrics.get("baselines", {})
     better = min if names[0] in LOWER else max
@@ -118,7 +118,7 @@ def main() -> None:
         (*cell, backend) for cell in find_cells(given.only) for backend in given.backends.split(",")
     ]
     if given.stale:
-        sys.exit(KEPT.tell_stale(wanted, each=True))
+        sys.exit(KEPT.list_stale(wanted, each=True))
     if given.try_:
         sys.exit(not try_all(wanted))
     if given.check:
@@ -130,7 +130,7 @@ def main() -> None:
         good = given.table or KEPT.fill([[names] for names in wanted], make, given.again)
     finally:  # stopped or not, it shows what is kept
         write_table(make_table(), BEGIN, END)
-    KEPT.tell_stale(wanted, each=False)
+    KEPT.list_stale(wanted, each=False)
     sys.exit(not good)
 
 

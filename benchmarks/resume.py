@@ -56,12 +56,12 @@ def main() -> None:
         for backend in given.backends.split(",")
     ]
     if given.stale:
-        sys.exit(KEPT.tell_stale(wanted, each=True))
+        sys.exit(KEPT.list_stale(wanted, each=True))
     try:
         good = given.table or KEPT.fill([[names] for names in wanted], compare, given.again)
     finally:  # stopped or not, it shows what is kept
         write_table(make_table(), BEGIN, END, HERE.with_name("README.md"))
-    KEPT.tell_stale(wanted, each=False)
+    KEPT.list_stale(wanted, each=False)
     differing = [row for row in read_rows(KEPT.path) if row["differ"] != "0"]
     for row in differing:
         print(f"{' '.join(row[key] for key in KEYS)}: {row['differ']} differ", file=sys.stderr)

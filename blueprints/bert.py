@@ -22,9 +22,9 @@ from threefold.blueprints.parts.bert_encoder import (
 )
 from threefold.blueprints.parts.bert_pretraining import build_masked_language_model
 from threefold.blueprints.parts.fine_tuning import Blocks
-from threefold.blueprints.parts.layers import draw_dropout
+from threefold.blueprints.parts.layers import make_dropout
 from threefold.blueprints.parts.options import Count, Rate
-from threefold.blueprints.parts.spans import PickContext, tell_spans
+from threefold.blueprints.parts.spans import PickContext, predict_spans
 
 DATASETS = {
     "text_classification": "stdlib_docstrings",
@@ -62,7 +62,7 @@ RECIPES = {
 def build_text_classifier(
     vocabulary_size: int,
     num_outputs: int,
-    longest: int,
+    max_length: int,
     cls_token: int,
     sep_token: int,
     preset: Preset = "tiny",
@@ -70,7 +70,7 @@ def build_text_classifier(
     num_heads: Count | None = None,
     model_dim: Count | None = None,
     feed_forward_dim: Count | None = None,
-    max_length: Count = 512,
+    max_positions: Count = 512,
     pooling: Literal["cls", "mean"] = "cls",
     dropout: Rate = 0.1,
     pretrained: str | None = None,
@@ -82,7 +82,7 @@ def build_text_classifier(
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
         num_outputs: int. Classes.
-        longest: int. Tokens of a text at most.
+        max_length: int. Tokens of a text at most.
         cls_token: int. The token that is put before a text.
         sep_token: int. The token that is put after a text.
         preset: str. What gives the sizes that are not set: `tiny`, `mini`, `small`, `medium`,
@@ -91,7 +91,7 @@ def build_text_classifier(
         num_heads: int. Heads of each attention.
         model_dim: int. Features of a token.
         feed_forward_dim: int. Hidden units of the feed-forward networks.
-        max_length: int. Positions that are learned, the two marks among them.
+        max_positions: int. Positions that are learned, the two marks among them.
         pooling: str. What the class is read from: the mark `cls` that stands before the text,
             through a dense layer, or the `mean` of all tokens.
         dropout: float. Share dropped of the embeddings, after every part and before the head.
@@ -100,7 +100,7 @@ def build_text_classifier(
             the tokenizer.
         freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
             then; `all` for the head alone.
-        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+        lora_rank: int. Rank of low-rank matrices that are trained alongside the attention's, which
             then stays as it is, as all but the head does.
 
     Returns:
@@ -110,7 +110,7 @@ def build_text_classifier(
     block, count = make_block(preset, sizes, dropout)
     texts = {"tokens": keras.Input((None,), dtype="int32", name="tokens")}
     marks = cls_token, sep_token
-    encoded = encode_texts(texts, vocabulary_size, longest, marks, block, count, max_length)
+    encoded = encode_texts(texts, vocabulary_size, max_length, marks, block, count, max_positions)
     outputs = classify_texts(*encoded, num_outputs, pooling, dropout)
     return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
 
@@ -118,7 +118,7 @@ def build_text_classifier(
 def build_pair_classifier(
     vocabulary_size: int,
     num_outputs: int,
-    longest: int,
+    max_length: int,
     cls_token: int,
     sep_token: int,
     preset: Preset = "tiny",
@@ -126,7 +126,7 @@ def build_pair_classifier(
     num_heads: Count | None = None,
     model_dim: Count | None = None,
     feed_forward_dim: Count | None = None,
-    max_length: Count = 512,
+    max_positions: Count = 512,
     pooling: Literal["cls", "mean"] = "cls",
     dropout: Rate = 0.1,
     pretrained: str | None = None,
@@ -138,7 +138,7 @@ def build_pair_classifier(
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
         num_outputs: int. Classes.
-        longest: int. Tokens of each of the texts at most.
+        max_length: int. Tokens of each of the texts at most.
         cls_token: int. The token that is put before the first text.
         sep_token: int. The token that is put after each text.
         preset: str. What gives the sizes that are not set: `tiny`, `mini`, `small`, `medium`,
@@ -147,7 +147,7 @@ def build_pair_classifier(
         num_heads: int. Heads of each attention.
         model_dim: int. Features of a token.
         feed_forward_dim: int. Hidden units of the feed-forward networks.
-        max_length: int. Positions that are learned, the three marks among them.
+        max_positions: int. Positions that are learned, the three marks among them.
         pooling: str. What the class is read from: the mark `cls` that stands before the texts,
             through a dense layer, or the `mean` of all tokens.
         dropout: float. Share dropped of the embeddings, after every part and before the head.
@@ -156,7 +156,7 @@ def build_pair_classifier(
             the tokenizer.
         freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
             then; `all` for the head alone.
-        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+        lora_rank: int. Rank of low-rank matrices that are trained alongside the attention's, which
             then stays as it is, as all but the head does.
 
     Returns:
@@ -167,7 +167,7 @@ def build_pair_classifier(
     block, count = make_block(preset, sizes, dropout)
     texts = {n: keras.Input((None,), dtype="int32", name=n) for n in ("first", "second")}
     marks = cls_token, sep_token
-    encoded = encode_texts(texts, vocabulary_size, longest, marks, block, count, max_length)
+    encoded = encode_texts(texts, vocabulary_size, max_length, marks, block, count, max_positions)
     outputs = classify_texts(*encoded, num_outputs, pooling, dropout)
     return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
 
@@ -175,7 +175,7 @@ def build_pair_classifier(
 def build_tagger(
     vocabulary_size: int,
     num_outputs: int,
-    longest: int,
+    max_length: int,
     cls_token: int,
     sep_token: int,
     preset: Preset = "tiny",
@@ -183,7 +183,7 @@ def build_tagger(
     num_heads: Count | None = None,
     model_dim: Count | None = None,
     feed_forward_dim: Count | None = None,
-    max_length: Count = 512,
+    max_positions: Count = 512,
     dropout: Rate = 0.1,
     pretrained: str | None = None,
     freeze: Blocks = 0,
@@ -194,7 +194,7 @@ def build_tagger(
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
         num_outputs: int. Tags.
-        longest: int. Tokens of a text at most.
+        max_length: int. Tokens of a text at most.
         cls_token: int. The token that is put before a text.
         sep_token: int. The token that is put after a text.
         preset: str. What gives the sizes that are not set: `tiny`, `mini`, `small`, `medium`,
@@ -203,14 +203,14 @@ def build_tagger(
         num_heads: int. Heads of each attention.
         model_dim: int. Features of a token.
         feed_forward_dim: int. Hidden units of the feed-forward networks.
-        max_length: int. Positions that are learned, the two marks among them.
+        max_positions: int. Positions that are learned, the two marks among them.
         dropout: float. Share dropped of the embeddings, after every part and before the head.
         pretrained: str. A folder of weights to start from: `config.json`, `model.safetensors` and
             `vocab.txt` or `tokenizer.json`, as Hugging Face keeps them. It decides the sizes and
             the tokenizer.
         freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
             then; `all` for the head alone.
-        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+        lora_rank: int. Rank of low-rank matrices that are trained alongside the attention's, which
             then stays as it is, as all but the head does.
 
     Returns:
@@ -221,16 +221,16 @@ def build_tagger(
     block, count = make_block(preset, sizes, dropout)
     texts = {"tokens": keras.Input((None,), dtype="int32", name="tokens")}
     marks = cls_token, sep_token
-    x, _ = encode_texts(texts, vocabulary_size, longest, marks, block, count, max_length)
-    x = draw_dropout(dropout, "tokens_dropout")(x[:, 1:-1])  # (batch, time, model_dim)
+    x, _ = encode_texts(texts, vocabulary_size, max_length, marks, block, count, max_positions)
+    x = make_dropout(dropout, "tokens_dropout")(x[:, 1:-1])  # (batch, time, model_dim)
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
     return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
 
 
 def build_question_answerer(
     vocabulary_size: int,
-    longest: int,
-    longest_question: int,
+    max_length: int,
+    max_question_length: int,
     cls_token: int,
     sep_token: int,
     preset: Preset = "tiny",
@@ -238,7 +238,7 @@ def build_question_answerer(
     num_heads: Count | None = None,
     model_dim: Count | None = None,
     feed_forward_dim: Count | None = None,
-    max_length: Count = 512,
+    max_positions: Count = 512,
     dropout: Rate = 0.1,
     pretrained: str | None = None,
     freeze: Blocks = 0,
@@ -248,8 +248,8 @@ def build_question_answerer(
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
-        longest: int. Tokens of a context at most.
-        longest_question: int. Tokens of a question at most.
+        max_length: int. Tokens of a context at most.
+        max_question_length: int. Tokens of a question at most.
         cls_token: int. The token that is put before the question.
         sep_token: int. The token that is put after each of the two.
         preset: str. What gives the sizes that are not set: `tiny`, `mini`, `small`, `medium`,
@@ -258,14 +258,14 @@ def build_question_answerer(
         num_heads: int. Heads of each attention.
         model_dim: int. Features of a token.
         feed_forward_dim: int. Hidden units of the feed-forward networks.
-        max_length: int. Positions that are learned, the three marks among them.
+        max_positions: int. Positions that are learned, the three marks among them.
         dropout: float. Share dropped of the embeddings, after every part and before the head.
         pretrained: str. A folder of weights to start from: `config.json`, `model.safetensors` and
             `vocab.txt` or `tokenizer.json`, as Hugging Face keeps them. It decides the sizes and
             the tokenizer.
         freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
             then; `all` for the head alone.
-        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+        lora_rank: int. Rank of low-rank matrices that are trained alongside the attention's, which
             then stays as it is, as all but the head does.
 
     Returns:
@@ -276,11 +276,11 @@ def build_question_answerer(
     sizes = (num_layers, num_heads, model_dim, feed_forward_dim)
     block, count = make_block(preset, sizes, dropout)
     texts = {n: keras.Input((None,), dtype="int32", name=n) for n in ("question", "context")}
-    most = {"max_question_tokens": longest_question, "max_tokens": longest}
+    most = {"max_question_tokens": max_question_length, "max_tokens": max_length}
     marks = cls_token, sep_token
-    x, _ = encode_texts(texts, vocabulary_size, most, marks, block, count, max_length)
+    x, _ = encode_texts(texts, vocabulary_size, most, marks, block, count, max_positions)
     x = PickContext(behind=1, name="picked")([x, texts["context"]])
-    outputs = tell_spans(x, texts["context"], dropout)
+    outputs = predict_spans(x, texts["context"], dropout)
     return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
 
 

@@ -1,6 +1,6 @@
-"""A convolutional network: stages of convolutions, each ending in a smaller picture.
+"""A convolutional network: stages of convolutions, each ending in a smaller image.
 
-The first choice for pictures when speed counts, when there are a few hundred to a few hundred
+The first choice for images when speed counts, when there are a few hundred to a few hundred
 thousand of them, or when the network must be small. `resnet` is the stronger and slower choice.
 
 Sources: LeCun et al. 1998, "Gradient-based learning applied to document recognition"; Simonyan and
@@ -16,7 +16,7 @@ from keras import layers
 from threefold.blueprints.parts.layers import (
     BATCH_NORM_MOMENTUM,
     LocalResponseNormalization,
-    draw_dropout,
+    make_dropout,
     subsample,
 )
 from threefold.blueprints.parts.options import Activation, Count, Rate
@@ -47,7 +47,7 @@ def build(
     dense_units: tuple[Count, ...] = (128,),
     dropout: Rate = 0.3,
 ) -> keras.Model:
-    """Draw the network.
+    """Build the network.
 
     Args:
         image_shape: tuple of int. Height, width, channels; values from 0 to 255.
@@ -56,7 +56,7 @@ def build(
         convolutions: int. Convolutions in a stage.
         kernel_size: int. Side of a convolution's window, in pixels.
         stride: int. Step of the last convolution of each stage.
-        padding: str. `same` keeps the picture's size, `valid` shrinks it by the window.
+        padding: str. `same` keeps the image's size, `valid` shrinks it by the window.
         pooling: str. What ends a stage: `max`, `average` or `none`.
         pool_size: int. Side and step of the pooling window.
         activation: str. After every convolution and hidden dense layer.
@@ -69,7 +69,7 @@ def build(
         logit a class, or one standardised number a target.
 
     Raises:
-        ValueError: where the picture is too small for the stages.
+        ValueError: where the image is too small for the stages.
     """
     image = keras.Input(image_shape, name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(image)
@@ -94,11 +94,11 @@ def build(
             pool = layers.MaxPooling2D if pooling == "max" else layers.AveragePooling2D
             x = pool(pool_size, name=f"stage_{stage}_pool")(x)  # (batch, h / pool, w / pool, width)
     x = layers.Flatten(name="flatten")(x)
-    x = draw_dropout(dropout, "stages_dropout")(x)
+    x = make_dropout(dropout, "stages_dropout")(x)
     for step, units in enumerate(dense_units, 1):
         x = layers.Dense(units, kernel_initializer="he_normal", name=f"dense_{step}")(x)
         x = layers.Activation(activation, name=f"dense_{step}_activation")(x)
-        x = draw_dropout(dropout, f"dense_{step}_dropout")(x)
+        x = make_dropout(dropout, f"dense_{step}_dropout")(x)
     # The head stays in float32 under mixed precision: losses of half-precision logits are coarse.
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)  # (batch, num_outputs)
     return keras.Model({"image": image}, outputs, name="cnn")
@@ -120,7 +120,7 @@ def _require_room(x, window: int, stage: int, image_shape: tuple[int, int, int])
     height, width = x.shape[1:3]
     if min(height, width) < window:
         raise ValueError(
-            f"pictures of {image_shape[0]} × {image_shape[1]} pixels are too small: stage {stage} "
+            f"images of {image_shape[0]} × {image_shape[1]} pixels are too small: stage {stage} "
             f"receives {height} × {width} and its window is {window} wide; "
             "use fewer filters (stages), a smaller stride, pool_size or kernel_size, or "
             "padding=same"

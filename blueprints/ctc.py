@@ -11,10 +11,10 @@ Speech 2", for convolutions that shorten time before recurrent layers.
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.parts.layers import ZeroPadding, draw_dropout, subsample, true_steps
+from threefold.blueprints.parts.layers import ZeroPadding, make_dropout, subsample, true_steps
 from threefold.blueprints.parts.log_mel import LogMel
 from threefold.blueprints.parts.options import Cell, Count, Rate
-from threefold.blueprints.parts.recurrent import draw_recurrent
+from threefold.blueprints.parts.recurrent import build_recurrent
 
 DATASETS = {"speech_recognition": "dtmf"}
 TRAINING = {
@@ -45,7 +45,7 @@ def build(
     dropout: Rate = 0.1,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
-    """Draw the network.
+    """Build the network.
 
     Args:
         rate: int. Samples a second.
@@ -67,7 +67,7 @@ def build(
     Returns:
         keras.Model. From `samples` (batch, time) float32, -1 to 1, and `lengths` (batch,) int32,
         the true samples of each recording, to (batch, frames, num_symbols + 1): one logit a symbol
-        in each frame, that of CTC's blank first. Frames behind a recording's end are surely blank.
+        in each frame, that of CTC's blank first. Frames after a recording's end are surely blank.
 
     Raises:
         ValueError: where windows, hops and bands do not go together.
@@ -89,8 +89,8 @@ def build(
         x = layers.Activation("relu", name=f"convolution_{step}_activation")(x)
         frames = (frames + (stride - 1)) // stride
         x = ZeroPadding(name=f"convolution_{step}_end")([x, frames])
-    x = draw_dropout(dropout, "convolutions_dropout")(x)  # (batch, frames, the last of filters)
-    x = draw_recurrent(
+    x = make_dropout(dropout, "convolutions_dropout")(x)  # (batch, frames, the last of filters)
+    x = build_recurrent(
         x,
         frames,
         units,
@@ -110,7 +110,7 @@ TASKS = {"speech_recognition": build}
 
 @keras.saving.register_keras_serializable("threefold")
 class BlankEnding(layers.Layer):
-    """Make the frames behind a recording's end surely blank.
+    """Make the frames after a recording's end surely blank.
 
     So a loss over all frames is that over the true ones, and whoever decodes hears nothing there:
     neither has to know the lengths.

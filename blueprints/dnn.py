@@ -14,7 +14,7 @@ from typing import Literal
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, draw_dropout
+from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, make_dropout
 from threefold.blueprints.parts.options import Activation, Count, Rate
 
 DATASETS = {"tabular_classification": "wine", "tabular_regression": "diabetes"}
@@ -41,7 +41,7 @@ def build(
     normalization: Literal["batch", "layer", "none"] = "none",
     dropout: Rate = 0.2,
 ) -> keras.Model:
-    """Draw the network.
+    """Build the network.
 
     Args:
         numeric: tuple of (mean, scale). One pair for each numeric column.
@@ -82,7 +82,7 @@ def build(
         elif normalization == "layer":
             x = layers.LayerNormalization(name=f"dense_{step}_norm")(x)
         x = layers.Activation(activation, name=f"dense_{step}_activation")(x)
-        x = draw_dropout(dropout, f"dense_{step}_dropout")(x)
+        x = make_dropout(dropout, f"dense_{step}_dropout")(x)
     # The head stays in float32 under mixed precision: losses of half-precision logits are coarse.
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)  # (batch, num_outputs)
     return keras.Model(inputs, outputs, name="dnn")
@@ -115,7 +115,7 @@ def _cycles(days):
 
 def _one_hot(ids, counts: tuple[int, ...]):
     """Return one 0 or 1 for every word of every column."""
-    # One table for all columns: each column's ids are moved behind those of the columns before it.
+    # One table for all columns: each column's ids are moved after those of the columns before it.
     offsets = [sum(counts[:column]) for column in range(len(counts))]
     shifted = ids + ops.array(offsets, "int32")
     encode = layers.CategoryEncoding(sum(counts), output_mode="multi_hot", name="one_hot")

@@ -1,11 +1,11 @@
-"""Generative adversarial networks: a generator makes pictures that a discriminator cannot tell.
+"""Generative adversarial networks: a generator makes images that a discriminator cannot tell.
 
-The family for pictures that are sharp and made in one pass, from a thousand examples on. The
+The family for images that are sharp and made in one pass, from a thousand examples on. The
 defaults are the steady ones; `--recipe` sets a paper's choices together.
 
 Sources: Goodfellow et al. 2014 for the game and the `dense` networks; Radford et al. 2016 for
 `dcgan`; Zhang et al. 2019 for `sagan`; Mirza and Osindero 2014 and Miyato and Koyama 2018 for
-classes; the papers of losses and penalties stand where those are drawn.
+classes; the papers of losses and penalties stand where those are built.
 """
 
 from typing import Annotated, Literal
@@ -15,11 +15,11 @@ from keras import layers
 from pydantic import Field
 
 from threefold.blueprints.parts.adversarial import (
-    BoundedConv2D,
-    BoundedDense,
+    AdversarialConfig,
     ClassEmbedding,
-    Rules,
     SelfAttention,
+    SpectralNormConv2D,
+    SpectralNormDense,
 )
 from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM
 from threefold.blueprints.parts.options import Count, Rate
@@ -60,7 +60,7 @@ RECIPES = {
     "sagan": {
         "options": {
             "architecture": "sagan", "loss": "hinge", "gradient_penalty": "none",
-            "conditional": True, "rate_ratio": 4.0, "beta_1": 0.0, "beta_2": 0.9,
+            "conditional": True, "discriminator_lr_ratio": 4.0, "beta_1": 0.0, "beta_2": 0.9,
         },
         "settings": {"learning_rate": 1e-4},
     },
@@ -93,50 +93,51 @@ def build(
     critic_steps: Count = 1,
     latent_dim: Count = 64,
     filters: Count = 32,
-    changes: tuple[Literal["translation", "cutout", "color"], ...] = (),
-    rate_ratio: Ratio = 1.0,
+    diff_augment: tuple[Literal["translation", "cutout", "color"], ...] = (),
+    discriminator_lr_ratio: Ratio = 1.0,
     beta_1: Rate = 0.5,
     beta_2: Rate = 0.99,
 ) -> keras.Model:
-    """Draw both networks, one behind the other.
+    """Build both networks, one after the other.
 
     Args:
         image_shape: tuple of int. Height, width, channels.
         num_classes: int. Classes of the data.
-        architecture: str. `dense` for small pictures and points; `dcgan`: convolutions; `sagan`:
+        architecture: str. `dense` for small images and points; `dcgan`: convolutions; `sagan`:
             with self-attention, and spectral_norm in both networks.
         loss: str. `standard` (not saturating), `least_squares`, `hinge`, or `wasserstein`, whose
             critic's weights are clipped to 0.01 unless a penalty or spectral_norm bounds it.
-        gradient_penalty: str. `none`; `wgan_gp`: slope 1 between real and generated pictures; `r1`:
+        gradient_penalty: str. `none`; `wgan_gp`: slope 1 between real and generated images; `r1`:
             no slope at real ones.
         penalty_weight: float. Weight of the gradient penalty, of which `r1` takes half; 10 by
             default.
         spectral_norm: bool. Whether the discriminator's kernels have a largest singular value of 1.
         feature_matching: float. Weight of the distance of mean features in the generator's loss.
-        conditional: bool. Whether the class is told to both networks, and asked for by users.
+        conditional: bool. Whether both networks get the class, and asked for by users.
         critic_steps: int. Steps of the discriminator for one of the generator.
-        latent_dim: int. Numbers of noise that a picture is made of.
-        filters: int. Filters at the full size of a picture, doubled wherever it is halved, up to
+        latent_dim: int. Numbers of noise that an image is made of.
+        filters: int. Filters at the full size of an image, doubled wherever it is halved, up to
             16 times as many; of `dense`, an eighth of the units of a layer.
-        changes: tuple of str. How pictures are changed before the discriminator sees them:
+        diff_augment: tuple of str. How images are changed before the discriminator sees them:
             translation, cutout, color; for small data, in place of --augment.
-        rate_ratio: float. The discriminator's learning rate, in units of the generator's.
+        discriminator_lr_ratio: float. The discriminator's learning rate, in units of the
+            generator's.
         beta_1: float. Adam's share of the old mean gradient.
         beta_2: float. Adam's share of the old mean of squared gradients.
 
     Returns:
         keras.Model. From `noise` (batch, latent_dim), and `label` (batch,) if conditional, to the
-        scores (batch, 1) of the pictures made of it. Its layers are `generator`, to pictures
+        scores (batch, 1) of the images made of it. Its layers are `generator`, to images
         (batch, height, width, channels) from -1 to 1, and `discriminator`, from such to `score` and
-        `features`; its `rules` say how to train it.
+        `features`; its `adversarial_config` say how to train it.
 
     Raises:
-        ValueError: for options that do not go together, or pictures that cannot be reached.
+        ValueError: for options that do not go together, or images that cannot be reached.
     """
     if penalty_weight is not None and gradient_penalty == "none":
         raise ValueError("penalty_weight is for gradient_penalty=wgan_gp and r1")
-    bounded = spectral_norm or architecture == "sagan"
-    clipped = loss == "wasserstein" and gradient_penalty == "none" and not bounded
+    use_spectral_norm = spectral_norm or architecture == "sagan"
+    clipped = loss == "wasserstein" and gradient_penalty == "none" and not use_spectral_norm
     noise = keras.Input((latent_dim,), name="noise")
     image = keras.Input(image_shape, name="image")
     labels = {"label": keras.Input((), dtype="int32", name="label")} if conditional else {}
@@ -145,38 +146,38 @@ def build(
         vector = ClassEmbedding(num_classes, latent_dim, name="generator_class")(labels["label"])
         x = layers.Concatenate(name="generator_input")([noise, vector])
     if architecture == "dense":
-        picture = _make_dense(x, image_shape, 8 * filters)
-        features = _see_dense(image, 8 * filters, bounded)
+        fake_image = _make_dense(x, image_shape, 8 * filters)
+        features = _see_dense(image, 8 * filters, use_spectral_norm)
     else:
         widths = _find_widths(image_shape, filters, architecture)
         attend = architecture == "sagan"
-        picture = _make_convolutional(x, image_shape, widths, attend)
-        # Averages over a batch would tie the pictures together that a penalty takes one by one.
-        normalized = gradient_penalty == "none" and not bounded
-        features = _see_convolutional(image, widths, bounded, normalized, attend)
-    score = _dense(1, bounded, name="discriminator_head", dtype="float32")(features)
+        fake_image = _make_convolutional(x, image_shape, widths, attend)
+        # Averages over a batch would tie the images together that a penalty takes one by one.
+        normalized = gradient_penalty == "none" and not use_spectral_norm
+        features = _see_convolutional(image, widths, use_spectral_norm, normalized, attend)
+    score = _dense(1, use_spectral_norm, name="discriminator_head", dtype="float32")(features)
     if conditional:
         table = ClassEmbedding(num_classes, features.shape[-1], name="discriminator_class")
         projected = layers.Dot(1, dtype="float32", name="discriminator_projection")(
             [features, table(labels["label"])]
         )
         score = layers.Add(dtype="float32", name="discriminator_score")([score, projected])
-    generator = keras.Model({"noise": noise, **labels}, picture, name="generator")
+    generator = keras.Model({"noise": noise, **labels}, fake_image, name="generator")
     discriminator = keras.Model(
         {"image": image, **labels}, {"score": score, "features": features}, name="discriminator"
     )
     made = generator({"noise": noise, **labels})
     outputs = discriminator({"image": made, **labels})["score"]  # (batch, 1)
     model = keras.Model({"noise": noise, **labels}, outputs, name="gan")
-    model.rules = Rules(
+    model.adversarial_config = AdversarialConfig(
         loss=loss,
         gradient_penalty=gradient_penalty,
         penalty_weight=PENALTY_WEIGHT if penalty_weight is None else penalty_weight,
         weight_limit=WEIGHT_LIMIT if clipped else None,
         feature_matching=feature_matching,
         critic_steps=critic_steps,
-        augment=changes,
-        rate_ratio=rate_ratio,
+        augment=diff_augment,
+        discriminator_lr_ratio=discriminator_lr_ratio,
         beta_1=beta_1,
         beta_2=beta_2,
     )
@@ -196,16 +197,16 @@ def _make_dense(x, image_shape: tuple[int, int, int], units: int):
     return layers.Activation("tanh", dtype="float32", name="generator_image")(x)
 
 
-def _see_dense(image, units: int, bounded: bool):
+def _see_dense(image, units: int, use_spectral_norm: bool):
     x = layers.Flatten(name="discriminator_flatten")(image)
     for step in (1, 2):
-        x = _dense(units, bounded, name=f"discriminator_dense_{step}")(x)
+        x = _dense(units, use_spectral_norm, name=f"discriminator_dense_{step}")(x)
         x = layers.LeakyReLU(SLOPE, name=f"discriminator_activation_{step}")(x)
     return x  # (batch, units)
 
 
 def _make_convolutional(x, image_shape: tuple[int, int, int], widths: list[int], attend: bool):
-    """Draw the generator, from the smallest picture, of `widths[-1]` channels, to the whole."""
+    """Build the generator, from the smallest image, of `widths[-1]` channels, to the whole."""
     height, width, channels = image_shape
     start = (height >> len(widths), width >> len(widths), widths[-1])
     x = _dense(start[0] * start[1] * start[2], attend, name="generator_start")(x)
@@ -215,7 +216,7 @@ def _make_convolutional(x, image_shape: tuple[int, int, int], widths: list[int],
         last = stage == len(widths)
         if attend:  # no kernel of a transposed convolution is bounded: larger, then convolved
             x = layers.UpSampling2D(name=f"generator_larger_{stage}")(x)
-            x = BoundedConv2D(filters, 3, padding="same", name=f"generator_conv_{stage}")(x)
+            x = SpectralNormConv2D(filters, 3, padding="same", name=f"generator_conv_{stage}")(x)
         else:
             x = layers.Conv2DTranspose(
                 filters, 4, strides=2, padding="same", use_bias=last, name=f"generator_conv_{stage}"
@@ -227,10 +228,12 @@ def _make_convolutional(x, image_shape: tuple[int, int, int], widths: list[int],
     return layers.Activation("tanh", dtype="float32", name="generator_image")(x)
 
 
-def _see_convolutional(image, widths: list[int], bounded: bool, normalized: bool, attend: bool):
+def _see_convolutional(
+    image, widths: list[int], use_spectral_norm: bool, normalized: bool, attend: bool
+):
     x = image
     for stage, filters in enumerate(widths, 1):
-        layer = BoundedConv2D if bounded else layers.Conv2D
+        layer = SpectralNormConv2D if use_spectral_norm else layers.Conv2D
         x = layer(filters, 4, strides=2, padding="same", name=f"discriminator_conv_{stage}")(x)
         if normalized and stage > 1:
             x = layers.BatchNormalization(
@@ -247,12 +250,12 @@ def _normalize(x, network: str, stage: int):
     return layers.Activation("relu", name=f"{network}_activation_{stage}")(x)
 
 
-def _dense(units: int, bounded: bool, **kwargs):
-    return (BoundedDense if bounded else layers.Dense)(units, **kwargs)
+def _dense(units: int, use_spectral_norm: bool, **kwargs):
+    return (SpectralNormDense if use_spectral_norm else layers.Dense)(units, **kwargs)
 
 
 def _find_widths(image_shape: tuple[int, int, int], filters: int, architecture: str) -> list[int]:
-    """Return the filters of each stage; a stage halves a picture as long as it can be halved.
+    """Return the filters of each stage; a stage halves an image as long as it can be halved.
 
     Stages go on down to a side of 4, and there are at least two.
     """
@@ -262,7 +265,7 @@ def _find_widths(image_shape: tuple[int, int, int], filters: int, architecture: 
     if stages < FEWEST_STAGES or max(height, width) > LARGEST_START:
         reached = [_nearest_size(side) for side in image_shape[:2]]
         raise ValueError(
-            f"pictures of {image_shape[0]} × {image_shape[1]} pixels cannot be made by "
+            f"images of {image_shape[0]} × {image_shape[1]} pixels cannot be made by "
             f"architecture={architecture}, which doubles small ones: bring them to {reached[0]} × "
             f"{reached[1]} (-d image_size={reached[0]},{reached[1]}), or use architecture=dense"
         )

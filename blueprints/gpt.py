@@ -16,12 +16,12 @@ from keras import layers
 from threefold.blueprints.parts.attention import (
     AddPositions,
     Block,
-    EmptyCaches,
+    CausalMask,
+    InitialKVCache,
     NextPosition,
-    SeeEarlier,
 )
 from threefold.blueprints.parts.fine_tuning import Blocks, freeze_and_adapt
-from threefold.blueprints.parts.layers import TokenEmbedding, draw_dropout
+from threefold.blueprints.parts.layers import TokenEmbedding, make_dropout
 from threefold.blueprints.parts.options import Count, Rate
 
 DATASETS = {"text_generation": "stdlib_prose"}
@@ -45,7 +45,7 @@ PRESETS = {
 
 def build(
     vocabulary_size: int,
-    longest: int,
+    max_length: int,
     preset: Literal["small", "nanogpt", "gpt2"] = "small",
     num_layers: Count | None = None,
     num_heads: Count | None = None,
@@ -58,43 +58,44 @@ def build(
     freeze: Blocks = 0,
     lora_rank: Count | None = None,
 ) -> keras.Model:
-    """Draw the network.
+    """Build the network.
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
-        longest: int. Tokens from which the next is told, at most.
-        preset: str. What gives the sizes that are not told: `small`, `nanogpt` or `gpt2`.
+        max_length: int. Tokens from which the next is predicted, at most.
+        preset: str. What gives the sizes that are not given: `small`, `nanogpt` or `gpt2`.
         num_layers: int. Blocks.
         num_heads: int. Heads of each attention.
         model_dim: int. Features of a step.
         feed_forward_dim: int. Hidden units of each step's own network; 4 × model_dim if None.
-        positions: str. Told by turning queries and keys (`rotary`) or by vectors that are
+        positions: str. Given by turning queries and keys (`rotary`) or by vectors that are
             `learned`.
         activation: str. `gelu` or `relu`.
-        dropout: float. Share dropped of the vectors and behind every part.
-        share_embeddings: bool. Whether tokens are told by the vectors by which they are read.
+        dropout: float. Share dropped of the vectors and after every part.
+        share_embeddings: bool. Whether tokens are predicted with the vectors by which they are
+            read.
         freeze: int or str. Blocks, from the first, that are not trained, nor are the embeddings
             then; `all` for the head alone.
-        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+        lora_rank: int. Rank of low-rank matrices that are trained alongside the attention's, which
             then stays as it is, as all but the head does.
 
     Returns:
         keras.Model. From `tokens` (batch, time) int32 to (batch, time, vocabulary_size): one logit
         a token. Its layers `first_state` and `decoder` are what `decoding` asks for.
     """
-    told = (num_layers, num_heads, model_dim, dropout)
+    stated = (num_layers, num_heads, model_dim, dropout)
     count, heads, features, rate = (
         default if value is None else value
-        for value, default in zip(told, PRESETS[preset], strict=True)
+        for value, default in zip(stated, PRESETS[preset], strict=True)
     )
     hidden, rotary = feed_forward_dim or 4 * features, positions == "rotary"
     block = Block(features, heads, hidden, activation, rate, norm_first=True, rotary=rotary)
-    # A window is asked for as a whole, the token behind the context with it.
-    first_state = EmptyCaches(count, 2 * features, longest + 1, name="first_state")
+    # A window is asked for as a whole, the token after the context with it.
+    first_state = InitialKVCache(count, 2 * features, max_length + 1, name="first_state")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     state = first_state(tokens)
-    decoder = _draw_decoder(
-        vocabulary_size, state, block, count, None if rotary else longest + 1, share_embeddings
+    decoder = _build_decoder(
+        vocabulary_size, state, block, count, None if rotary else max_length + 1, share_embeddings
     )
     logits = decoder({"target": tokens, **state})["logits"]
     return freeze_and_adapt(
@@ -111,7 +112,7 @@ def build(
 TASKS = {"text_generation": build}
 
 
-def _draw_decoder(
+def _build_decoder(
     vocabulary_size: int, state: dict, block: Block, count: int, learned: int | None, shared: bool
 ) -> keras.Model:
     target = keras.Input((None,), dtype="int32", name="target")
@@ -124,8 +125,8 @@ def _draw_decoder(
     x = embedding(target)
     if learned:
         x = AddPositions(learned, name="positions")(x, position)
-    x = draw_dropout(block.dropout, "embedding_dropout")(x)  # (batch, time, model_dim)
-    seen = SeeEarlier(name="seen")([target, before["cache_1"], position])
+    x = make_dropout(block.dropout, "embedding_dropout")(x)  # (batch, time, model_dim)
+    seen = CausalMask(name="seen")([target, before["cache_1"], position])
     after = {"position": NextPosition(name="next_position")([position, target])}
     for step in range(1, count + 1):
         name = f"cache_{step}"

@@ -1,18 +1,18 @@
-"""A residual network: the strong choice for pictures.
+"""A residual network: the strong choice for images.
 
 Residual blocks let depth help instead of hurt. Choose it over `cnn` when accuracy counts more than
 time, or with `-o backbone=PRESET` to start from a network pretrained on ImageNet, which is the best
 choice for a few hundred photos.
 
 Sources: He et al. 2016, "Deep residual learning for image recognition" (its CIFAR networks of
-6 n + 2 layers for small pictures) and "Identity mappings in deep residual networks" (the order
+6 n + 2 layers for small images) and "Identity mappings in deep residual networks" (the order
 normalise, activate, convolve); Zagoruyko and Komodakis 2016 for the width.
 """
 
 import keras
 from keras import layers
 
-from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, draw_dropout, subsample
+from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, make_dropout, subsample
 from threefold.blueprints.parts.options import Activation, Count, Rate
 
 DATASETS = {"image_classification": "digits"}
@@ -25,8 +25,8 @@ TRAINING = {
     "ema": 0.95,
 }
 
-# Pictures wider than this enter through a wide, striding stem, as ImageNet's do.
-SMALL_PICTURE = 64
+# Images wider than this enter through a wide, striding stem, as ImageNet's do.
+SMALL_IMAGE = 64
 
 
 def build(
@@ -38,7 +38,7 @@ def build(
     dropout: Rate = 0.1,
     backbone: str | None = None,
 ) -> keras.Model:
-    """Draw the network.
+    """Build the network.
 
     Args:
         image_shape: tuple of int. Height, width, channels; values from 0 to 255.
@@ -48,7 +48,7 @@ def build(
         activation: str. Before every convolution.
         dropout: float. Share of the pooled features dropped before the output.
         backbone: str. A ResNet preset of keras-hub (such as resnet_18_imagenet) or a preset's
-            folder, in place of the network drawn here: `depth`, `width` and `activation` are then
+            folder, in place of the network built here: `depth`, `width` and `activation` are then
             the preset's. A preset is downloaded once.
 
     Returns:
@@ -73,7 +73,7 @@ def build(
         x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name="final_norm")(x)
         x = layers.Activation(activation, name="final_activation")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)  # (batch, features)
-    x = draw_dropout(dropout, "dropout")(x)
+    x = make_dropout(dropout, "dropout")(x)
     # The head stays in float32 under mixed precision: losses of half-precision logits are coarse.
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)  # (batch, num_outputs)
     return keras.Model({"image": image}, outputs, name="resnet")
@@ -83,7 +83,7 @@ TASKS = {"image_classification": build}
 
 
 def _stem(x, width: int):
-    if min(x.shape[1:3]) <= SMALL_PICTURE:
+    if min(x.shape[1:3]) <= SMALL_IMAGE:
         return _convolution(x, width, 3, 1, "stem_conv")
     x = _convolution(x, width, 7, 2, "stem_conv")
     return layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)

@@ -13,19 +13,19 @@ from typing import Literal
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.parts.forecasts import cut_segments, read_window, standardise, tell_steps
+from threefold.blueprints.parts.forecasts import patchify, predict_steps, read_window, standardise
 from threefold.blueprints.parts.layers import (
     CountTokens,
     PoolSteps,
     TokenEmbedding,
     ZeroPadding,
-    draw_dropout,
+    make_dropout,
 )
 from threefold.blueprints.parts.options import Cell, Count, Rate
 from threefold.blueprints.parts.recurrent import (
-    FirstState,
-    draw_recurrent,
-    draw_stateful,
+    InitialState,
+    build_recurrent,
+    build_stateful_recurrent,
     state_sizes,
 )
 
@@ -66,12 +66,12 @@ def build_text_classifier(
     units: tuple[Count, ...] = (64,),
     cell: Cell = "gru",
     bidirectional: bool = True,
-    shortcut: bool = True,
+    skip_connection: bool = True,
     pooling: tuple[Pooling, ...] = ("max", "mean"),
     dropout: Rate = 0.5,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
-    """Draw a network that reads a text and says what it is.
+    """Build a network that reads a text and says what it is.
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
@@ -85,8 +85,8 @@ def build_text_classifier(
         units: tuple of int. Units of each recurrent layer, in each direction.
         cell: str. `lstm`, `gru`, or `simple`, for which a GPU has no fused kernel.
         bidirectional: bool. Whether to read from both ends.
-        shortcut: bool. Whether the vectors stand beside what was read of them (Lai et al. 2015,
-            "Recurrent convolutional neural networks for text classification").
+        skip_connection: bool. Whether the vectors stand alongside what was read of them (Lai et al.
+            2015, "Recurrent convolutional neural networks for text classification").
         pooling: tuple of str. What sums the text up: the `last` state, the `mean` or `max` of all.
         dropout: float. Share dropped of the vectors and after each recurrent layer.
         recurrent_dropout: float. Share of the state dropped from step to step; above 0 it forbids
@@ -98,9 +98,9 @@ def build_text_classifier(
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     lengths = CountTokens(name="lengths")(tokens)
     x = _embed(tokens, vocabulary_size, embedding_dim, embeddings, tune_embeddings)
-    vectors = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
+    vectors = make_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
     x = _convolve(vectors, lengths, convolutions, kernel_size)
-    x = draw_recurrent(
+    x = build_recurrent(
         x,
         lengths,
         units,
@@ -110,8 +110,8 @@ def build_text_classifier(
         recurrent_dropout=recurrent_dropout,
         name="recurrent",
     )
-    if shortcut:
-        x = layers.Concatenate(name="shortcut")([vectors, x])
+    if skip_connection:
+        x = layers.Concatenate(name="skip_connection")([vectors, x])
     x = _sum_up(x, lengths, pooling)  # (batch, features)
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
     return keras.Model({"tokens": tokens}, outputs, name="rnn")
@@ -131,7 +131,7 @@ def build_tagger(
     dropout: Rate = 0.3,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
-    """Draw a network that gives every token of a text a tag.
+    """Build a network that gives every token of a text a tag.
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
@@ -156,9 +156,9 @@ def build_tagger(
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     lengths = CountTokens(name="lengths")(tokens)
     x = _embed(tokens, vocabulary_size, embedding_dim, embeddings, tune_embeddings)
-    x = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
+    x = make_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
     x = _convolve(x, lengths, convolutions, kernel_size)
-    x = draw_recurrent(
+    x = build_recurrent(
         x,
         lengths,
         units,
@@ -184,7 +184,7 @@ def build_sequence_classifier(
     dropout: Rate = 0.2,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
-    """Draw a network that reads a series of numbers and says what it is.
+    """Build a network that reads a series of numbers and says what it is.
 
     Args:
         channels: tuple of (mean, scale). One pair for each number of a step.
@@ -209,7 +209,7 @@ def build_sequence_classifier(
     x = standardise(values, channels, "values")  # (batch, time, channels)
     x = ZeroPadding(name="series")([ops.nan_to_num(x), lengths])  # the missing: as the mean
     x = _convolve(x, lengths, convolutions, kernel_size)
-    x = draw_recurrent(
+    x = build_recurrent(
         x,
         lengths,
         units,
@@ -232,7 +232,7 @@ def build_language_model(
     dropout: Rate = 0.1,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
-    """Draw a network that reads a text and tells, at every token, which comes next.
+    """Build a network that reads a text and tells, at every token, which comes next.
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
@@ -251,8 +251,8 @@ def build_language_model(
     sizes = state_sizes(cell, units)
     before = {name: keras.Input((width,), name=name) for name, width in sizes.items()}
     x = TokenEmbedding(vocabulary_size, embedding_dim, name="embedding")(target)
-    x = draw_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
-    x, after = draw_stateful(
+    x = make_dropout(dropout, "embedding_dropout")(x)  # (batch, time, embedding_dim)
+    x, after = build_stateful_recurrent(
         x,
         before,
         units,
@@ -265,7 +265,7 @@ def build_language_model(
     found = {"logits": logits, "hidden": x, **after}
     decoder = keras.Model({"target": target, **before}, found, name="decoder")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    state = FirstState(sizes, name="first_state")(tokens)
+    state = InitialState(sizes, name="first_state")(tokens)
     return keras.Model(
         {"tokens": tokens}, decoder({"target": tokens, **state})["logits"], name="rnn"
     )
@@ -274,9 +274,9 @@ def build_language_model(
 def build_forecaster(
     context: int,
     horizon: int,
-    season: int,
-    past: tuple[tuple[float, float], ...],
-    known: tuple[tuple[float, float], ...],
+    season_length: int,
+    past_covariates: tuple[tuple[float, float], ...],
+    future_covariates: tuple[tuple[float, float], ...],
     num_cycles: int,
     num_quantiles: int,
     floor: float,
@@ -284,44 +284,48 @@ def build_forecaster(
     units: tuple[Count, ...] = (32,),
     cell: Cell = "gru",
     step_units: Count = 16,
-    shortcut: bool = True,
+    skip_connection: bool = True,
     dropout: Rate = 0.5,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
-    """Draw a network that reads some history and tells how it goes on.
+    """Build a network that reads some history and tells how it goes on.
 
     It tells by how much each step will differ from that of the last season, in units of such
     differences in the window. A season is read at once (Lin et al. 2023, "SegRNN"), and a linear
-    part stands beside the recurrent one (Lai et al. 2018, "LSTNet").
+    part stands alongside the recurrent one (Lai et al. 2018, "LSTNet").
 
     Args:
         context: int. Steps of history, two seasons at least.
-        horizon: int. Steps to tell.
-        season: int. Steps of a period.
-        past: tuple of (mean, scale). One pair for each column that is known up to now.
-        known: tuple of (mean, scale). One pair for each column that is known ahead, too.
+        horizon: int. Steps to predict.
+        season_length: int. Steps of a period.
+        past_covariates: tuple of (mean, scale). One pair for each column that is known up to now.
+        future_covariates: tuple of (mean, scale). One pair for each column that is known ahead,
+        too.
         num_cycles: int. Cycles of the calendar.
-        num_quantiles: int. Rising numbers to tell of each step.
+        num_quantiles: int. Quantiles to predict of each step.
         floor: float. The least unit of a window, for one in which nothing changes.
         segment: int. Steps that are read at once; a season if None.
         units: tuple of int. Units of each recurrent layer.
         cell: str. `simple`, `lstm` or `gru`.
-        step_units: int. Hidden units of each step that is told.
-        shortcut: bool. Whether a linear part stands beside the recurrent one.
+        step_units: int. Hidden units of each step that is predicted.
+        skip_connection: bool. Whether a linear part stands alongside the recurrent one.
         dropout: float. Share dropped before the first recurrent layer and after each.
         recurrent_dropout: float. Share of the state dropped from step to step; above 0 it forbids
             the fused kernels of a GPU.
 
     Returns:
-        keras.Model. From `history` (batch, context), `past` (batch, context, columns), `known`
-        (batch, context + horizon, columns) and `calendar` (batch, horizon, 2 × cycles), those that
-        there are, to (batch, horizon, num_quantiles) in the units of the history.
+        keras.Model. From `history` (batch, context), `past_covariates` (batch, context, columns),
+        `future_covariates` (batch, context + horizon, columns) and `calendar` (batch, horizon, 2 ×
+        cycles), those that there are, to (batch, horizon, num_quantiles) in the units of the
+        history.
     """
-    window = read_window(context, horizon, season, past, known, num_cycles, floor)
-    x = cut_segments(window.read, segment or season)
+    window = read_window(
+        context, horizon, season_length, past_covariates, future_covariates, num_cycles, floor
+    )
+    x = patchify(window.read, segment or season_length)
     x = layers.Dense(units[0], activation="relu", name="segments")(x)
-    x = draw_dropout(dropout, "segments_dropout")(x)  # (batch, segments, units)
-    x = draw_recurrent(
+    x = make_dropout(dropout, "segments_dropout")(x)  # (batch, segments, units)
+    x = build_recurrent(
         x,
         None,
         units,
@@ -331,8 +335,8 @@ def build_forecaster(
         recurrent_dropout=recurrent_dropout,
         name="recurrent",
     )[:, -1]
-    told = tell_steps(x, window, step_units, num_quantiles, shortcut)
-    return keras.Model(window.inputs, told, name="rnn")
+    predicted = predict_steps(x, window, step_units, num_quantiles, skip_connection)
+    return keras.Model(window.inputs, predicted, name="rnn")
 
 
 TASKS = {
@@ -346,7 +350,7 @@ TASKS = {
 
 def _embed(tokens, vocabulary_size: int, dimension: int, file: str | None, tuned: bool):
     if not tuned and file is None:
-        raise ValueError("tune_embeddings=false leaves vectors as they are drawn: give embeddings")
+        raise ValueError("tune_embeddings=false leaves vectors as they are built: give embeddings")
     # What the file holds is put in by whoever fits: a run is rebuilt without the file.
     layer = TokenEmbedding(vocabulary_size, dimension, name="embedding")
     layer.trainable = tuned

@@ -18,11 +18,15 @@ from threefold.blueprints.parts.layers import (
     CountTokens,
     PoolSteps,
     TokenEmbedding,
-    draw_dropout,
+    make_dropout,
     true_steps,
 )
 from threefold.blueprints.parts.options import Cell, Count, Rate
-from threefold.blueprints.parts.recurrent import draw_recurrent, draw_stateful, state_sizes
+from threefold.blueprints.parts.recurrent import (
+    build_recurrent,
+    build_stateful_recurrent,
+    state_sizes,
+)
 
 DATASETS = {"translation": "cmudict", "summarization": "stdlib_summaries"}
 TRAINING = {
@@ -50,7 +54,7 @@ def build(
     dropout: Rate = 0.3,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
-    """Draw the network.
+    """Build the network.
 
     Args:
         source_vocabulary_size: int. Tokens that are read; 0 is padding.
@@ -68,14 +72,14 @@ def build(
 
     Returns:
         keras.Model. From `source` (batch, time) and `target` (batch, steps) int32, the tokens
-        before each that is told, to (batch, steps, target_vocabulary_size): one logit a token.
+        before each that is predicted, to (batch, steps, target_vocabulary_size): one logit a token.
         Its layers `encoder` and `decoder` are what `decoding` asks for.
     """
-    encoder = _draw_encoder(
+    encoder = _build_encoder(
         source_vocabulary_size, embedding_dim, encoder_units, decoder_units, cell, bidirectional,
         dropout, recurrent_dropout,
     )  # fmt: skip
-    decoder = _draw_decoder(
+    decoder = _build_decoder(
         encoder.output, target_vocabulary_size, embedding_dim, decoder_units, cell, attention,
         dropout, recurrent_dropout,
     )  # fmt: skip
@@ -88,7 +92,7 @@ def build(
 TASKS = {"translation": build, "summarization": build}
 
 
-def _draw_encoder(
+def _build_encoder(
     vocabulary_size: int,
     embedding_dim: int,
     units: tuple[int, ...],
@@ -101,8 +105,8 @@ def _draw_encoder(
     source = keras.Input((None,), dtype="int32", name="source")
     lengths = CountTokens(name="lengths")(source)
     x = TokenEmbedding(vocabulary_size, embedding_dim, name="source_embedding")(source)
-    x = draw_dropout(dropout, "source_dropout")(x)  # (batch, time, embedding_dim)
-    x = draw_recurrent(
+    x = make_dropout(dropout, "source_dropout")(x)  # (batch, time, embedding_dim)
+    x = build_recurrent(
         x,
         lengths,
         units,
@@ -119,7 +123,7 @@ def _draw_encoder(
     return keras.Model({"source": source}, state, name="encoder")
 
 
-def _draw_decoder(
+def _build_decoder(
     state: dict,
     vocabulary_size: int,
     embedding_dim: int,
@@ -135,8 +139,8 @@ def _draw_decoder(
         for name, value in state.items()
     }
     x = TokenEmbedding(vocabulary_size, embedding_dim, name="target_embedding")(target)
-    x = draw_dropout(dropout, "target_dropout")(x)  # (batch, steps, embedding_dim)
-    x, after = draw_stateful(
+    x = make_dropout(dropout, "target_dropout")(x)  # (batch, steps, embedding_dim)
+    x, after = build_stateful_recurrent(
         x,
         before,
         units,
@@ -148,7 +152,7 @@ def _draw_decoder(
     context, weights = _attend(x, before["memory"], before["memory_lengths"], attention)
     x = layers.Concatenate(name="with_context")([x, context])
     x = layers.Dense(units[-1], activation="tanh", name="combine")(x)
-    x = draw_dropout(dropout, "combine_dropout")(x)
+    x = make_dropout(dropout, "combine_dropout")(x)
     logits = layers.Dense(vocabulary_size, dtype="float32", name="head")(x)
     found = {"logits": logits, "attention": weights, **after}
     return keras.Model({"target": target, **before}, found, name="decoder")

@@ -17,16 +17,16 @@ from keras import layers
 from threefold.blueprints.parts.attention import (
     AddPositions,
     Block,
-    EmptyCaches,
+    CausalMask,
+    InitialKVCache,
     NextPosition,
-    SeeEarlier,
-    SeeTokens,
-    draw_encoder,
+    PaddingMask,
+    build_encoder,
 )
-from threefold.blueprints.parts.forecasts import cut_segments, read_window, tell_steps
-from threefold.blueprints.parts.layers import CountTokens, PoolSteps, TokenEmbedding, draw_dropout
+from threefold.blueprints.parts.forecasts import patchify, predict_steps, read_window
+from threefold.blueprints.parts.layers import CountTokens, PoolSteps, TokenEmbedding, make_dropout
 from threefold.blueprints.parts.options import Count, Rate
-from threefold.blueprints.parts.spans import FindShared, PickContext, PutMark, tell_spans
+from threefold.blueprints.parts.spans import FindShared, PickContext, PutMark, predict_spans
 
 DATASETS = {
     "translation": "cmudict",
@@ -69,9 +69,9 @@ Nonlinearity = Literal["relu", "gelu"]
 def build_translator(
     source_vocabulary_size: int,
     target_vocabulary_size: int,
-    joint_vocabulary: bool,
-    longest_source: int,
-    longest_target: int,
+    shared_vocabulary: bool,
+    max_source_length: int,
+    max_target_length: int,
     preset: Preset = "small",
     num_layers: Count | None = None,
     num_heads: Count | None = None,
@@ -83,29 +83,29 @@ def build_translator(
     dropout: Rate | None = None,
     share_embeddings: bool = True,
 ) -> keras.Model:
-    """Draw a network that reads one text and writes another.
+    """Build a network that reads one text and writes another.
 
     Args:
         source_vocabulary_size: int. Tokens that are read; 0 is padding.
         target_vocabulary_size: int. Tokens that are written; 0 is padding.
-        joint_vocabulary: bool. Whether both are the same.
-        longest_source: int. Tokens that are read at most.
-        longest_target: int. Tokens that are written at most, without their end.
-        preset: str. What gives the sizes that are not told: `small`, or the paper's `base`, `big`.
+        shared_vocabulary: bool. Whether both are the same.
+        max_source_length: int. Tokens that are read at most.
+        max_target_length: int. Tokens that are written at most, without their end.
+        preset: str. What gives the sizes that are not given: `small`, or the paper's `base`, `big`.
         num_layers: int. Blocks of the encoder, and as many of the decoder.
         num_heads: int. Heads of each attention.
         model_dim: int. Features of a step.
         feed_forward_dim: int. Hidden units of each step's own network.
-        positions: str. Told by waves (`sine`) or by vectors that are `learned`.
-        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, behind (`post`).
+        positions: str. Given by waves (`sine`) or by vectors that are `learned`.
+        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, after (`post`).
         activation: str. `relu` or `gelu`.
-        dropout: float. Share dropped of the vectors and behind every part.
-        share_embeddings: bool. Whether tokens are told by the vectors by which they are read; with
-            a joint vocabulary, those of the source too.
+        dropout: float. Share dropped of the vectors and after every part.
+        share_embeddings: bool. Whether tokens are predicted with the vectors by which they are
+            read; with a joint vocabulary, those of the source too.
 
     Returns:
         keras.Model. From `source` (batch, time) and `target` (batch, steps) int32, the tokens
-        before each that is told, to (batch, steps, target_vocabulary_size): one logit a token.
+        before each that is predicted, to (batch, steps, target_vocabulary_size): one logit a token.
         Its layers `encoder` and `decoder` are what `decoding` asks for.
     """
     count, block = _make_block(
@@ -114,11 +114,11 @@ def build_translator(
     learned = positions == "learned"
     write = TokenEmbedding(target_vocabulary_size, block.model_dim, name="target_embedding")
     read = write
-    if not (share_embeddings and joint_vocabulary):
+    if not (share_embeddings and shared_vocabulary):
         read = TokenEmbedding(source_vocabulary_size, block.model_dim, name="source_embedding")
-    encoder = _draw_encoder(read, block, count, longest_source if learned else None)
-    decoder = _draw_decoder(
-        write, encoder.output, block, count, longest_target + 1 if learned else None,
+    encoder = _build_encoder(read, block, count, max_source_length if learned else None)
+    decoder = _build_decoder(
+        write, encoder.output, block, count, max_target_length + 1 if learned else None,
         share_embeddings,
     )  # fmt: skip
     source = keras.Input((None,), dtype="int32", name="source")
@@ -130,7 +130,7 @@ def build_translator(
 def build_text_classifier(
     vocabulary_size: int,
     num_outputs: int,
-    longest: int,
+    max_length: int,
     preset: Preset = "small",
     num_layers: Count | None = None,
     num_heads: Count | None = None,
@@ -142,22 +142,22 @@ def build_text_classifier(
     pooling: Literal["mean", "max"] = "mean",
     dropout: Rate | None = None,
 ) -> keras.Model:
-    """Draw a network that reads a text and says what it is.
+    """Build a network that reads a text and says what it is.
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
         num_outputs: int. Classes.
-        longest: int. Tokens of a text at most.
-        preset: str. What gives the sizes that are not told: `small`, or the paper's `base`, `big`.
+        max_length: int. Tokens of a text at most.
+        preset: str. What gives the sizes that are not given: `small`, or the paper's `base`, `big`.
         num_layers: int. Blocks.
         num_heads: int. Heads of each attention.
         model_dim: int. Features of a step.
         feed_forward_dim: int. Hidden units of each step's own network.
-        positions: str. Told by waves (`sine`) or by vectors that are `learned`.
-        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, behind (`post`).
+        positions: str. Given by waves (`sine`) or by vectors that are `learned`.
+        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, after (`post`).
         activation: str. `relu` or `gelu`.
         pooling: str. What sums the text up: the `mean` or the `max` of its steps.
-        dropout: float. Share dropped of the vectors and behind every part.
+        dropout: float. Share dropped of the vectors and after every part.
 
     Returns:
         keras.Model. From `tokens` (batch, time) int32 to (batch, num_outputs): one logit a class.
@@ -167,18 +167,20 @@ def build_text_classifier(
     )
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     embedding = TokenEmbedding(vocabulary_size, block.model_dim, name="embedding")
-    x = _embed(tokens, embedding, longest if positions == "learned" else None, block, "embedding")
-    x = draw_encoder(x, SeeTokens(name="seen")(tokens), block, count, "encoder")
+    x = _embed(
+        tokens, embedding, max_length if positions == "learned" else None, block, "embedding"
+    )
+    x = build_encoder(x, PaddingMask(name="seen")(tokens), block, count, "encoder")
     x = PoolSteps(pooling, name="pool")([x, CountTokens(name="lengths")(tokens)])
-    x = draw_dropout(block.dropout, "pool_dropout")(x)  # (batch, model_dim)
+    x = make_dropout(block.dropout, "pool_dropout")(x)  # (batch, model_dim)
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)
     return keras.Model({"tokens": tokens}, outputs, name="transformer")
 
 
 def build_question_answerer(
     vocabulary_size: int,
-    longest: int,
-    longest_question: int,
+    max_length: int,
+    max_question_length: int,
     cls_token: int,
     preset: Preset = "small",
     num_layers: Count | None = None,
@@ -190,25 +192,25 @@ def build_question_answerer(
     activation: Nonlinearity = "relu",
     dropout: Rate | None = None,
 ) -> keras.Model:
-    """Draw a network that reads a question and a context, and tells where the answer is.
+    """Build a network that reads a question and a context, and tells where the answer is.
 
     It is told which tokens of the context the question has, too (Chen et al. 2017, section 3.2):
     to find them out itself takes more data than there mostly is.
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
-        longest: int. Tokens of a context at most.
-        longest_question: int. Tokens of a question at most.
+        max_length: int. Tokens of a context at most.
+        max_question_length: int. Tokens of a question at most.
         cls_token: int. The token that is put before the question.
-        preset: str. What gives the sizes that are not told: `small`, or the paper's `base`, `big`.
+        preset: str. What gives the sizes that are not given: `small`, or the paper's `base`, `big`.
         num_layers: int. Blocks.
         num_heads: int. Heads of each attention.
         model_dim: int. Features of a step.
         feed_forward_dim: int. Hidden units of each step's own network.
-        positions: str. Told by waves (`sine`) or by vectors that are `learned`.
-        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, behind (`post`).
+        positions: str. Given by waves (`sine`) or by vectors that are `learned`.
+        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, after (`post`).
         activation: str. `relu` or `gelu`.
-        dropout: float. Share dropped of the vectors and behind every part.
+        dropout: float. Share dropped of the vectors and after every part.
 
     Returns:
         keras.Model. From `question` and `context` (batch, time) int32, of any two lengths, to
@@ -223,7 +225,7 @@ def build_question_answerer(
     marked = PutMark(cls_token, name="marked")(texts["question"])
     learned, parts = positions == "learned", []
     for name, tokens, most in (
-        ("question", marked, longest_question + 1), ("context", texts["context"], longest)
+        ("question", marked, max_question_length + 1), ("context", texts["context"], max_length)
     ):  # fmt: skip
         most = most if learned else None
         parts.append(_embed(tokens, embedding, most, block, f"{name}_embedding"))
@@ -232,18 +234,18 @@ def build_question_answerer(
     kinds = TokenEmbedding(3, block.model_dim, zero_padding=False, name="shared_embedding")(kind)
     x = layers.Add(name="both_kinds")([x, kinds])
     tokens = layers.Concatenate(axis=1, name="both_tokens")([marked, texts["context"]])
-    x = draw_encoder(x, SeeTokens(name="seen")(tokens), block, count, "encoder")
+    x = build_encoder(x, PaddingMask(name="seen")(tokens), block, count, "encoder")
     x = PickContext(name="picked")([x, texts["context"]])
-    outputs = tell_spans(x, texts["context"], block.dropout)
+    outputs = predict_spans(x, texts["context"], block.dropout)
     return keras.Model(texts, outputs, name="transformer")
 
 
 def build_forecaster(
     context: int,
     horizon: int,
-    season: int,
-    past: tuple[tuple[float, float], ...],
-    known: tuple[tuple[float, float], ...],
+    season_length: int,
+    past_covariates: tuple[tuple[float, float], ...],
+    future_covariates: tuple[tuple[float, float], ...],
     num_cycles: int,
     num_quantiles: int,
     floor: float,
@@ -257,53 +259,57 @@ def build_forecaster(
     norm: Norm = "pre",
     activation: Nonlinearity = "gelu",
     step_units: Count = 16,
-    shortcut: bool = True,
+    skip_connection: bool = True,
     dropout: Rate = 0.5,
 ) -> keras.Model:
-    """Draw a network that reads some history and tells how it goes on.
+    """Build a network that reads some history and tells how it goes on.
 
     It tells by how much each step will differ from that of the last season, in units of such
     differences in the window. The history is read in segments, which all see one another.
 
     Args:
         context: int. Steps of history, two seasons at least.
-        horizon: int. Steps to tell.
-        season: int. Steps of a period.
-        past: tuple of (mean, scale). One pair for each column that is known up to now.
-        known: tuple of (mean, scale). One pair for each column that is known ahead, too.
+        horizon: int. Steps to predict.
+        season_length: int. Steps of a period.
+        past_covariates: tuple of (mean, scale). One pair for each column that is known up to now.
+        future_covariates: tuple of (mean, scale). One pair for each column that is known ahead,
+        too.
         num_cycles: int. Cycles of the calendar.
-        num_quantiles: int. Rising numbers to tell of each step.
+        num_quantiles: int. Quantiles to predict of each step.
         floor: float. The least unit of a window, for one in which nothing changes.
-        preset: str. What gives the sizes that are not told: `small`, or the paper's `base`, `big`.
+        preset: str. What gives the sizes that are not given: `small`, or the paper's `base`, `big`.
         num_layers: int. Blocks.
         num_heads: int. Heads of each attention.
         model_dim: int. Features of a segment.
         feed_forward_dim: int. Hidden units of each segment's own network.
         segment: int. Steps that are read at once; a season if None.
-        positions: str. Told by waves (`sine`) or by vectors that are `learned`.
-        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, behind (`post`).
+        positions: str. Given by waves (`sine`) or by vectors that are `learned`.
+        norm: str. Whether parts are normalised before (`pre`) or, as in the paper, after (`post`).
         activation: str. `relu` or `gelu`.
-        step_units: int. Hidden units of each step that is told.
-        shortcut: bool. Whether a linear part stands beside the attention.
-        dropout: float. Share dropped of the segments and behind every part.
+        step_units: int. Hidden units of each step that is predicted.
+        skip_connection: bool. Whether a linear part stands alongside the attention.
+        dropout: float. Share dropped of the segments and after every part.
 
     Returns:
-        keras.Model. From `history` (batch, context), `past` (batch, context, columns), `known`
-        (batch, context + horizon, columns) and `calendar` (batch, horizon, 2 × cycles), those that
-        there are, to (batch, horizon, num_quantiles) in the units of the history.
+        keras.Model. From `history` (batch, context), `past_covariates` (batch, context, columns),
+        `future_covariates` (batch, context + horizon, columns) and `calendar` (batch, horizon, 2 ×
+        cycles), those that there are, to (batch, horizon, num_quantiles) in the units of the
+        history.
     """
     count, block = _make_block(
         preset, num_layers, num_heads, model_dim, feed_forward_dim, norm, activation, dropout
     )
-    window = read_window(context, horizon, season, past, known, num_cycles, floor)
-    x = cut_segments(window.read, segment or season)
+    window = read_window(
+        context, horizon, season_length, past_covariates, future_covariates, num_cycles, floor
+    )
+    x = patchify(window.read, segment or season_length)
     x = layers.Dense(block.model_dim, name="segments")(x)
     x = AddPositions(x.shape[1] if positions == "learned" else None, name="positions")(x)
-    x = draw_dropout(dropout, "segments_dropout")(x)  # (batch, segments, model_dim)
-    x = draw_encoder(x, None, block, count, "encoder")
+    x = make_dropout(dropout, "segments_dropout")(x)  # (batch, segments, model_dim)
+    x = build_encoder(x, None, block, count, "encoder")
     x = layers.Flatten(name="encoder_flat")(x)
-    told = tell_steps(x, window, step_units, num_quantiles, shortcut)
-    return keras.Model(window.inputs, told, name="transformer")
+    predicted = predict_steps(x, window, step_units, num_quantiles, skip_connection)
+    return keras.Model(window.inputs, predicted, name="transformer")
 
 
 TASKS = {
@@ -326,35 +332,35 @@ def _make_block(
     dropout: float | None,
 ) -> tuple[int, Block]:
     """Return how many blocks there are, and what they are like."""
-    told = (num_layers, num_heads, model_dim, feed_forward_dim, dropout)
+    predicted = (num_layers, num_heads, model_dim, feed_forward_dim, dropout)
     count, heads, features, hidden, rate = (
         default if value is None else value
-        for value, default in zip(told, PRESETS[preset], strict=True)
+        for value, default in zip(predicted, PRESETS[preset], strict=True)
     )
     return count, Block(features, heads, hidden, activation, rate, norm == "pre")
 
 
-def _embed(tokens, embedding, longest: int | None, block: Block, name: str, position=None):
+def _embed(tokens, embedding, max_length: int | None, block: Block, name: str, position=None):
     x = embedding(tokens) * block.model_dim**0.5  # of the size of the positions
-    x = AddPositions(longest, name=f"{name}_positions")(x, position)
-    return draw_dropout(block.dropout, f"{name}_dropout")(x)  # (batch, time, model_dim)
+    x = AddPositions(max_length, name=f"{name}_positions")(x, position)
+    return make_dropout(block.dropout, f"{name}_dropout")(x)  # (batch, time, model_dim)
 
 
-def _draw_encoder(embedding, block: Block, count: int, longest: int | None) -> keras.Model:
+def _build_encoder(embedding, block: Block, count: int, max_length: int | None) -> keras.Model:
     source = keras.Input((None,), dtype="int32", name="source")
-    seen = SeeTokens(name="source_seen")(source)
-    x = _embed(source, embedding, longest, block, "source")
-    x = draw_encoder(x, seen, block, count, "encoder")  # (batch, time, model_dim)
-    nothing = EmptyCaches(count, 2 * block.model_dim, None, name="nothing_written")(source)
+    seen = PaddingMask(name="source_seen")(source)
+    x = _embed(source, embedding, max_length, block, "source")
+    x = build_encoder(x, seen, block, count, "encoder")  # (batch, time, model_dim)
+    nothing = InitialKVCache(count, 2 * block.model_dim, None, name="nothing_written")(source)
     state = {"source_seen": seen, **nothing}
     for step in range(1, count + 1):
         # What the decoder looks at is the same at every step: it is made once.
-        state[f"memory_{step}"] = block.remember(x, f"decoder_{step}")
+        state[f"memory_{step}"] = block.project_key_value(x, f"decoder_{step}")
     return keras.Model({"source": source}, state, name="encoder")
 
 
-def _draw_decoder(
-    embedding, state: dict, block: Block, count: int, longest: int | None, shared: bool
+def _build_decoder(
+    embedding, state: dict, block: Block, count: int, max_length: int | None, shared: bool
 ) -> keras.Model:
     target = keras.Input((None,), dtype="int32", name="target")
     before = {
@@ -362,8 +368,8 @@ def _draw_decoder(
         for name, value in state.items()
     }
     position = before["position"]
-    x = _embed(target, embedding, longest, block, "target", position)
-    seen = SeeEarlier(name="target_seen")([target, before["cache_1"], position])
+    x = _embed(target, embedding, max_length, block, "target", position)
+    seen = CausalMask(name="target_seen")([target, before["cache_1"], position])
     after = {"position": NextPosition(name="next_position")([position, target])}
     for step in range(1, count + 1):
         name = f"decoder_{step}"

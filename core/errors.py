@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """A mistake that the person at the keyboard can mend: a wrong option, reference or file."""
+    """A mistake that the person at the keyboard can fix: a wrong option, reference or file."""
 
     exit_code = 2
 

@@ -15,7 +15,7 @@ PART = ".{name}.part"
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file under another name beside its place, through to the disk, then put it there.
+    """Write a file under another name alongside its place, through to the disk, then put it there.
 
     Args:
         path: Path. The file, new or old; a link is followed.

@@ -63,7 +63,7 @@ def group_lengths(
     return np.concatenate([batches[dealt].ravel(), last])
 
 
-def uniform(seed: int, epoch: int, indices: np.ndarray, draws: int) -> np.ndarray:
+def uniform(seed: int, epoch: int, indices: np.ndarray, count: int) -> np.ndarray:
     """Return random numbers that depend on `(seed, epoch, index, draw)` alone.
 
     A counter is hashed with the finaliser of SplitMix64 (Steele et al. 2014, "Fast splittable
@@ -74,7 +74,7 @@ def uniform(seed: int, epoch: int, indices: np.ndarray, draws: int) -> np.ndarra
         seed: int. The run's seed.
         epoch: int. Which epoch.
         indices: int array of shape (batch,). Which examples.
-        draws: int. How many numbers for each.
+        count: int. How many numbers for each.
 
     Returns:
         float array of shape (batch, draws), from 0 to below 1.
@@ -82,12 +82,12 @@ def uniform(seed: int, epoch: int, indices: np.ndarray, draws: int) -> np.ndarra
     key = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
     with np.errstate(over="ignore"):
         example = _mix(np.asarray(indices).astype(np.uint64) + key)
-        counter = np.arange(1, draws + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        counter = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         bits = _mix(example[:, None] + counter[None, :])
     return (bits >> np.uint64(11)) * 2.0**-53
 
 
-def normal(seed: int, epoch: int, indices: np.ndarray, draws: int) -> np.ndarray:
+def normal(seed: int, epoch: int, indices: np.ndarray, count: int) -> np.ndarray:
     """Return random numbers of a standard normal distribution; arguments are those of `uniform`,
     of which they are another stream.
 
@@ -96,8 +96,8 @@ def normal(seed: int, epoch: int, indices: np.ndarray, draws: int) -> np.ndarray
     """
     from scipy.special import ndtri
 
-    chance = uniform(seed + NORMAL_STREAM, epoch, indices, draws)
-    return ndtri(np.maximum(chance, 2.0**-54)).astype(np.float32)  # of 0, minus infinity
+    random_numbers = uniform(seed + NORMAL_STREAM, epoch, indices, count)
+    return ndtri(np.maximum(random_numbers, 2.0**-54)).astype(np.float32)  # of 0, minus infinity
 
 
 def _mix(bits: np.ndarray) -> np.ndarray:

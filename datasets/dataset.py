@@ -54,7 +54,7 @@ class ArraySource:
         return {name: array[indices] for name, array in self.arrays.items()}
 
 
-class Subset:
+class SubsetSource:
     """Some rows of another source, in a given order.
 
     Args:
@@ -75,7 +75,7 @@ class Subset:
         return self.source[self.rows[indices]]
 
 
-class Joined:
+class ConcatSource:
     """Several sources, one after the other.
 
     Args:
@@ -106,7 +106,7 @@ class Joined:
 
 
 def join_arrays(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Put batches one behind the other; items that differ in shape are held as objects."""
+    """Put batches one after the other; items that differ in shape are held as objects."""
     if len({(array.dtype == object, array.shape[1:]) for array in arrays}) == 1:
         return np.concatenate(arrays)
     items = [item for array in arrays for item in array]

@@ -43,43 +43,45 @@ class _Facts(_Frozen):
         """Return the facts under which data are read as they are."""
         return self
 
-    def outline(self) -> dict[str, tuple]:
+    def schema(self) -> dict[str, tuple]:
         """Return what must agree between a run and data for it."""
         return {
             "classes": self.class_names,
             "targets": tuple(target.name for target in self.targets),
         }
 
-    def _describe_goal(self) -> str:
+    def _describe_target(self) -> str:
         if self.class_names:
             return f"{len(self.class_names)} classes"
         return f"target {', '.join(target.name for target in self.targets)}"
 
 
 class ImageFacts(_Facts):
-    """Pictures of one shape, values 0 to 255; exactly one of `class_names`, `targets` is filled.
+    """Images of one shape, values 0 to 255; exactly one of `class_names`, `targets` is filled.
 
-    Without height and width (see `raw`) every picture keeps the size that it has.
+    Without height and width (see `raw`) every image keeps the size that it has.
     """
 
-    examples: ClassVar[str] = "pictures"
+    examples: ClassVar[str] = "images"
     kind: Literal["image"] = "image"
-    image_shape: tuple[int | None, int | None, int]  # height, width, channels (1 grey, 3 colour)
+    image_shape: tuple[
+        int | None, int | None, int
+    ]  # height, width, channels (1 grayscale, 3 colour)
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
         height, width, channels = self.image_shape
-        colour = "grey" if channels == 1 else "colour"
+        colour = "grayscale" if channels == 1 else "colour"
         size = f"of {height} × {width} pixels" if height else "of any size"
-        return f"{colour} pictures {size}, {self._describe_goal()}"
+        return f"{colour} images {size}, {self._describe_target()}"
 
     def raw(self) -> Self:
         """Return the facts under which data are read as they are: uint8, not resized."""
         return self.model_copy(update={"image_shape": (None, None, self.image_shape[2])})
 
-    def outline(self) -> dict[str, tuple]:
+    def schema(self) -> dict[str, tuple]:
         """Return what must agree between a run and data for it."""
-        return super().outline() | {"shape": self.image_shape}
+        return super().schema() | {"shape": self.image_shape}
 
 
 class NumericColumn(_Frozen):
@@ -123,11 +125,11 @@ class TableFacts(_Facts):
             (len(self.categorical), "categorical"),
         ]
         columns = ", ".join(f"{count} {kind}" for count, kind in counts if count)
-        return f"a table of {columns} columns, {self._describe_goal()}"
+        return f"a table of {columns} columns, {self._describe_target()}"
 
-    def outline(self) -> dict[str, tuple]:
+    def schema(self) -> dict[str, tuple]:
         """Return what must agree between a run and data for it."""
-        return super().outline() | {
+        return super().schema() | {
             f"{kind} columns": tuple(column.name for column in getattr(self, kind))
             for kind in ("numeric", "dates", "categorical")
         }
@@ -138,7 +140,7 @@ class TextFacts(_Facts):
 
     `tokenizer` is the content of a `tokenizer.json` (Hugging Face `tokenizers`) of
     `vocabulary_size` tokens, trained on the training split; the token 0 is padding, 1 unknown.
-    Documents of more than `longest` tokens are cut there. `tagged` says that words have the
+    Documents of more than `max_length` tokens are cut there. `tagged` says that words have the
     classes, as BIO tags, and not documents.
     """
 
@@ -146,15 +148,15 @@ class TextFacts(_Facts):
     kind: Literal["text"] = "text"
     tokenizer: str
     vocabulary_size: int
-    longest: int
+    max_length: int
     tagged: bool = False
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
-        text = f"text of up to {self.longest} of {self.vocabulary_size:,} tokens"
+        text = f"text of up to {self.max_length} of {self.vocabulary_size:,} tokens"
         if self.tagged:
             return f"{text}, {len(self.class_names)} tags of words"
-        return f"{text}, {self._describe_goal()}" if self.class_names else text
+        return f"{text}, {self._describe_target()}" if self.class_names else text
 
     def sidecars(self) -> dict[str, str]:
         """Return what other programs must know of the data."""
@@ -164,22 +166,22 @@ class TextFacts(_Facts):
 class TextPairFacts(_Facts):
     """Two texts each, of which `class_names` say how they stand to one another.
 
-    Both are read by one tokenizer, as in TextFacts, and cut after `longest` tokens. `columns` are
-    those of a table that hold the first and the second.
+    Both are read by one tokenizer, as in TextFacts, and cut after `max_length` tokens. `columns`
+    are those of a table that hold the first and the second.
     """
 
     examples: ClassVar[str] = "pairs of texts"
     kind: Literal["text_pair"] = "text_pair"
     tokenizer: str
     vocabulary_size: int
-    longest: int
+    max_length: int
     columns: tuple[str, str] = ("first", "second")
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
         return (
-            f"pairs of texts of up to {self.longest} of {self.vocabulary_size:,} tokens each, "
-            f"{self._describe_goal()}"
+            f"pairs of texts of up to {self.max_length} of {self.vocabulary_size:,} tokens each, "
+            f"{self._describe_target()}"
         )
 
     def sidecars(self) -> dict[str, str]:
@@ -190,15 +192,15 @@ class TextPairFacts(_Facts):
 class MaskedTextFacts(_Facts):
     """Texts in two parts each, of which masked tokens are to be predicted; as in TextFacts.
 
-    A part has at most `longest` tokens. `mask_rate` of the tokens are to be predicted, single ones
-    or whole words (`masking`). `paired` says whether there are parts that follow one another.
+    A part has at most `max_length` tokens. `mask_rate` of the tokens are to be predicted, single
+    ones or whole words (`masking`). `paired` says whether there are parts that follow one another.
     """
 
     examples: ClassVar[str] = "texts"
     kind: Literal["masked_text"] = "masked_text"
     tokenizer: str
     vocabulary_size: int
-    longest: int
+    max_length: int
     mask_rate: float
     masking: Literal["token", "whole_word"]
     paired: bool
@@ -206,7 +208,7 @@ class MaskedTextFacts(_Facts):
     def describe(self) -> str:
         """Return the facts in a person's words."""
         return (
-            f"texts in two parts of up to {self.longest} of {self.vocabulary_size:,} tokens, "
+            f"texts in two parts of up to {self.max_length} of {self.vocabulary_size:,} tokens, "
             f"{100 * self.mask_rate:g} % of them masked"
         )
 
@@ -218,8 +220,8 @@ class MaskedTextFacts(_Facts):
 class QuestionFacts(_Facts):
     """Questions about contexts; an answer is a span of its context, or there is none.
 
-    Both are read by one tokenizer, as in TextFacts. Questions are cut after `longest_question`
-    tokens; contexts are read in windows of `longest` tokens, of which neighbours share `stride`.
+    Both are read by one tokenizer, as in TextFacts. Questions are cut after `max_question_length`
+    tokens; contexts are read in windows of `max_length` tokens, of which neighbours share `stride`.
     `unanswerable` says that the training split has questions without an answer, and so whether a
     network may answer none.
     """
@@ -228,8 +230,8 @@ class QuestionFacts(_Facts):
     kind: Literal["question"] = "question"
     tokenizer: str
     vocabulary_size: int
-    longest: int
-    longest_question: int
+    max_length: int
+    max_question_length: int
     stride: int
     unanswerable: bool = False
 
@@ -237,8 +239,8 @@ class QuestionFacts(_Facts):
         """Return the facts in a person's words."""
         some = ", some without an answer" if self.unanswerable else ""
         return (
-            f"questions of up to {self.longest_question} tokens{some}, contexts in windows of up "
-            f"to {self.longest} of {self.vocabulary_size:,} tokens"
+            f"questions of up to {self.max_question_length} tokens{some}, contexts in windows of "
+            f"up to {self.max_length} of {self.vocabulary_size:,} tokens"
         )
 
     def sidecars(self) -> dict[str, str]:
@@ -260,8 +262,8 @@ class PairFacts(_Facts):
     target_tokenizer: str
     source_vocabulary_size: int
     target_vocabulary_size: int
-    longest_source: int
-    longest_target: int
+    max_source_length: int
+    max_target_length: int
     unit: Literal["word", "character", "phoneme"] = "word"
     documents: bool = False
 
@@ -269,8 +271,8 @@ class PairFacts(_Facts):
         """Return the facts in a person's words."""
         return (
             f"{'documents with summaries' if self.documents else 'pairs of texts'}: "
-            f"up to {self.longest_source} of {self.source_vocabulary_size:,} "
-            f"tokens to up to {self.longest_target} of {self.target_vocabulary_size:,}"
+            f"up to {self.max_source_length} of {self.source_vocabulary_size:,} "
+            f"tokens to up to {self.max_target_length} of {self.target_vocabulary_size:,}"
         )
 
     def sidecars(self) -> dict[str, str]:
@@ -290,27 +292,27 @@ class SequenceFacts(_Facts):
     examples: ClassVar[str] = "series"
     kind: Literal["sequence"] = "sequence"
     channels: tuple[NumericColumn, ...]
-    longest: int
+    max_length: int
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
         count = len(self.channels)
         channels = f"{count} channel{'s' if count > 1 else ''}"
-        return f"series of {channels}, up to {self.longest} steps, {self._describe_goal()}"
+        return f"series of {channels}, up to {self.max_length} steps, {self._describe_target()}"
 
-    def outline(self) -> dict[str, tuple]:
+    def schema(self) -> dict[str, tuple]:
         """Return what must agree between a run and data for it."""
-        return super().outline() | {"channels": tuple(column.name for column in self.channels)}
+        return super().schema() | {"channels": tuple(column.name for column in self.channels)}
 
 
 class ForecastFacts(_Facts):
-    """Series of one quantity in time, and what is known beside it.
+    """Series of one quantity in time, and its covariates.
 
-    A window holds `context` steps, behind which `horizon` more are to be told. `past` columns are
-    known up to now, `known` ones also for the horizon (plans, holidays). `season` steps make a
-    period; `cycles` of the calendar are told to the network as well. Networks take the columns as
-    ``(value - mean) / scale``; the quantity itself is scaled by each window inside the network, by
-    no less than `floor`.
+    A window holds `context` steps, after which `horizon` more are to be predicted.
+    `past_covariates` columns are known up to now, `future_covariates` ones also for the horizon
+    (plans, holidays). `season_length` steps make a period; `cycles` of the calendar are inputs of
+    the network as well. Networks take the columns as ``(value - mean) / scale``; the quantity
+    itself is scaled by each window inside the network, by no less than `floor`.
 
     Tables hold the stamps in the column `time`, the name of each row's series in the columns
     `series`, if there are such, and the quantity in `columns`; several are series of their own.
@@ -325,32 +327,28 @@ class ForecastFacts(_Facts):
     step: int  # units between two stamps
     context: int
     horizon: int
-    season: int
+    season_length: int
     cycles: tuple[Literal["day", "week", "year"], ...] = ()
     quantiles: tuple[float, ...]
     floor: float
-    past: tuple[NumericColumn, ...] = ()
-    known: tuple[NumericColumn, ...] = ()
+    past_covariates: tuple[NumericColumn, ...] = ()
+    future_covariates: tuple[NumericColumn, ...] = ()
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
-        beside = [f"{len(found)} {kind}" for kind, found in self._beside().items() if found]
-        columns = f", {' and '.join(beside)} columns" if beside else ""
-        return f"series, {self.horizon} steps told from {self.context}{columns}, " + (
-            self._describe_goal()
-        )
+        held = {"past": self.past_covariates, "future": self.future_covariates}
+        counts = [f"{len(found)} {kind} covariates" for kind, found in held.items() if found]
+        window = ", ".join([f"horizon {self.horizon}", f"context {self.context}", *counts])
+        return f"series, {window}, {self._describe_target()}"
 
-    def outline(self) -> dict[str, tuple]:
+    def schema(self) -> dict[str, tuple]:
         """Return what must agree between a run and data for it."""
-        beside = self._beside().items()
-        return super().outline() | {
+        return super().schema() | {
             "step": (self.unit, str(self.step)),
-            "window": tuple(map(str, (self.context, self.horizon, self.season))),
-            **{f"{kind} columns": tuple(column.name for column in found) for kind, found in beside},
+            "window": tuple(map(str, (self.context, self.horizon, self.season_length))),
+            "past covariates": tuple(column.name for column in self.past_covariates),
+            "future covariates": tuple(column.name for column in self.future_covariates),
         }
-
-    def _beside(self) -> dict[str, tuple[NumericColumn, ...]]:
-        return {"past": self.past, "known": self.known}
 
 
 class SpeechFacts(_Facts):
@@ -363,20 +361,20 @@ class SpeechFacts(_Facts):
     examples: ClassVar[str] = "recordings"
     kind: Literal["speech"] = "speech"
     rate: int  # samples a second
-    longest: int  # samples
+    max_length: int  # samples
     alphabet: tuple[str, ...]
-    longest_transcript: int
+    max_transcript_length: int
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
         return (
-            f"recordings of up to {self.longest / self.rate:.3g} s at {self.rate:,} Hz, "
+            f"recordings of up to {self.max_length / self.rate:.3g} s at {self.rate:,} Hz, "
             f"{len(self.alphabet)} symbols"
         )
 
-    def outline(self) -> dict[str, tuple]:
+    def schema(self) -> dict[str, tuple]:
         """Return what must agree between a run and data for it."""
-        return super().outline() | {"alphabet": self.alphabet, "rate": (self.rate,)}
+        return super().schema() | {"alphabet": self.alphabet, "rate": (self.rate,)}
 
     def sidecars(self) -> dict[str, str]:
         """Return what other programs must know of the data: the first symbol has the id 1."""

@@ -1,4 +1,4 @@
-"""What a folder of pictures, or of texts, holds: names of files and what is to be learned of each.
+"""What a folder of images, or of texts, holds: names of files and what is to be learned of each.
 
 Nothing is opened here but a table of targets.
 """
@@ -29,35 +29,37 @@ class FileKind(NamedTuple):
     suffixes: tuple[str, ...]
 
 
-PICTURES = FileKind("pictures", SUFFIXES)
+IMAGES = FileKind("images", SUFFIXES)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures, or other files, of a folder, sorted by name.
+    """The images, or other files, of a folder, sorted by name.
 
     Args:
         names: list of str. Paths relative to the folder.
-        goals: int64 array of shape (files,), the class of each, or float32 array of shape
+        found_targets: int64 array of shape (files,), the class of each, or float32 array of shape
             (files, targets), its numbers.
-        goal_names: tuple of str. Names of the classes, or of the numbers.
-        splits: int array of shape (pictures,). Which of `SPLITS` each belongs to; all to the
+        target_names: tuple of str. Names of the classes, or of the numbers.
+        splits: int array of shape (images,). Which of `SPLITS` each belongs to; all to the
             first where the folder does not say.
         notes: list of str. What was decided.
         files: FileKind. What they are.
     """
 
     names: list[str]
-    goals: np.ndarray
-    goal_names: tuple[str, ...]
+    found_targets: np.ndarray
+    target_names: tuple[str, ...]
     splits: np.ndarray
     notes: list[str] = field(default_factory=list)
-    files: FileKind = PICTURES
+    files: FileKind = IMAGES
 
     def keep(self, rows: np.ndarray) -> "Listing":
         """Return the listing of some of the files only."""
         names = [self.names[row] for row in rows]
-        return replace(self, names=names, goals=self.goals[rows], splits=self.splits[rows])
+        return replace(
+            self, names=names, found_targets=self.found_targets[rows], splits=self.splits[rows]
+        )
 
 
 def find_target_file(root: Path) -> Path | None:
@@ -74,7 +76,7 @@ def sub_folders(folder: Path) -> list[str]:
         raise UserError(f"cannot read folder '{folder}': {error.strerror}") from None
 
 
-def list_classes(root: Path, facts: Facts | None, files: FileKind = PICTURES) -> Listing:
+def list_classes(root: Path, facts: Facts | None, files: FileKind = IMAGES) -> Listing:
     """List files that lie in one sub-folder per class.
 
     Args:
@@ -113,7 +115,7 @@ def list_classes(root: Path, facts: Facts | None, files: FileKind = PICTURES) ->
     notes = [f"{others} files that are hidden or no {files.noun} are ignored"] if others else []
     beside = set(sub_folders(root)) - {folder.name for folder in folders.values()}
     if folders["train"] != root and beside:
-        notes.append(f"folders beside the splits are ignored: {', '.join(sorted(beside))}")
+        notes.append(f"folders alongside the splits are ignored: {', '.join(sorted(beside))}")
     found.sort()
     return Listing(
         [name for name, _, _ in found],
@@ -131,7 +133,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
     names = sub_folders(root)
     for name in names:
         split = SPLIT_WORDS.get(name.lower())
-        # A class may be called `train` too: it then holds pictures.
+        # A class may be called `train` too: it then holds images.
         if split is None or not sub_folders(root / name):
             continue
         if split in found:
@@ -149,7 +151,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return found
 
 
-def walk(folder: Path, files: FileKind = PICTURES) -> tuple[list[str], int]:
+def walk(folder: Path, files: FileKind = IMAGES) -> tuple[list[str], int]:
     """Return the files of a kind in and below a folder, and how many others there are."""
 
     def refuse(error: OSError) -> None:
@@ -166,7 +168,7 @@ def walk(folder: Path, files: FileKind = PICTURES) -> tuple[list[str], int]:
 
 
 def _no_classes(root: Path, folder: Path, class_names: list[str], files: FileKind) -> UserError:
-    """Return what to say of a folder without classes to tell apart."""
+    """Return what to say of a folder without classes to distinguish."""
     if class_names:
         found = f"holds a single class, '{class_names[0]}'"
     else:
@@ -175,7 +177,7 @@ def _no_classes(root: Path, folder: Path, class_names: list[str], files: FileKin
         if inside:
             found = f"holds {len(inside)} {files.noun} and no sub-folders"
     expected = f"folder '{folder}' {found}; expected one sub-folder of {files.noun} for each class"
-    if files != PICTURES:
+    if files != IMAGES:
         return UserError(expected)
     table = find_target_file(root)
     return UserError(
@@ -183,16 +185,16 @@ def _no_classes(root: Path, folder: Path, class_names: list[str], files: FileKin
         + (
             f"--task image_regression for the numbers in {table.name}"
             if table
-            else f"a {TARGET_FILES[0]} with numbers for each picture"
+            else f"a {TARGET_FILES[0]} with numbers for each image"
         )
     )
 
 
 def require_every_class(root: Path, listing: Listing) -> None:
     """Refuse a class without a file to train on."""
-    labels = listing.goals[listing.splits == SPLITS.index("train")]
-    counts = np.bincount(labels, minlength=len(listing.goal_names))
-    for name, count in zip(listing.goal_names, counts, strict=True):
+    labels = listing.found_targets[listing.splits == SPLITS.index("train")]
+    counts = np.bincount(labels, minlength=len(listing.target_names))
+    for name, count in zip(listing.target_names, counts, strict=True):
         if count == 0:
             raise UserError(
                 f"class folder '{name}' of '{root}' holds no {listing.files.noun} to train on "
@@ -217,7 +219,7 @@ def divide_listing(
     noun = listing.files.noun
     rows = {name: np.flatnonzero(listing.splits == i) for i, name in enumerate(SPLITS)}
     train = rows["train"]
-    labels = listing.goals[train] if listing.goals.ndim == 1 else None
+    labels = listing.found_targets[train] if listing.found_targets.ndim == 1 else None
     wanted = {name: 0.0 if len(rows[name]) else share for name, share in fractions.items()}
     parts = split_rows(len(train) if labels is None else labels, *wanted.values(), seed)
     rows = {name: train[parts[name]] if name in parts else rows[name] for name in SPLITS}
@@ -230,8 +232,8 @@ def divide_listing(
             f"for {'it' if len(carved) == 1 else 'them'},{stratified} seed {seed}"
         )
     if labels is not None:
-        counts = np.bincount(labels, minlength=len(listing.goal_names))
-        if alone := [listing.goal_names[i] for i in np.flatnonzero(counts == 1)]:
+        counts = np.bincount(labels, minlength=len(listing.target_names))
+        if alone := [listing.target_names[i] for i in np.flatnonzero(counts == 1)]:
             shown = ", ".join(alone[:5]) + (", ..." if len(alone) > 5 else "")
             notes.append(
                 f"a single {noun[:-1]}, which train keeps, of {len(alone)} classes: {shown}"
@@ -240,14 +242,14 @@ def divide_listing(
 
 
 def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
-    """List pictures that a table gives numbers for.
+    """List images that a table gives numbers for.
 
     Args:
         root: Path. The folder.
         facts: ImageFacts. Those of a run, whose targets are then read.
 
     Returns:
-        Listing. Its pictures are those that the table names, in its first column.
+        Listing. Its images are those that the table names, in its first column.
 
     Raises:
         UserError: where there is no table, or a row of it cannot be used.
@@ -256,13 +258,13 @@ def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
     if path is None:
         raise UserError(
             f"folder '{root}' has no {' or '.join(TARGET_FILES)}; expected a table whose first "
-            "column names the pictures and whose others hold the numbers to predict"
+            "column names the images and whose others hold the numbers to predict"
         )
     table = read_table(path)
     first, *others = table.frame.columns
     if (root / first).is_file() and first.lower().endswith(SUFFIXES):
         raise UserError(
-            f"{path} line 1: expected column names, found the picture '{first}'; "
+            f"{path} line 1: expected column names, found the image '{first}'; "
             "write a header line such as file,target"
         )
     if not others:
@@ -271,15 +273,15 @@ def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
     for name in wanted:
         if name not in others:
             raise UserError(f"{path} has no column '{name}'{suggest(name, others)}")
-    goals = np.stack([_read_numbers(table, name) for name in wanted], axis=1)
+    found_targets = np.stack([_read_numbers(table, name) for name in wanted], axis=1)
     names = _read_names(root, table, first)
     order = np.array(sorted(range(len(names)), key=names.__getitem__))
-    pictures, _ = walk(root)
-    unnamed = len(set(pictures) - set(names))
+    images, _ = walk(root)
+    unnamed = len(set(images) - set(names))
     notes = [f"targets are read from {path.name}: {', '.join(wanted)}"]
     if unnamed:
-        notes.append(f"{unnamed} pictures that {path.name} does not name are ignored")
-    whole = Listing(names, goals, tuple(wanted), np.zeros(len(names), np.int64), notes)
+        notes.append(f"{unnamed} images that {path.name} does not name are ignored")
+    whole = Listing(names, found_targets, tuple(wanted), np.zeros(len(names), np.int64), notes)
     return whole.keep(order)
 
 
@@ -288,7 +290,7 @@ def _read_names(root: Path, table: Table, column: str) -> list[str]:
     for row, cell in enumerate(table.frame[column]):
         name = os.path.normpath(cell.strip()) if cell.strip() else ""
         if not name or not (root / name).is_file():
-            raise UserError(f"{table.where(row)}: no picture '{name}' in '{root}'")
+            raise UserError(f"{table.where(row)}: no image '{name}' in '{root}'")
         if name in seen:
             earlier = table.numbers[seen[name]]
             raise UserError(

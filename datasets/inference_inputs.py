@@ -44,17 +44,17 @@ def read_inputs(
 
     Args:
         given: sequence of str. Files, folders and globs; `-` reads standard input: a table as CSV,
-            for pictures and recordings one path a line, for texts one of them a line.
+            for images and recordings one path a line, for texts one of them a line.
         facts: Facts. Shapes and columns of the run.
         stdin: binary stream. Standard input.
-        batch_size: int. Pictures or recordings decoded at a time.
+        batch_size: int. Images or recordings decoded at a time.
         encoding: str. Of the characters of a CSV, or of texts.
         text: str. The column of a table that holds the texts; guessed if None.
         source: str. The column of a table that holds the sources of pairs.
         fill: str. What fills gaps in series: interpolate, previous or zero; None refuses them.
 
     Returns:
-        iterator of Inputs. At most `batch_size` pictures, recordings or texts, or the rows of one
+        iterator of Inputs. At most `batch_size` images, recordings or texts, or the rows of one
         table. A file that cannot be read is one of the errors.
 
     Raises:
@@ -63,7 +63,7 @@ def read_inputs(
     if isinstance(facts, ImageFacts):
         paths = _paths(given, IMAGE_SUFFIXES, stdin)
         starts = range(0, len(paths), batch_size)
-        return (_read_pictures(paths[start : start + batch_size], facts) for start in starts)
+        return (_read_images(paths[start : start + batch_size], facts) for start in starts)
     if isinstance(facts, SpeechFacts):
         from threefold.datasets.audio.audio_files import SUFFIXES, read_sound_inputs
 
@@ -98,7 +98,7 @@ def read_inputs(
     return (_read_table(stdin if file == STDIN else file, facts, encoding) for file in files)
 
 
-def _read_pictures(paths: list[str], facts: ImageFacts) -> Inputs:
+def _read_images(paths: list[str], facts: ImageFacts) -> Inputs:
     from threefold.datasets.images.image_files import stack_images, try_read_batch
 
     read = try_read_batch(paths, facts.image_shape)

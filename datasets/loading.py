@@ -58,7 +58,7 @@ BY_SUFFIX = {
     ".ts": "series.labeled_series",
 }
 # Tasks that data do not suggest: any set of another task's kind serves them, when it is told to.
-TOLD = {TASK_NAME: to_make}
+EXPLICIT_TASKS = {TASK_NAME: to_make}
 # What the loading gives to a loader, as opposed to what a user sets.
 CONTEXT = ("task", "facts")
 
@@ -85,16 +85,16 @@ def load(
     Raises:
         UserError: for an unknown reference or option, and for data that cannot be used.
     """
-    told = None if task in TOLD else task
-    loader, context = find_loader(reference, told)
+    explicit = None if task in EXPLICIT_TASKS else task
+    loader, context = find_loader(reference, explicit)
     known = loader_options(loader)
     checked = check_options(known, options or {}, flag="-d", owner=f"dataset '{reference}'")
-    given = {"task": told, "facts": facts}
+    given = {"task": explicit, "facts": facts}
     dataset = replace(
         loader(**checked, **{name: given[name] for name in context}), reference=reference
     )
-    if task in TOLD:
-        dataset = TOLD[task](dataset)
+    if task in EXPLICIT_TASKS:
+        dataset = EXPLICIT_TASKS[task](dataset)
     if task is not None and dataset.task != task:
         raise UserError(f"dataset '{reference}' serves the task {dataset.task}, not {task}")
     if facts is not None:
@@ -167,11 +167,11 @@ def _reader_of_folder(folder: Path) -> str:
     found = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
     files = list(itertools.islice(found, 1000))
     counts = Counter(path.suffix.lower() for path in files)
-    # A table in a folder belongs to the pictures beside it, and so do files of JSON.
+    # A table in a folder belongs to the images alongside it, and so do files of JSON.
     beside = ("tables.labeled_tables", "texts.questions.question_files")
     readers = {suffix: name for suffix, name in BY_SUFFIX.items() if name not in beside}
     sounds = sum(counts[suffix] for suffix in _module("audio.audio_files").SUFFIXES)
-    if sounds and sounds >= max(counts.values()):  # each may have a text beside it
+    if sounds and sounds >= max(counts.values()):  # each may have a text alongside it
         return "audio.speech"
     commonest = max(counts, key=lambda suffix: (counts[suffix], suffix not in readers), default="")
     if commonest == ".txt":
@@ -189,7 +189,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _hint(reference: str) -> str:
-    """Return what could have been meant: a prefix, what lies beside, or a bundled set."""
+    """Return what could have been meant: a prefix, what lies alongside, or a bundled set."""
     prefix, colon, _ = reference.partition(":")
     if colon:
         return f"; '{prefix}:' is not known{suggest(prefix, PREFIXES)}"
@@ -222,7 +222,7 @@ def bundled() -> dict[str, tuple[tuple[str, ...], str]]:
 
 def _require_same_shape(dataset: Dataset, facts: Facts) -> None:
     """Refuse data that a run cannot take: other shapes, other columns, other classes."""
-    found, wanted = dataset.facts.outline(), facts.outline()
+    found, wanted = dataset.facts.schema(), facts.schema()
     if facts.kind == dataset.facts.kind == "image" and facts.image_shape[0] is None:
         found["shape"] = (None, None, *found["shape"][2:])
     if found == wanted and dataset.facts.kind == facts.kind:

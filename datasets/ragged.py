@@ -41,7 +41,7 @@ class Ragged:
         return found
 
 
-def padded_length(length: int, longest: int) -> int:
+def padded_length(length: int, max_length: int) -> int:
     """Return the length that a batch is padded to: one of at most four.
 
     Compiled backends make a program for each length that they meet: a few lengths cost less than
@@ -49,12 +49,12 @@ def padded_length(length: int, longest: int) -> int:
 
     Args:
         length: int. Of the longest sequence of the batch.
-        longest: int. Of all sequences.
+        max_length: int. Of all sequences.
 
     Returns:
         int. At least `length`, and at least 1.
     """
-    step = max(8, 2 ** int(np.ceil(np.log2(max(longest, 1)))) // 4)
+    step = max(8, 2 ** int(np.ceil(np.log2(max(max_length, 1)))) // 4)
     return max(1, -(-length // step)) * step
 
 
@@ -72,7 +72,7 @@ def pad(sequences: Sequence[np.ndarray], length: int, dtype, fill: float = PAD) 
         sequences: sequence of arrays of shape (time, ...).
         length: int. Of each row of the result.
         dtype: dtype of the result.
-        fill: number. What stands behind a sequence's end.
+        fill: number. What comes after a sequence's end.
 
     Returns:
         array of shape (sequences, length, ...).

@@ -50,7 +50,7 @@ def _deal(class_sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Return how many rows of each class go to train, validation and test, shape (classes, 3).
 
     Every split gets its share of a class rounded down; the one or two rows left over go to the
-    splits that are furthest behind their share of all classes so far, so that many small classes
+    splits that are furthest after their share of all classes so far, so that many small classes
     add up to splits of the right size.
     """
     counts = np.zeros((len(class_sizes), 3), np.int64)

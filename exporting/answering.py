@@ -6,8 +6,8 @@ from typing import IO, Any
 from threefold.core.errors import UserError
 from threefold.exporting.artifact import Artifact
 from threefold.exporting.runtime import load_runtime
-from threefold.tasks.evaluation import Answerer, Evaluation, evaluate_splits
-from threefold.tasks.generation import Wish, generate
+from threefold.tasks.evaluation import Evaluation, PredictFn, evaluate_splits
+from threefold.tasks.generation import GenerationConfig, generate
 from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Task
 from threefold.training.building import bind_task
@@ -20,7 +20,7 @@ def evaluate_artifact(
     """Judge an artifact; arguments and errors are those of `training.evaluate.evaluate_run`."""
     record = artifact.record.run
     dataset, chosen = load_splits(record, record.facts.raw(), reference, data_options, split)
-    answer, task = _ask(artifact)
+    answer, task = _make_predict_fn(artifact)
     return evaluate_splits(answer, task, dataset.splits, chosen, record.settings.batch_size)
 
 
@@ -30,22 +30,22 @@ def predict_artifact(
     """Answer for raw inputs; arguments and errors are those of `training.evaluate.predict_run`."""
     record = artifact.record.run
     inputs = read_run_inputs(record, record.facts.raw(), given, data_options, stdin)
-    answer, task = _ask(artifact)
+    answer, task = _make_predict_fn(artifact)
     return predict(answer, task, inputs, record.settings.batch_size)
 
 
-def generate_artifact(artifact: Artifact, wish: Wish) -> list[dict[str, Any]]:
-    """Let an artifact write texts or make pictures; see `tasks.generation.generate`."""
-    if wish.searches:
+def generate_artifact(artifact: Artifact, config: GenerationConfig) -> list[dict[str, Any]]:
+    """Let an artifact write texts or make images; see `tasks.generation.generate`."""
+    if config.searches:
         raise UserError(
-            "an artifact draws its texts, or with --temperature 0 writes the likeliest tokens; "
+            "an artifact samples its texts, or with --temperature 0 writes the likeliest tokens; "
             "ask the run for --beams or --penalty-alpha"
         )
-    answer, task = _ask(artifact)
-    return generate(answer, task, wish)
+    answer, task = _make_predict_fn(artifact)
+    return generate(answer, task, config)
 
 
-def _ask(artifact: Artifact) -> tuple[Answerer, Task]:
+def _make_predict_fn(artifact: Artifact) -> tuple[PredictFn, Task]:
     task = bind_task(artifact.record.run)
     run = load_runtime(artifact.model, artifact.record.format, artifact.record.signature)
-    return (lambda examples: run(task.raw(examples))), task
+    return (lambda examples: run(task.raw_inputs(examples))), task

@@ -6,7 +6,7 @@ model.onnx            or 1/saved_model.pb in TensorFlow Serving's layout
 labels.txt            one class a line
 examples.npz          some rows of the data, and what the trained model answers for them
 example.py            asks the model with NumPy and the runtime alone
-README.md             the model card, with a picture
+README.md             the model card, with an image
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 
 Three processes take part: this one, on the backend that trained, answers for real rows; one on
 TensorFlow writes the model file (`building.py`); one without Keras runs it and compares
-(`parity.py`). The artifact is staged beside its place and renamed there when all agree.
+(`parity.py`). The artifact is staged alongside its place and renamed there when all agree.
 """
 
 import contextlib
@@ -30,12 +30,12 @@ from threefold.exporting.artifact import (
 from threefold.exporting.example import write_example
 from threefold.exporting.processes import run_child
 from threefold.reporting.card import write_card
-from threefold.tasks.evaluation import evaluate, study_training_split
+from threefold.tasks.evaluation import evaluate, fit_evaluator_on_training_split
 from threefold.tasks.signature import Signature
 from threefold.training.building import bind_task, rebuild_model
 from threefold.training.checkpoints import arrays_digest
 from threefold.training.data import load_run_dataset
-from threefold.training.evaluate import ask_model
+from threefold.training.evaluate import make_predictions
 from threefold.training.run import Run
 
 ARTIFACTS = Path("artifacts")
@@ -77,7 +77,7 @@ def export_run(run: Run, request: Request) -> Artifact:
     Raises:
         UserError: where the output folder is there already, or the request makes no sense.
         Failure: where the model cannot be written, or does not answer as the trained model does;
-            then the report lies beside the place of the artifact, and nothing else.
+            then the report lies alongside the place of the artifact, and nothing else.
     """
     place = _choose_place(run, request)
     with _staging(place) as (staged, scratch):
@@ -96,7 +96,7 @@ def export_run(run: Run, request: Request) -> Artifact:
             run_child("quantizing", scratch)
         run_child("parity", scratch)
         report = json.loads((scratch / "parity.json").read_text(encoding="utf-8"))
-        _judge(report, request, bind_task(run.record).score, place)
+        _check_metrics(report, request, bind_task(run.record).primary_metric, place)
         _finish(run, request, staged, report)
         _put_in_place(staged, place, scratch / "replaced")
     return open_artifact(str(place))
@@ -119,7 +119,7 @@ def _choose_place(run: Run, request: Request) -> Path:
 
 @contextlib.contextmanager
 def _staging(place: Path) -> Iterator[tuple[Path, Path]]:
-    """Give a folder beside the artifact's place, to be renamed, and one for what is not kept."""
+    """Give a folder alongside the artifact's place, to be renamed, and one for what is not kept."""
     staged = place.parent / f".staged-{uuid.uuid4().hex}"
     scratch = place.parent / f".scratch-{uuid.uuid4().hex}"
     try:
@@ -159,20 +159,20 @@ def _answer_on_training_backend(run: Run, scratch: Path) -> str:
     source, batch_size = dataset.splits[split], run.record.settings.batch_size
     # Artifacts compute in float32, whatever the precision of the training.
     model, task = rebuild_model(run, precision="float32")
-    answer = ask_model(model, task, batch_size)
-    study_training_split(task, dataset.splits)
+    answer = make_predictions(model, task, batch_size)
+    fit_evaluator_on_training_split(task, dataset.splits)
     found = evaluate(answer, task, source, split, batch_size)
-    kept = {f"answers/{name}": array for name, array in found.answers.items()}
+    kept = {f"answers/{name}": array for name, array in found.predictions.items()}
     kept |= {f"truth/{name}": array for name, array in found.truth.items()}
-    varied = task.vary(source[np.arange(min(VARIED_ROWS, batch_size, len(source)))])
+    varied = task.resized_examples(source[np.arange(min(VARIED_ROWS, batch_size, len(source)))])
     if varied is not None:
         kept |= {f"varied/{name}": array for name, array in answer(varied).items()}
     np.savez(scratch / "reference.npz", **kept)
     return split
 
 
-def _judge(report: dict[str, Any], request: Request, score: str, place: Path) -> None:
-    """Refuse what does not answer as the trained model does; write the report beside."""
+def _check_metrics(report: dict[str, Any], request: Request, score: str, place: Path) -> None:
+    """Refuse what does not answer as the trained model does; write the report alongside."""
     refusals = report.pop("refusals")
     if report.pop("keras"):
         refusals.append("Keras was imported where the artifact was to run without it")
@@ -201,8 +201,8 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) ->
     signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
     for name, text in task.facts.sidecars().items():
         replace_file(staged / name, text.encode())
-    answers = {output.name for output in signature.outputs}
-    write_example(staged / "example.py", request.format, "label_index" in answers)
+    predictions = {output.name for output in signature.outputs}
+    write_example(staged / "example.py", request.format, "label_index" in predictions)
     versions = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):

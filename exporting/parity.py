@@ -18,7 +18,7 @@ import numpy as np
 from threefold.core.files import replace_file
 from threefold.datasets.dataset import Source
 from threefold.exporting.runtime import Run, load_runtime
-from threefold.tasks.evaluation import Evaluation, join_batches, study_training_split
+from threefold.tasks.evaluation import Evaluation, fit_evaluator_on_training_split, join_batches
 from threefold.tasks.signature import Output, Signature
 from threefold.tasks.task import Arrays, Task
 from threefold.training.building import bind_task
@@ -31,45 +31,45 @@ EXAMPLES = 4  # rows kept with the artifact
 
 
 def main() -> None:
-    """Do the job that a JSON file describes; write `parity.json` beside it."""
+    """Do the job that a JSON file describes; write `parity.json` alongside it."""
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     scratch, staged = Path(job["scratch"]), Path(job["staged"])
     record = open_run(job["run"]).record
     task = bind_task(record)
     splits = load_run_dataset(record, record.facts.raw()).splits
     source = splits[job["split"]]
-    study_training_split(task, splits)
+    fit_evaluator_on_training_split(task, splits)
     signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
     run = load_runtime(staged / job["model"], job["format"], signature)
     with np.load(scratch / "reference.npz", allow_pickle=False) as file:
         reference = {name: file[name] for name in file.files}
     comparison = Comparison(task, signature.outputs, job["atol"])
-    answers = compare(run, task, source, reference, comparison)
+    predictions = compare(run, task, source, reference, comparison)
     truth = _only(reference, "truth")
-    metrics = {"run": task.judge(_only(reference, "answers"), truth)}
-    if answers is not None:
+    metrics = {"run": task.compute_metrics(_only(reference, "answers"), truth)}
+    if predictions is not None:
         try:
-            metrics["artifact"] = task.judge(answers, truth)
+            metrics["artifact"] = task.compute_metrics(predictions, truth)
         except ValueError as error:  # of numbers that no model of this task answers
             comparison.refuse(f"the answers cannot be judged: {error}")
-            answers = None
+            predictions = None
     report = comparison.report() | {
         "split": job["split"],
         "rows": len(source),
         "batch_sizes": BATCH_SIZES,
         "other_sizes": "varied" in {name.partition("/")[0] for name in reference},
         "metrics": {
-            who: {name: found[name] for name in task.headline if name in found}
+            who: {name: found[name] for name in task.summary_metrics if name in found}
             for who, found in metrics.items()
         },
         "keras": sys.modules.get("keras") is not None,
     }
     replace_file(scratch / "parity.json", json.dumps(report).encode())
-    if answers is None:
+    if predictions is None:
         return
     _keep_examples(staged, run, task, source)
-    evaluation = Evaluation(job["split"], task, source, answers, truth, metrics["artifact"])
-    _draw(staged, task, evaluation)
+    evaluation = Evaluation(job["split"], task, source, predictions, truth, metrics["artifact"])
+    _plot(staged, task, evaluation)
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Comparison:
     """Gathers how far answers lie from the reference.
 
     Args:
-        task: Task. Knows which answers are undecided.
+        task: Task. Knows which answers are near_ties.
         outputs: tuple of Output. Their limits and units.
         atol: float. A limit for all of them, or `None` for each its own.
     """
@@ -98,13 +98,13 @@ class Comparison:
         """The least limit of the outputs."""
         return self.atol or min(output.limit for output in self.outputs if output.limit)
 
-    def add(self, answers: Arrays, reference: Arrays, situation: str) -> None:
+    def add(self, predictions: Arrays, reference: Arrays, situation: str) -> None:
         """Compare the answers of one batch; whatever cannot be is a refusal."""
-        undecided = self.task.undecided(reference, self.limit)
+        near_ties = self.task.near_ties(reference, self.limit)
         for output in self.outputs:
-            found, wanted = answers.get(output.name), reference[output.name]
+            found, wanted = predictions.get(output.name), reference[output.name]
             if found is not None and found.ndim == wanted.ndim > 1 and output.shape[1] == "time":
-                # Answers behind the end of every sequence of a batch are nobody's.
+                # Answers after the end of every sequence of a batch are nobody's.
                 length = min(found.shape[1], wanted.shape[1])
                 found, wanted = found[:, :length], wanted[:, :length]
             if found is None or found.shape != wanted.shape:
@@ -113,7 +113,7 @@ class Comparison:
                 self.whole = False
             elif output.limit is None:
                 equal = (found == wanted).reshape(len(found), -1).all(axis=1)
-                same = equal | undecided
+                same = equal | near_ties
                 self.agreed += int(np.count_nonzero(equal))
                 self.compared += len(found)
                 if not same.all():
@@ -163,13 +163,13 @@ def compare(
 
     def replay(examples: Arrays, wanted: Arrays, situation: str) -> Arrays:
         try:
-            answers = run(task.raw(examples))
+            predictions = run(task.raw_inputs(examples))
         except Exception as error:  # of as many kinds as there are runtimes
             comparison.refuse(f"the runtime fails {situation}: {' '.join(str(error).split())}")
             comparison.whole = False
             return {}
-        comparison.add(answers, wanted, situation)
-        return answers
+        comparison.add(predictions, wanted, situation)
+        return predictions
 
     wanted = _only(reference, "answers")
     for batch_size in BATCH_SIZES:
@@ -181,7 +181,9 @@ def compare(
     varied = _only(reference, "varied")
     if varied:
         rows = len(next(iter(varied.values())))
-        replay(task.vary(source[np.arange(rows)]), varied, "with inputs of another size")
+        replay(
+            task.resized_examples(source[np.arange(rows)]), varied, "with inputs of another size"
+        )
     return join_batches(found) if comparison.whole else None
 
 
@@ -196,7 +198,7 @@ def _only(reference: Arrays, kind: str) -> Arrays:
 
 def _keep_examples(staged: Path, run: Run, task: Task, source: Source) -> None:
     """Write some rows of one shape, and what the artifact answers for them."""
-    raw = task.raw(source[np.arange(min(max(BATCH_SIZES), len(source)))])
+    raw = task.raw_inputs(source[np.arange(min(max(BATCH_SIZES), len(source)))])
     chosen = np.arange(len(next(iter(raw.values()))))
     for array in raw.values():
         if array.dtype == object:
@@ -206,19 +208,19 @@ def _keep_examples(staged: Path, run: Run, task: Task, source: Source) -> None:
         name: np.stack(list(array[chosen])) if array.dtype == object else array[chosen]
         for name, array in raw.items()
     }
-    answers = {f"expected_{name}": array for name, array in run(raw).items()}
-    np.savez(staged / "examples.npz", **raw, **answers)
+    predictions = {f"expected_{name}": array for name, array in run(raw).items()}
+    np.savez(staged / "examples.npz", **raw, **predictions)
 
 
-def _draw(staged: Path, task: Task, evaluation: Evaluation) -> None:
-    """Draw the first of the task's pictures that has something to show."""
-    from threefold.reporting.figures.captions import draw
+def _plot(staged: Path, task: Task, evaluation: Evaluation) -> None:
+    """Draw the first of the task's images that has something to show."""
+    from threefold.reporting.figures.captions import plot
     from threefold.reporting.report import save_figure
 
-    # Where nothing went wrong, mistakes are no picture: reliability is one.
-    others = ("reliability",) if "probabilities" in evaluation.answers else ()
-    for name in (*task.pictures, *others):
-        figure = draw(name, evaluation)
+    # Where nothing went wrong, mistakes are no image: reliability is one.
+    others = ("reliability",) if "probabilities" in evaluation.predictions else ()
+    for name in (*task.figures, *others):
+        figure = plot(name, evaluation)
         if figure is not None:
             save_figure(staged / f"{name}.png", figure)
             return

@@ -50,7 +50,7 @@ class _Rows(CalibrationDataReader):
     def __init__(self, task: Task, source: Source):
         count = min(CALIBRATION_ROWS, len(source))
         rows = np.linspace(0, len(source) - 1, count).astype(int)
-        self.batches = (task.raw(source[np.array([row])]) for row in rows)
+        self.batches = (task.raw_inputs(source[np.array([row])]) for row in rows)
 
     def get_next(self):
         """Return the next row, or None at the end."""

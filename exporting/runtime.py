@@ -25,7 +25,7 @@ def load_runtime(model: Path, format: str, signature: Signature) -> Run:
         signature: Signature. What goes in and out.
 
     Returns:
-        function from named raw arrays to named answers. Pictures of mixed sizes come as an array
+        function from named raw arrays to named answers. Images of mixed sizes come as an array
         of objects; each size is run for itself.
 
     Raises:
@@ -109,12 +109,12 @@ def _check(raw: Arrays, fields: tuple[Field, ...]) -> None:
         for batch in [np.asarray(item)[None] for item in array] if mixed else [array]:
             kind = "string" if batch.dtype.kind == "U" else batch.dtype.name
             if kind != field.dtype or not _fits(batch.shape, field.shape):
-                got = _tell(kind, ("batch", *batch.shape[1:]) if batch.ndim else ())
-                wanted = _tell(field.dtype, field.shape)
+                got = _format_type(kind, ("batch", *batch.shape[1:]) if batch.ndim else ())
+                wanted = _format_type(field.dtype, field.shape)
                 raise UserError(f"input '{field.name}': expected {wanted}, got {got}")
 
 
-def _tell(dtype: str, shape: tuple[int | str, ...]) -> str:
+def _format_type(dtype: str, shape: tuple[int | str, ...]) -> str:
     return f"{dtype} of shape ({', '.join(map(str, shape))})"
 
 

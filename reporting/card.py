@@ -17,7 +17,7 @@ def write_card(folder: Path, content: Mapping[str, Any]) -> None:
     """Write `README.md` into an artifact.
 
     Args:
-        folder: Path. The artifact's, with its picture in it.
+        folder: Path. The artifact's, with its image in it.
         content: mapping. The fields of ArtifactRecord but `files`.
     """
     run, parity = content["run"], content["parity"]
@@ -46,17 +46,17 @@ def write_card(folder: Path, content: Mapping[str, Any]) -> None:
     parts.append(
         _table(
             ("", *metrics["run"]),
-            [(who, *map(format_number, found.values())) for who, found in _told(metrics)],
+            [(who, *map(format_number, found.values())) for who, found in _format_value(metrics)],
         )
     )
-    pictures = [(name, f"{name}.png") for name in CAPTIONS if (folder / f"{name}.png").is_file()]
-    parts += [f"![{CAPTIONS[name]}]({picture})\n\n{CAPTIONS[name]}" for name, picture in pictures]
-    parts += ["## Parity", _tell_parity(parity, run.backend, runtime)]
+    images = [(name, f"{name}.png") for name in CAPTIONS if (folder / f"{name}.png").is_file()]
+    parts += [f"![{CAPTIONS[name]}]({image})\n\n{CAPTIONS[name]}" for name, image in images]
+    parts += ["## Parity", _describe_parity(parity, run.backend, runtime)]
     parts += ["## Origin", f"```\n{repeat_command(_without_folders(run))}\n```"]
     replace_file(folder / "README.md", ("\n\n".join(parts) + "\n").encode())
 
 
-def _tell_parity(parity: Mapping[str, Any], backend: str, runtime: str) -> str:
+def _describe_parity(parity: Mapping[str, Any], backend: str, runtime: str) -> str:
     sizes = ", ".join(map(str, parity["batch_sizes"]))
     other = ", and inputs of another size" if parity["other_sizes"] else ""
     verdict = "the score fell by less than allowed" if parity["quantized"] else (
@@ -71,7 +71,9 @@ def _tell_parity(parity: Mapping[str, Any], backend: str, runtime: str) -> str:
     )
 
 
-def _told(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, Mapping[str, float]]]:
+def _format_value(
+    metrics: Mapping[str, Mapping[str, float]],
+) -> list[tuple[str, Mapping[str, float]]]:
     return [("trained model", metrics["run"]), ("this file", metrics["artifact"])]
 
 

@@ -36,7 +36,7 @@ def catalogue_tables(catalogue: Mapping[str, Any]) -> RenderableType:
         blueprints,
         datasets,
         Text(
-            "\nyour own data: a folder of pictures, texts or recordings, a table, a file of texts "
+            "\nyour own data: a folder of images, texts or recordings, a table, a file of texts "
             "or series, tfds:NAME, hf:NAME"
         ),
         "",
@@ -97,7 +97,7 @@ def _blueprint_page(described: Mapping[str, Any]) -> RenderableType:
     facts = _grid(
         [
             ("tasks", ", ".join(described["tasks"])),
-            ("drawn for", f"{described['dataset']}: {described['data']} ({described['task']})"),
+            ("built for", f"{described['dataset']}: {described['data']} ({described['task']})"),
             ("fitted with", _listed(described["training"])),
         ]
     )
@@ -144,7 +144,7 @@ def _exports(exports: Mapping[str, Mapping[str, Any]] | None) -> list[Renderable
 def _option_table(described: Mapping[str, Any]) -> Table:
     table = _table("from the data", "", "")
     for argument in described["arguments"]:
-        table.add_row(argument["name"], _told(argument["value"]), Text(argument["help"]))
+        table.add_row(argument["name"], _format_value(argument["value"]), Text(argument["help"]))
     table.add_row()
     table.add_row(Text("option (-o)", "bold"), Text("value", "bold"), "")
     for option in described["options"]:
@@ -287,7 +287,7 @@ def _shown(value: Any) -> str:
     return as_typed(value) or "(empty)"
 
 
-def _told(value: Any) -> Text:
+def _format_value(value: Any) -> Text:
     """Return what the data tell a builder; of a list for each column, how many there are."""
     nested = isinstance(value, Sequence) and value and isinstance(value[0], Sequence)
     return Text(f"{len(value)} of them" if nested else _shown(value), "dim")

@@ -57,7 +57,7 @@ class FitDisplay:
 
     def __init__(self, epochs: int, steps: int):
         self.epochs, self.steps = epochs, steps
-        self.drawn = 0.0
+        self.plotted_at = 0.0
         self.headed = False
         self.progress = None
         if notes.is_terminal:
@@ -87,8 +87,8 @@ class FitDisplay:
     def batch(self, epoch: int, step: int, logs: Mapping[str, float]) -> None:
         """Show the running metrics, some times a second."""
         now = time.monotonic()
-        if self.progress and now - self.drawn > self.REFRESH_SECONDS:
-            self.drawn = now
+        if self.progress and now - self.plotted_at > self.REFRESH_SECONDS:
+            self.plotted_at = now
             running = (f"{name} {format_number(float(logs[name]))}" for name in _order(logs))
             self.progress.update(
                 self.bar,

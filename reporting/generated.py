@@ -1,4 +1,4 @@
-"""What a model made, printed or written: texts, and pictures."""
+"""What a model made, printed or written: texts, and images."""
 
 import io
 import os
@@ -34,7 +34,7 @@ def check_generated(task: str, output: str | None) -> None:
             check_output(output)
         return
     if not output:
-        raise UserError("pictures take --output: a .png file for a grid, or a folder")
+        raise UserError("images take --output: a .png file for a grid, or a folder")
     place = Path(output)
     if place.suffix and place.suffix.lower() != GRID:
         raise UserError(f"--output {output} ends in '{place.suffix}', expected .png, or a folder")
@@ -51,22 +51,22 @@ def show_generated(
 
     Args:
         who: dict of str to str. Who was asked, for JSON.
-        records: list of dict. Texts with `prompt` and `text`, or pictures with `image` and `class`.
+        records: list of dict. Texts with `prompt` and `text`, or images with `image` and `class`.
         output: str. Where to write, or `None`.
         as_json: bool. Whether to print one JSON object.
     """
     if "image" not in records[0]:
         _show_texts(who, records, output, as_json)
         return
-    write_pictures(Path(output), records)
-    notes.print(f"{len(records)} pictures in {escape(output)}")
+    write_images(Path(output), records)
+    notes.print(f"{len(records)} images in {escape(output)}")
     if as_json:
         classes = [record["class"] for record in records]
-        print_json(who | {"output": output, "pictures": len(records), "classes": classes})
+        print_json(who | {"output": output, "images": len(records), "classes": classes})
 
 
-def write_pictures(place: Path, records: Sequence[dict[str, Any]]) -> None:
-    """Write pictures as a grid, or each for itself, in a folder for each class.
+def write_images(place: Path, records: Sequence[dict[str, Any]]) -> None:
+    """Write images as a grid, or each for itself, in a folder for each class.
 
     Args:
         place: Path. A `.png` file, or a folder.
@@ -83,17 +83,17 @@ def write_pictures(place: Path, records: Sequence[dict[str, Any]]) -> None:
         replace_file(place / name / f"{number:05d}.png", encode(record["image"]))
 
 
-def encode(picture: np.ndarray) -> bytes:
-    """Return a picture, uint8 of shape (height, width, channels), as a PNG file."""
+def encode(image: np.ndarray) -> bytes:
+    """Return an image, uint8 of shape (height, width, channels), as a PNG file."""
     file = io.BytesIO()
-    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file, "PNG")
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG")
     return file.getvalue()
 
 
 def _show_texts(
     who: dict[str, str], records: list[dict[str, Any]], output: str | None, as_json: bool
 ) -> None:
-    """Print texts that were written, each behind its prompt, or write them to a file."""
+    """Print texts that were written, each after its prompt, or write them to a file."""
     if output:
         write_records(output, records)
         notes.print(f"{len(records)} texts in {output}")

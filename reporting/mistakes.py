@@ -1,4 +1,4 @@
-"""Which answers were the most wrong, and what the examples behind them held."""
+"""Which answers were the most wrong, and what the examples after them held."""
 
 import textwrap
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def tabulate_mistakes(evaluation: Evaluation) -> MistakeTable:
         names = [column.name for column in (*facts.numeric, *facts.dates, *facts.categorical)]
         decode = _decode
     rows = [
-        _tell_answer(evaluation, position) + decode(facts, examples, row)[:COLUMNS_SHOWN]
+        _format_answer(evaluation, position) + decode(facts, examples, row)[:COLUMNS_SHOWN]
         for row, position in enumerate(positions)
     ]
     asked = ["true", "predicted", "probability"]
@@ -80,21 +80,21 @@ def tabulate_mistakes(evaluation: Evaluation) -> MistakeTable:
 
 def _errors(evaluation: Evaluation) -> np.ndarray:
     """Return how wrong each answer was, shape (examples,); 0 where it was right."""
-    answers, truth = evaluation.answers, evaluation.truth
+    predictions, truth = evaluation.predictions, evaluation.truth
     if "label" in truth:
-        wrong = answers["label_index"] != truth["label"]
-        return np.where(wrong, answers["probabilities"].max(axis=-1), 0.0)
+        wrong = predictions["label_index"] != truth["label"]
+        return np.where(wrong, predictions["probabilities"].max(axis=-1), 0.0)
     scale = np.array([target.scale for target in evaluation.task.facts.targets])
-    return np.mean(np.abs(answers["predictions"] - truth["target"]) / scale, axis=-1)
+    return np.mean(np.abs(predictions["predictions"] - truth["target"]) / scale, axis=-1)
 
 
-def _tell_answer(evaluation: Evaluation, position: int) -> list[str]:
-    answers, truth = evaluation.answers, evaluation.truth
+def _format_answer(evaluation: Evaluation, position: int) -> list[str]:
+    predictions, truth = evaluation.predictions, evaluation.truth
     if "label" in truth:
-        names, chosen = evaluation.task.facts.class_names, answers["label_index"][position]
-        probability = answers["probabilities"][position, chosen]
+        names, chosen = evaluation.task.facts.class_names, predictions["label_index"][position]
+        probability = predictions["probabilities"][position, chosen]
         return [names[truth["label"][position]], names[chosen], f"{probability:.3f}"]
-    pairs = zip(truth["target"][position], answers["predictions"][position], strict=True)
+    pairs = zip(truth["target"][position], predictions["predictions"][position], strict=True)
     return [f"{value:.5g}" for pair in pairs for value in pair]
 
 
@@ -104,7 +104,7 @@ def _decode(facts: TableFacts, examples: dict[str, np.ndarray], row: int) -> lis
     if facts.numeric:
         cells += ["" if np.isnan(value) else f"{value:.6g}" for value in examples["numeric"][row]]
     if facts.dates:
-        cells += [_tell_date(days) for days in examples["dates"][row]]
+        cells += [_format_date(days) for days in examples["dates"][row]]
     if facts.categorical:
         ids = examples["categorical"][row]
         cells += [
@@ -123,7 +123,7 @@ def _excerpts(facts: TextPairFacts, examples: dict[str, np.ndarray], row: int) -
     return [textwrap.shorten(text, LONGEST_EXCERPT // 2, placeholder=" …") for text in texts]
 
 
-def _tell_date(days: float) -> str:
+def _format_date(days: float) -> str:
     """Return days since 1970-01-01 as a date, with the time of day where there is one."""
     if np.isnan(days):
         return ""

@@ -70,7 +70,7 @@ def render_page(
         images: mapping of str to bytes. The PNG of every figure by its file name.
 
     Returns:
-        str. HTML with all text escaped and all pictures inside.
+        str. HTML with all text escaped and all figures inside.
     """
     body = [_header(title, record, sections)]
     if sections:
@@ -106,7 +106,7 @@ def _header(
     tiles = "".join(
         f'<div><span class="faint">{escape(f"{split} {_words(name)}")}</span>'
         f"<b>{format_number(section['metrics'][name])}</b></div>"
-        for name in section["headline"]
+        for name in section["summary_metrics"]
     )
     return f'{html}\n<div class="tiles">{tiles}</div>'
 
@@ -212,13 +212,13 @@ def _cell(value: Any) -> str:
 
 def _pairs(pairs: Mapping[str, Any]) -> str:
     items = "".join(
-        f"<dt>{escape(_words(name))}</dt><dd>{escape(_told(value))}</dd>"
+        f"<dt>{escape(_words(name))}</dt><dd>{escape(_format_value(value))}</dd>"
         for name, value in pairs.items()
     )
     return f"<dl>{items}</dl>" if items else '<p class="faint">none</p>'
 
 
-def _told(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

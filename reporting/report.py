@@ -21,14 +21,14 @@ from matplotlib.figure import Figure
 from threefold.core.files import replace_file
 from threefold.core.options import as_typed
 from threefold.datasets.dataset import SPLITS
-from threefold.reporting.figures.captions import CAPTIONS, draw
+from threefold.reporting.figures.captions import CAPTIONS, plot
 from threefold.reporting.figures.learning_curves import find_best, learning_curves
 from threefold.reporting.mistakes import COLUMNS_SHOWN, count_mistakes, tabulate_mistakes
 from threefold.reporting.page import PIXELS_PER_INCH, render_page
 from threefold.tasks.evaluation import Evaluation
 
 FORMAT = 1  # of report.json
-MISTAKES = ("confusion_matrix", "worst_mistakes")  # pictures that there are where there are some
+MISTAKES = ("confusion_matrix", "worst_mistakes")  # figures that there are where there are some
 PAGE, CURVES, KEPT = "index.html", "learning_curves.png", "report.json"
 
 
@@ -60,7 +60,7 @@ def write_report(
     sections = _read_kept(folder, key)
     curves = None
     if history:
-        caption = _tell_best(history)
+        caption = _describe_best(history)
         curves = _save(folder, CURVES, learning_curves(history), caption,
                        f"Learning curves over {len(history)} epochs. {caption}")  # fmt: skip
     for evaluation in evaluations:
@@ -69,9 +69,9 @@ def write_report(
     sections = {name: sections[name] for name in dict.fromkeys(order)}
     kept = json.dumps({"key": key, "sections": sections}, ensure_ascii=False, indent=1)
     replace_file(folder / KEPT, kept.encode())
-    pictures = [curves] if curves else []
-    pictures += [figure for section in sections.values() for figure in section["figures"]]
-    images = {picture["file"]: (folder / picture["file"]).read_bytes() for picture in pictures}
+    plots = [curves] if curves else []
+    plots += [figure for section in sections.values() for figure in section["figures"]]
+    images = {plot["file"]: (folder / plot["file"]).read_bytes() for plot in plots}
     commands = [repeat_command(record)]
     if (folder.parent / "run.json").is_file():
         commands.append(shlex.join(["threefold", "fit", "--again", str(folder.parent)]))
@@ -121,19 +121,19 @@ def _read_kept(folder: Path, key: str) -> dict[str, dict[str, Any]]:
 
 
 def _make_section(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
-    """Draw what the task lists; return all that the page tells of a split, as plain data."""
+    """Plot what the task lists; return all that the page tells of a split, as plain data."""
     task, split = evaluation.task, evaluation.split
     section = {
         "examples": len(evaluation.source),
         "metrics": evaluation.metrics,
-        "headline": [name for name in task.headline if name in evaluation.metrics],
+        "summary_metrics": [name for name in task.summary_metrics if name in evaluation.metrics],
         "figures": [],
         "remarks": [],
         "mistakes": None,
     }
-    for name in task.pictures:
+    for name in task.figures:
         file = f"{split}_{name}.png"
-        figure = draw(name, evaluation)
+        figure = plot(name, evaluation)
         if figure is not None:
             heading = name.replace("_", " ").capitalize()
             alt = f"{heading} of the {split} split: {_sum_up(evaluation)}"
@@ -147,11 +147,11 @@ def _make_section(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
             if remark not in section["remarks"]:
                 section["remarks"].append(remark)
         elif name == "worst_mistakes":
-            section["mistakes"] = _tell_mistakes(evaluation)
+            section["mistakes"] = _describe_mistakes(evaluation)
     return section
 
 
-def _tell_mistakes(evaluation: Evaluation) -> dict[str, Any]:
+def _describe_mistakes(evaluation: Evaluation) -> dict[str, Any]:
     table, count = tabulate_mistakes(evaluation), count_mistakes(evaluation)
     caption = "All" if count == len(table.rows) else f"The worst {len(table.rows)} of {count:,}"
     caption += " mistakes, the worst first"
@@ -162,16 +162,16 @@ def _tell_mistakes(evaluation: Evaluation) -> dict[str, Any]:
 
 def _sum_up(evaluation: Evaluation) -> str:
     """Return the metrics that matter, for those who cannot see a figure."""
-    chosen = [name for name in evaluation.task.headline if name in evaluation.metrics]
+    chosen = [name for name in evaluation.task.summary_metrics if name in evaluation.metrics]
     return ", ".join(f"{name} {evaluation.metrics[name]:.4g}" for name in chosen)
 
 
-def _tell_best(history: Sequence[Mapping[str, float]]) -> str:
+def _describe_best(history: Sequence[Mapping[str, float]]) -> str:
     row = history[find_best(history)]
-    judge = "validation loss" if "val_loss" in row else "training loss"
+    criterion = "validation loss" if "val_loss" in row else "training loss"
     return (
         f"The weights of epoch {int(row['epoch'])} of {len(history)} are kept: "
-        f"its {judge}, {row.get('val_loss', row['loss']):.4g}, is the lowest."
+        f"its {criterion}, {row.get('val_loss', row['loss']):.4g}, is the lowest."
     )
 
 
@@ -182,9 +182,9 @@ def _save(folder: Path, file: str, figure: Figure, caption: str, alt: str) -> di
 
 def save_figure(path: Path, figure: Figure) -> None:
     """Write a figure as a PNG file."""
-    picture = io.BytesIO()
+    plot = io.BytesIO()
     with warnings.catch_warnings():
         # A class may be named in a script that no installed font has: a box stands for it.
         warnings.filterwarnings("ignore", r"Glyph \d+")
-        figure.savefig(picture, format="png", dpi=PIXELS_PER_INCH)
-    replace_file(path, picture.getvalue())
+        figure.savefig(plot, format="png", dpi=PIXELS_PER_INCH)
+    replace_file(path, plot.getvalue())

@@ -9,11 +9,11 @@ from rich.markup import escape
 
 from threefold.reporting.console import (
     FitDisplay,
-    ask_command,
     breakdown_table,
     closing_panel,
     metrics_table,
     notes,
+    predict_command,
     records_table,
     results,
 )
@@ -58,7 +58,7 @@ def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> No
                 "backend": record.backend,
                 "seconds": fitted.progress.seconds,
                 "epochs": fitted.progress.epoch,
-                "headline": fitted.evaluations[0].task.headline,
+                "summary_metrics": fitted.evaluations[0].task.summary_metrics,
                 "metrics": metrics,
                 "artifacts": {name: str(made.folder) for name, made in export().items()},
             }
@@ -66,7 +66,7 @@ def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> No
         return
     next_ = [
         f"threefold evaluate {run.folder}",
-        ask_command(run.record.task, run.folder),
+        predict_command(run.record.task, run.folder),
         f"threefold export {run.folder} --format onnx",
         f"open {run.report / 'index.html'}",
     ]
@@ -123,13 +123,13 @@ def show_predictions(
     if output:
         write_records(output, found.records)
         notes.print(f"{len(found.records)} predictions in {output}")
-        if found.pictured:
+        if found.has_prediction_figure:
             from threefold.reporting.figures.forecasts import predicted
             from threefold.reporting.report import save_figure
 
-            picture = Path(output).with_suffix(".png")
-            save_figure(picture, predicted(*found.pictured))
-            notes.print(f"the first of them in {picture}")
+            place = Path(output).with_suffix(".png")
+            save_figure(place, predicted(*found.has_prediction_figure))
+            notes.print(f"the first of them in {place}")
     if as_json:
         skipped = [str(error) for error in found.errors]
         print_json(who | {"predictions": found.records, "skipped": skipped})
@@ -162,7 +162,7 @@ def show_export(artifact, as_json: bool) -> None:
     )
     next_ = [
         f"threefold evaluate {folder}",
-        ask_command(record.task, folder),
+        predict_command(record.task, folder),
         f"python {folder / 'example.py'}",
     ]
     results.print(closing_panel(str(folder), parity.metrics, next_))

@@ -15,9 +15,9 @@ class Classification(Task):
     """One label an example; the model's outputs are one unscaled score (logit) a class."""
 
     losses = ("cross_entropy", "binary_cross_entropy", "focal")
-    pictures = ("confusion_matrix", "reliability", "worst_mistakes")
-    headline = ("accuracy", "f1", "loss")
-    score = "accuracy"
+    figures = ("confusion_matrix", "reliability", "worst_mistakes")
+    summary_metrics = ("accuracy", "f1", "loss")
+    primary_metric = "accuracy"
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"num_outputs": len(self.facts.class_names)}
@@ -50,7 +50,7 @@ class Classification(Task):
             "metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
         }
 
-    def answer(self, outputs: np.ndarray) -> Arrays:
+    def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return `probabilities` (batch, classes) and `label_index` (batch,)."""
         scores = np.asarray(outputs, np.float32)
         if self.loss == "binary_cross_entropy":  # one against the rest: a sigmoid for each class
@@ -79,7 +79,7 @@ class Classification(Task):
             ),
         )
 
-    def leave(self, outputs) -> dict[str, Any]:
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
         import tensorflow as tf
 
         if self.loss == "binary_cross_entropy":
@@ -87,12 +87,12 @@ class Classification(Task):
         probabilities = tf.nn.softmax(outputs)
         return {"probabilities": probabilities, "label_index": tf.argmax(probabilities, axis=-1)}
 
-    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
-        best = np.sort(answers["probabilities"], axis=-1)[:, -2:]
+    def near_ties(self, predictions: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+        best = np.sort(predictions["probabilities"], axis=-1)[:, -2:]
         return best[:, -1] - best[:, 0] <= 2 * limit
 
     def describe(
-        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+        self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
         names = self.facts.class_names
         return [
@@ -101,19 +101,21 @@ class Classification(Task):
                 "probability": float(row[index]),
                 "probabilities": dict(zip(names, map(float, row), strict=True)),
             }
-            for row, index in zip(answers["probabilities"], answers["label_index"], strict=True)
+            for row, index in zip(
+                predictions["probabilities"], predictions["label_index"], strict=True
+            )
         ]
 
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return accuracy, precision, recall and f1 (mean over classes and by class), log-loss
         under the name `loss`, and the expected calibration error (Guo et al. 2017).
         """
         from sklearn.metrics import precision_recall_fscore_support
 
-        labels, predicted = truth["label"], answers["label_index"]
-        names, probabilities = self.facts.class_names, answers["probabilities"]
+        labels, predicted = truth["label"], predictions["label_index"]
+        names, probabilities = self.facts.class_names, predictions["probabilities"]
         by_class = precision_recall_fscore_support(
             labels, predicted, labels=range(len(names)), zero_division=0
         )

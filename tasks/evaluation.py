@@ -1,4 +1,4 @@
-"""What an evaluation found: the metrics, and what is needed to draw them."""
+"""What an evaluation found: the metrics, and what is needed to plot them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from threefold.datasets.dataset import Source
 from threefold.tasks.task import Arrays, Task
 
 # A model as evaluation and prediction see it: from examples to named answers.
-Answerer = Callable[[Arrays], Arrays]
+PredictFn = Callable[[Arrays], Arrays]
 
 
 @dataclass(frozen=True)
@@ -21,28 +21,28 @@ class Evaluation:
         split: str. The split's name.
         task: Task. How the answers were judged.
         source: Source. The examples, to show some of them.
-        answers: dict of str to array. Named answers, the batch first.
+        predictions: dict of str to array. Named answers, the batch first.
         truth: dict of str to array. What they were compared with.
         metrics: dict. Plain numbers, nested where a class or target has its own.
-        details: dict of str to array. What pictures show beside the answers; empty for artifacts.
+        details: dict of str to array. What images show alongside the answers; empty for artifacts.
     """
 
     split: str
     task: Task
     source: Source
-    answers: Arrays
+    predictions: Arrays
     truth: Arrays
     metrics: dict[str, Any]
     details: Arrays = field(default_factory=dict)
 
 
 def evaluate_splits(
-    answer: Answerer, task: Task, splits: Mapping[str, Source], chosen: list[str], batch_size: int
+    answer: PredictFn, task: Task, splits: Mapping[str, Source], chosen: list[str], batch_size: int
 ) -> list[Evaluation]:
-    """Judge a model on some splits, beside the baselines that its task knows.
+    """Judge a model on some splits, alongside the baselines that its task knows.
 
     Args:
-        answer: Answerer. The model.
+        answer: PredictFn. The model.
         task: Task. Judges the answers.
         splits: mapping of str to Source. All that the data have.
         chosen: list of str. Those to judge.
@@ -52,29 +52,32 @@ def evaluate_splits(
         list of Evaluation. Baselines are among its metrics where the data have what they learn
         from, the split `train`, and it is not judged itself.
     """
-    study_training_split(task, splits)
+    fit_evaluator_on_training_split(task, splits)
     known = "train" in splits and not {"train", "all"} & set(chosen)
     baselines = task.baselines(splits["train"]) if known else {}
     found = [evaluate(answer, task, splits[name], name, batch_size) for name in chosen]
     for evaluation in found:
-        beside = {name: judge(evaluation.source) for name, judge in baselines.items()}
+        beside = {
+            name: compute_baseline_metrics(evaluation.source)
+            for name, compute_baseline_metrics in baselines.items()
+        }
         if beside:
             evaluation.metrics["baselines"] = beside
     return found
 
 
-def study_training_split(task: Task, splits: Mapping[str, Source]) -> None:
+def fit_evaluator_on_training_split(task: Task, splits: Mapping[str, Source]) -> None:
     """Let a task learn what judging takes, from what data there are if none are for training."""
-    task.study(splits.get("train", next(iter(splits.values()))))
+    task.fit_evaluator(splits.get("train", next(iter(splits.values()))))
 
 
 def evaluate(
-    answer: Answerer, task: Task, source: Source, split: str, batch_size: int
+    answer: PredictFn, task: Task, source: Source, split: str, batch_size: int
 ) -> Evaluation:
     """Judge a model on a split.
 
     Args:
-        answer: Answerer. The model.
+        answer: PredictFn. The model.
         task: Task. Judges the answers.
         source: Source. The examples.
         split: str. The split's name.
@@ -83,20 +86,22 @@ def evaluate(
     Returns:
         Evaluation.
     """
-    answers, truth = [], []
+    predictions, truth = [], []
     for start in range(0, len(source), batch_size):
         size = min(batch_size, len(source) - start)
         examples = source[np.arange(start, start + size)]
-        answers.append(answer(examples))
+        predictions.append(answer(examples))
         truth.append(task.truth(examples))
-    joined, judged = join_batches(answers), join_batches(truth)
-    return Evaluation(split, task, source, joined, judged, task.judge(joined, judged))
+    joined, truth_found = join_batches(predictions), join_batches(truth)
+    return Evaluation(
+        split, task, source, joined, truth_found, task.compute_metrics(joined, truth_found)
+    )
 
 
-def answerer(
+def make_predict_fn(
     respond: Callable[[Arrays], np.ndarray | Arrays], task: Task, batch_size: int
-) -> Answerer:
-    """Return the answerer that a Keras model is.
+) -> PredictFn:
+    """Return the make_predict_fn that a Keras model is.
 
     Args:
         respond: function from named inputs to raw outputs, always for `batch_size` examples: a
@@ -105,16 +110,16 @@ def answerer(
         batch_size: int. Examples in a batch.
 
     Returns:
-        Answerer. For batches of at most `batch_size` examples.
+        PredictFn. For batches of at most `batch_size` examples.
     """
 
     def answer(examples: Arrays) -> Arrays:
-        inputs = task.asked(examples)
+        inputs = task.inference_inputs(examples)
         size = len(next(iter(inputs.values())))
         outputs = respond(fill_batch(inputs, batch_size))
         if isinstance(outputs, dict):
-            return task.answer({name: array[:size] for name, array in outputs.items()})
-        return task.answer(outputs[:size])
+            return task.postprocess({name: array[:size] for name, array in outputs.items()})
+        return task.postprocess(outputs[:size])
 
     return answer
 
@@ -128,13 +133,13 @@ def fill_batch(inputs: Arrays, batch_size: int) -> Arrays:
 
 
 def join_batches(batches: list[Arrays]) -> Arrays:
-    """Put batches of named arrays one behind the other, the shorter filled up with zeros."""
+    """Put batches of named arrays one after the other, the shorter filled up with zeros."""
     return {name: _join([batch[name] for batch in batches]) for name in batches[0]}
 
 
 def _join(arrays: list[np.ndarray]) -> np.ndarray:
-    longest = max((array.shape[1] for array in arrays if array.ndim > 1), default=0)
-    if all(array.ndim < 2 or array.shape[1] == longest for array in arrays):
+    max_length = max((array.shape[1] for array in arrays if array.ndim > 1), default=0)
+    if all(array.ndim < 2 or array.shape[1] == max_length for array in arrays):
         return np.concatenate(arrays)
-    missing = [[(0, 0), (0, longest - a.shape[1])] + [(0, 0)] * (a.ndim - 2) for a in arrays]
+    missing = [[(0, 0), (0, max_length - a.shape[1])] + [(0, 0)] * (a.ndim - 2) for a in arrays]
     return np.concatenate([np.pad(a, width) for a, width in zip(arrays, missing, strict=True)])

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.dataset import Source
-from threefold.datasets.series.time_steps import CYCLES, Step, turn
+from threefold.datasets.series.time_steps import CYCLES, Step, encode_cycles
 from threefold.tasks.evaluation import evaluate
-from threefold.tasks.metrics.forecast_baselines import fit_baselines, tell_seasonal_naive
+from threefold.tasks.metrics.forecast_baselines import fit_baselines, predict_seasonal_naive
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 
@@ -32,10 +32,10 @@ class Forecasting(Task):
 
     name = "forecasting"
     losses = ("quantile", "mae", "mse")
-    pictures = ("forecasts", "errors_by_step")
-    headline = ("mase", "mae", "coverage", "skill")
-    score = "skill"
-    pictured = True
+    figures = ("forecasts", "errors_by_step")
+    summary_metrics = ("mase", "mae", "coverage", "skill")
+    primary_metric = "skill"
+    has_prediction_figure = True
 
     def __init__(self, facts, **settings):
         super().__init__(facts, **settings)
@@ -48,18 +48,26 @@ class Forecasting(Task):
         return {
             "context": facts.context,
             "horizon": facts.horizon,
-            "season": facts.season,
-            "past": tuple((column.mean, column.scale) for column in facts.past),
-            "known": tuple((column.mean, column.scale) for column in facts.known),
+            "season_length": facts.season_length,
+            "past_covariates": tuple(
+                (column.mean, column.scale) for column in facts.past_covariates
+            ),
+            "future_covariates": tuple(
+                (column.mean, column.scale) for column in facts.future_covariates
+            ),
             "num_cycles": len(facts.cycles),
             "num_quantiles": len(self.quantiles),
             "floor": facts.floor,
         }
 
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        found = {n: examples[n] for n in ("history", "past", "known") if n in examples}
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        found = {
+            n: examples[n]
+            for n in ("history", "past_covariates", "future_covariates")
+            if n in examples
+        }
         if self.facts.cycles:
-            found["calendar"] = turn(examples["time"], self.facts.cycles)
+            found["calendar"] = encode_cycles(examples["time"], self.facts.cycles)
         return found
 
     def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -73,7 +81,7 @@ class Forecasting(Task):
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {
             "future": examples["future"],
-            "naive": tell_seasonal_naive(examples, self.facts),
+            "naive": predict_seasonal_naive(examples, self.facts),
             "scale": examples["scale"],
             "series": examples["series"],
         }
@@ -107,7 +115,7 @@ class Forecasting(Task):
             "metrics": [keras.metrics.MeanMetricWrapper(mase, name="mase")],
         }
 
-    def answer(self, outputs: np.ndarray) -> Arrays:
+    def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return `forecasts` (batch, horizon, quantiles) in the quantity's own units."""
         return {"forecasts": np.asarray(outputs, np.float32)}
 
@@ -122,12 +130,14 @@ class Forecasting(Task):
             )
         ]
         for name, columns, steps in (
-            ("past", facts.past, facts.context),
-            ("known", facts.known, facts.context + facts.horizon),
+            ("past_covariates", facts.past_covariates, facts.context),
+            ("future_covariates", facts.future_covariates, facts.context + facts.horizon),
         ):
             if columns:
                 names = ", ".join(column.name for column in columns)
-                ahead = f", then at the {facts.horizon} to come" if name == "known" else ""
+                ahead = (
+                    f", then at the {facts.horizon} to come" if name == "future_covariates" else ""
+                )
                 fields.append(
                     Field(
                         name=name,
@@ -150,25 +160,25 @@ class Forecasting(Task):
     def output_fields(self) -> tuple[Output, ...]:
         target = self.facts.targets[0]
         levels = ", ".join(f"{level:g}" for level in self.quantiles)
-        told = f"quantiles {levels}" if self.loss == "quantile" else "forecast"
+        stated = f"quantiles {levels}" if self.loss == "quantile" else "forecast"
         return (
             Output(
                 name="forecasts",
                 dtype="float32",
                 shape=("batch", self.facts.horizon, len(self.quantiles)),
-                meaning=f"{told} of {target.name} at each step to come, in the units of the data",
+                meaning=f"{stated} of {target.name} at each step to come, in the units of the data",
                 limit=1e-4,
                 scale=(target.scale,) * len(self.quantiles),
             ),
         )
 
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {field.name: examples[field.name] for field in self.input_fields()}
 
-    def vary(self, examples: Mapping[str, np.ndarray]) -> None:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> None:
         return None
 
-    def entrance(self) -> tuple[Callable, list]:
+    def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
         lengths = [CYCLES[name] for name in self.facts.cycles]
@@ -187,18 +197,18 @@ class Forecasting(Task):
 
         return enter, []
 
-    def leave(self, outputs) -> dict[str, Any]:
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
         return {"forecasts": outputs}
 
     def describe(
-        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+        self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
         records = []
-        rows = zip(examples["series"], examples["time"], answers["forecasts"], strict=True)
+        rows = zip(examples["series"], examples["time"], predictions["forecasts"], strict=True)
         for name, stamps, forecasts in rows:
             record = {
                 "series": str(name),
-                "time": [self.step.tell(int(stamp)) for stamp in stamps],
+                "time": [self.step.format(int(stamp)) for stamp in stamps],
                 "forecast": forecasts[:, self.middle].tolist(),
             }
             if len(self.quantiles) > 1:
@@ -208,24 +218,28 @@ class Forecasting(Task):
         return records
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
-        def judge(tell: Callable[[Arrays], np.ndarray], source: Source) -> dict[str, float]:
+        def compute_baseline_metrics(
+            forecast: Callable[[Arrays], np.ndarray], source: Source
+        ) -> dict[str, float]:
             def answer(examples: Arrays) -> Arrays:
-                return {"forecasts": tell(examples)}
+                return {"forecasts": forecast(examples)}
 
             metrics = evaluate(answer, self, source, "", BATCH).metrics
             return {name: value for name, value in metrics.items() if not isinstance(value, dict)}
 
         fitted = fit_baselines(train, self.facts, self.quantiles)
-        return {name: partial(judge, tell) for name, tell in fitted.items()}
+        return {
+            name: partial(compute_baseline_metrics, forecast) for name, forecast in fitted.items()
+        }
 
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return mase, mae, rmse, the mean quantile loss under the name `loss`, in units of the
         series, the `coverage` of the outermost quantiles, and the `skill`: by which share the error
         is smaller than that of the seasonal naive forecast at the same steps.
         """
-        errors = self._errors(answers["forecasts"], truth)
+        errors = self._errors(predictions["forecasts"], truth)
         metrics = _sum_up(errors)
         steps = self.facts.horizon
         if 1 < steps <= MOST_STEPS:

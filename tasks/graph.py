@@ -6,11 +6,11 @@ TensorFlow is imported where it is used: everything else of a task works without
 from collections.abc import Sequence
 
 
-def fit_pictures(pictures, height: int, width: int, channels: int):
-    """Resize pictures of any size as `datasets.images.resize` does, one size at a time.
+def fit_images(images, height: int, width: int, channels: int):
+    """Resize images of any size as `datasets.images.resize` does, one size at a time.
 
     Args:
-        pictures: uint8 tensor of shape (batch, any height, any width, channels).
+        images: uint8 tensor of shape (batch, any height, any width, channels).
         height: int. The network's.
         width: int. The network's.
         channels: int. The network's.
@@ -20,11 +20,11 @@ def fit_pictures(pictures, height: int, width: int, channels: int):
     """
     import tensorflow as tf
 
-    pictures = tf.cast(pictures, tf.float32)
-    batch, rows, columns, _ = tf.unstack(tf.shape(pictures))
+    images = tf.cast(images, tf.float32)
+    batch, rows, columns, _ = tf.unstack(tf.shape(images))
 
     def resize():
-        lines = tf.reshape(pictures, (batch, rows, columns * channels))
+        lines = tf.reshape(images, (batch, rows, columns * channels))
         lines = tf.matmul(_resize_weights(rows, height), lines)  # (batch, height, columns × ch)
         lines = tf.reshape(lines, (batch, height, columns, channels))
         lines = tf.reshape(tf.transpose(lines, (0, 2, 1, 3)), (batch, columns, height * channels))
@@ -32,9 +32,9 @@ def fit_pictures(pictures, height: int, width: int, channels: int):
         lines = tf.reshape(lines, (batch, width, height, channels))
         return tf.transpose(lines, (0, 2, 1, 3))
 
-    # Pictures that fit already, the usual case for small ones, cost nothing.
+    # Images that fit already, the usual case for small ones, cost nothing.
     fits = tf.logical_and(tf.equal(rows, height), tf.equal(columns, width))
-    found = tf.cond(fits, lambda: pictures, resize)
+    found = tf.cond(fits, lambda: images, resize)
     return tf.reshape(found, (-1, height, width, channels))
 
 

@@ -1,11 +1,11 @@
-"""Which class is it? Asked of pictures."""
+"""Which class is it? Asked of images."""
 
 from threefold.tasks.classification import Classification
-from threefold.tasks.inputs.image_inputs import ImageFeatures
+from threefold.tasks.inputs.image_inputs import ImageInputs
 
 
-class ImageClassification(Classification, ImageFeatures):
-    """Pictures in, the probability of every class out."""
+class ImageClassification(Classification, ImageInputs):
+    """Images in, the probability of every class out."""
 
     name = "image_classification"
     augmentation = ("shift", "rotate")

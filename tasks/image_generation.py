@@ -1,4 +1,4 @@
-"""What could be such a picture? Asked of noise."""
+"""What could be such an image? Asked of noise."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,22 +8,22 @@ import numpy as np
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.batching import normal, uniform
 from threefold.datasets.dataset import Source
-from threefold.tasks.inputs.image_inputs import ImageFeatures
-from threefold.tasks.metrics.image_quality import PictureJudge
+from threefold.tasks.inputs.image_inputs import ImageInputs
+from threefold.tasks.metrics.image_quality import ImageEvaluator
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays
 
-# Random numbers for each picture and turn of a training: of the changes that the discriminator
-# sees, of those of the picture generated in its place, and where a penalty lies between the two.
+# Random numbers for each image and turn of a training: of the changes that the discriminator
+# sees, of those of the image generated in its place, and where a penalty lies between the two.
 DRAWS = 7
-CHANCES = 2 * DRAWS + 1
-CHANCE_STREAM = 2**33  # added to a seed: numbers that have nothing to do with the noise
+RANDOM_NUMBERS = 2 * DRAWS + 1
+RANDOM_STREAM = 2**33  # added to a seed: numbers that have nothing to do with the noise
 SEED = 0  # of the noise by which a model is judged
-MOST_STUDIED = 10_000  # pictures that the judge learns from, and is asked about
+MOST_STUDIED = 10_000  # images that the judge learns from, and is asked about
 
 
-class ImageGeneration(ImageFeatures):
-    """Noise in, and a class if the model is conditional; a picture out, values 0 to 255.
+class ImageGeneration(ImageInputs):
+    """Noise in, and a class if the model is conditional; an image out, values 0 to 255.
 
     A blueprint that serves this task has the options `latent_dim`, `conditional` and
     `critic_steps`.
@@ -31,27 +31,27 @@ class ImageGeneration(ImageFeatures):
 
     name = "image_generation"
     losses = ("adversarial",)
-    pictures = ("samples",)
-    headline = ("classifier_frechet_distance", "precision", "recall", "density", "coverage")
-    score = "coverage"
+    figures = ("samples",)
+    summary_metrics = ("classifier_frechet_distance", "precision", "recall", "density", "coverage")
+    primary_metric = "coverage"
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"num_classes": len(self.facts.class_names)}
 
-    def chance(self, seed: int, epoch: int, indices: np.ndarray) -> Arrays:
-        """Draw `noise` (batch, turns, latent_dim) and `chance` (batch, turns, CHANCES).
+    def random_arrays(self, seed: int, epoch: int, indices: np.ndarray) -> Arrays:
+        """Draw `noise` (batch, turns, latent_dim) and `random_arrays` (batch, turns, CHANCES).
 
         A step has a turn for each step of the discriminator, and one for the generator.
         """
         turns, size = self.options["critic_steps"] + 1, self.options["latent_dim"]
         noise = normal(seed, epoch, indices, turns * size)
-        chance = uniform(seed + CHANCE_STREAM, epoch, indices, turns * CHANCES)
+        random_numbers = uniform(seed + RANDOM_STREAM, epoch, indices, turns * RANDOM_NUMBERS)
         return {
             "noise": noise.reshape(-1, turns, size),
-            "chance": chance.astype(np.float32).reshape(-1, turns, CHANCES),
+            "chance": random_numbers.astype(np.float32).reshape(-1, turns, RANDOM_NUMBERS),
         }
 
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         found = {name: examples[name] for name in ("noise", "chance") if name in examples}
         if "noise" not in found:
             found["noise"] = normal(SEED, 0, examples["row"], self.options["latent_dim"])
@@ -60,7 +60,7 @@ class ImageGeneration(ImageFeatures):
         return found
 
     def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
-        return super().inputs(examples)["image"]
+        return super().model_inputs(examples)["image"]
 
     def sample_weights(self, targets: np.ndarray) -> None:
         return None
@@ -71,27 +71,27 @@ class ImageGeneration(ImageFeatures):
     def compile_arguments(self) -> dict[str, Any]:
         return {}  # the two networks of the model are trained against each other
 
-    def responder(self, model) -> Callable[[Arrays], np.ndarray]:
+    def predict_fn(self, model) -> Callable[[Arrays], np.ndarray]:
         """Return the generator."""
         generator = model.get_layer("generator")
         return lambda inputs: np.asarray(generator.predict_on_batch(inputs))
 
-    def answer(self, outputs: np.ndarray) -> Arrays:
+    def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return `image` (batch, height, width, channels), values 0 to 255."""
         return {"image": (np.asarray(outputs, np.float32) + 1) * np.float32(127.5)}
 
     def describe(
-        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+        self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
-        """Return of every picture its pixels, uint8, and the class that was asked for."""
-        pixels = np.clip(np.rint(answers["image"]), 0, 255).astype(np.uint8)
+        """Return of every image its pixels, uint8, and the class that was asked for."""
+        pixels = np.clip(np.rint(predictions["image"]), 0, 255).astype(np.uint8)
         names = [None] * len(pixels)
         if self.options["conditional"]:
             names = [self.facts.class_names[label] for label in examples["label"]]
         return [{"class": name, "image": image} for name, image in zip(names, pixels, strict=True)]
 
     def examples_for(self, count: int, class_name: str | None, seed: int) -> Arrays:
-        """Return what makes new pictures: noise, and classes in turn or the one that is asked for.
+        """Return what makes new images: noise, and classes in turn or the one that is asked for.
 
         Raises:
             UserError: for a class that the model does not know, or if it knows none.
@@ -101,7 +101,7 @@ class ImageGeneration(ImageFeatures):
         if class_name is not None and not self.options["conditional"]:
             raise UserError(
                 f"--class {class_name}: this model was not fitted with -o conditional=true; it "
-                "makes pictures of any class"
+                "makes images of any class"
             )
         if class_name is not None:
             if class_name not in names:
@@ -110,34 +110,34 @@ class ImageGeneration(ImageFeatures):
         noise = normal(seed, 0, np.arange(count), self.options["latent_dim"])
         return {"noise": noise, "label": labels}
 
-    def study(self, train: Source) -> None:
-        """Train the classifier whose features judge pictures."""
+    def fit_evaluator(self, train: Source) -> None:
+        """Train the classifier whose features judge images."""
         examples = train[np.arange(min(len(train), MOST_STUDIED))]
-        self.judging = PictureJudge(self.targets(examples), examples["label"])
+        self.judging = ImageEvaluator(self.targets(examples), examples["label"])
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
-        """Judge real pictures of the training split, which no generator could do better than."""
+        """Judge real images of the training split, which no generator could do better than."""
 
-        def judge(source: Source) -> dict[str, float]:
+        def compute_baseline_metrics(source: Source) -> dict[str, float]:
             count = min(len(source), len(train), MOST_STUDIED)
             made, real = (self.targets(s[np.arange(count)]) for s in (train, source))
             return self.judging.compare(made, real)
 
-        return {"pictures of the training split": judge}
+        return {"images of the training split": compute_baseline_metrics}
 
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
-        """Return how alike generated and real pictures are: see `PictureJudge.compare`; and, of a
+        """Return how alike generated and real images are: see `ImageEvaluator.compare`; and, of a
         conditional model, how often the classifier sees the class that was asked for.
         """
-        made, real = answers["image"][:MOST_STUDIED], truth["image"][:MOST_STUDIED]
+        made, real = predictions["image"][:MOST_STUDIED], truth["image"][:MOST_STUDIED]
         labels = truth["label"][:MOST_STUDIED]
         found = self.judging.compare(made, real)
         if self.options["conditional"]:
             found["class_accuracy"] = float(np.mean(self.judging.classify(made) == labels))
         found["classifier_accuracy"] = float(np.mean(self.judging.classify(real) == labels))
-        return found | {"pictures": len(made), "seed": SEED}
+        return found | {"images": len(made), "seed": SEED}
 
     def input_fields(self) -> tuple[Field, ...]:
         noise = Field(
@@ -159,7 +159,7 @@ class ImageGeneration(ImageFeatures):
 
     def output_fields(self) -> tuple[Output, ...]:
         height, width, channels = self.facts.image_shape
-        colour = "grey levels" if channels == 1 else "red, green, blue"
+        colour = "gray levels" if channels == 1 else "red, green, blue"
         return (
             Output(
                 name="image",
@@ -172,16 +172,16 @@ class ImageGeneration(ImageFeatures):
             ),
         )
 
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        found = self.inputs(examples)
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        found = self.model_inputs(examples)
         if "label" in found:
             found["label"] = examples["label"].astype(np.int64)
         return found
 
-    def vary(self, examples: Mapping[str, np.ndarray]) -> None:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> None:
         return None
 
-    def entrance(self) -> tuple[Callable, list]:
+    def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
         def enter(raw):
@@ -190,7 +190,7 @@ class ImageGeneration(ImageFeatures):
 
         return enter, []
 
-    def leave(self, outputs) -> dict[str, Any]:
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
         return {"image": (outputs + 1.0) * 127.5}
 
     def serving(self, model) -> tuple[Callable, list]:

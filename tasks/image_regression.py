@@ -1,11 +1,11 @@
-"""How much is it? Asked of pictures."""
+"""How much is it? Asked of images."""
 
-from threefold.tasks.inputs.image_inputs import ImageFeatures
+from threefold.tasks.inputs.image_inputs import ImageInputs
 from threefold.tasks.regression import Regression
 
 
-class ImageRegression(Regression, ImageFeatures):
-    """Pictures in, one number or several out."""
+class ImageRegression(Regression, ImageInputs):
+    """Images in, one number or several out."""
 
     name = "image_regression"
 

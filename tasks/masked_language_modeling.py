@@ -18,7 +18,7 @@ from threefold.datasets.texts.tokenizing import (
     token_names,
 )
 from threefold.tasks.decoding import token_loss, token_weights
-from threefold.tasks.inputs.text_inputs import TextFeatures
+from threefold.tasks.inputs.text_inputs import TextInputs
 from threefold.tasks.metrics.masked_baselines import Neighbours
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays
@@ -27,7 +27,7 @@ CANDIDATES = 5
 FOLLOWS, OTHER = 0, 1  # as BERT's code numbers them
 
 
-class MaskedLanguageModeling(TextFeatures):
+class MaskedLanguageModeling(TextInputs):
     """Texts in of which some tokens are masked, the tokens out that stood there.
 
     With the option `next_sentence`, texts are pairs of parts: of half of them the second follows
@@ -36,10 +36,10 @@ class MaskedLanguageModeling(TextFeatures):
 
     name = "masked_language_modeling"
     losses = ("cross_entropy",)
-    pictures = ("filled_masks",)
-    headline = ("masked_accuracy", "next_accuracy", "perplexity", "loss")
-    score = "masked_accuracy"
-    free = ("tokens", "first", "second")
+    figures = ("filled_masks",)
+    summary_metrics = ("masked_accuracy", "next_accuracy", "perplexity", "loss")
+    primary_metric = "masked_accuracy"
+    dynamic_axes = ("tokens", "first", "second")
 
     def __init__(self, facts, **settings):
         super().__init__(facts, **settings)
@@ -56,9 +56,9 @@ class MaskedLanguageModeling(TextFeatures):
     @property
     def slots(self) -> int:
         """Tokens of a text that are predicted, at most."""
-        return count_masks(2 * self.facts.longest, self.facts.mask_rate)
+        return count_masks(2 * self.facts.max_length, self.facts.mask_rate)
 
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         masked, texts = self.mask(examples)
         return texts | {"masked": masked.places.astype(np.int32)}
 
@@ -78,7 +78,7 @@ class MaskedLanguageModeling(TextFeatures):
 
     def arguments(self) -> dict[str, Any]:
         parts = 1 if self.next_sentence else 2
-        return super().arguments() | {"longest": parts * self.facts.longest}
+        return super().arguments() | {"max_length": parts * self.facts.max_length}
 
     def compile_arguments(self) -> dict[str, Any]:
         import keras
@@ -95,19 +95,21 @@ class MaskedLanguageModeling(TextFeatures):
             "weighted_metrics": self._only_asked({"masked": accuracy(), "next": accuracy()}),
         }
 
-    def asked(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def inference_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         masked, texts = self.mask(examples)
         numbers = {"masked": masked.places, "wanted": masked.wanted}
         return texts | {name: array.astype(np.int32) for name, array in numbers.items()}
 
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return {name: array.astype(np.int64) for name, array in self.asked(examples).items()}
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return {
+            name: array.astype(np.int64) for name, array in self.inference_inputs(examples).items()
+        }
 
-    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         halves = {name: halve(examples[name]) for name in ("first", "following", "other")}
         return {**examples, **halves}
 
-    def responder(self, model) -> Callable[[Arrays], Arrays]:
+    def predict_fn(self, model) -> Callable[[Arrays], Arrays]:
         def respond(inputs: Arrays) -> Arrays:
             given = {name: array for name, array in inputs.items() if name != "wanted"}
             found = model.predict_on_batch(given)
@@ -116,7 +118,7 @@ class MaskedLanguageModeling(TextFeatures):
 
         return respond
 
-    def answer(self, outputs: Arrays) -> Arrays:
+    def postprocess(self, outputs: Arrays) -> Arrays:
         """Return of each masked token the most probable `candidates`, their
         `candidate_probabilities`, that of the most probable other token as `runner_up`, and the
         `log_probability` of the token that was wanted; and with pairs the probability that one
@@ -132,7 +134,7 @@ class MaskedLanguageModeling(TextFeatures):
         best = np.take_along_axis(best, order, axis=-1)
         probabilities = np.exp(np.take_along_axis(log, best, axis=-1))
         wanted = outputs["wanted"].astype(np.int64)[..., None]
-        answers = {
+        predictions = {
             "candidates": best[..., :-1].astype(np.int64),
             "candidate_probabilities": probabilities[..., :-1],
             "runner_up": probabilities[..., -1],
@@ -140,14 +142,14 @@ class MaskedLanguageModeling(TextFeatures):
         }
         if self.next_sentence:
             one, other = outputs["next"].astype(np.float32).T
-            answers["follows"] = (1 / (1 + np.exp(other - one))).astype(np.float32)
-        return answers
+            predictions["follows"] = (1 / (1 + np.exp(other - one))).astype(np.float32)
+        return predictions
 
     def input_fields(self) -> tuple[Field, ...]:
         size = self.facts.vocabulary_size
         meaning = "where the tokens to predict stand, counted from 0 over the true tokens"
         meaning += " of both parts" if self.next_sentence else ""
-        places = (0, 2 * self.facts.longest - 1)
+        places = (0, 2 * self.facts.max_length - 1)
         return (
             *super().input_fields(),
             Field(
@@ -212,41 +214,41 @@ class MaskedLanguageModeling(TextFeatures):
         )
         return (*fields, follows)
 
-    def entrance(self) -> tuple[Callable, list]:
+    def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
         names = [*self.texts, "masked", "wanted"]
         return lambda raw: {name: tf.cast(raw[name], tf.int32) for name in names}, []
 
-    def leave(self, outputs) -> dict[str, Any]:
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
         import tensorflow as tf
 
         log = tf.nn.log_softmax(outputs["masked"])
         best, candidates = tf.math.top_k(log, self._candidates + 1)
         probabilities = tf.exp(best)
         wanted = outputs["wanted"][..., None]
-        answers = {
+        predictions = {
             "candidates": tf.cast(candidates[..., :-1], tf.int64),
             "candidate_probabilities": probabilities[..., :-1],
             "runner_up": probabilities[..., -1],
             "log_probability": tf.gather(log, wanted, batch_dims=2)[..., 0],
         }
         if self.next_sentence:
-            answers["follows"] = tf.nn.softmax(outputs["next"])[:, FOLLOWS]
-        return answers
+            predictions["follows"] = tf.nn.softmax(outputs["next"])[:, FOLLOWS]
+        return predictions
 
     def serving(self, model) -> tuple[Callable, list]:
-        enter, tables = self.entrance()
+        enter, tables = self.preprocess_graph()
 
         def answer(raw):
             given = enter(raw)
             wanted = given.pop("wanted")
-            return self.leave({**model(given, training=False), "wanted": wanted})
+            return self.postprocess_graph({**model(given, training=False), "wanted": wanted})
 
         return answer, [model, *tables]
 
-    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
-        known = [answers["candidate_probabilities"], answers["runner_up"][..., None]]
+    def near_ties(self, predictions: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+        known = [predictions["candidate_probabilities"], predictions["runner_up"][..., None]]
         gaps = -np.diff(np.concatenate(known, axis=-1), axis=-1)
         return (gaps <= 2 * limit).any(axis=(1, 2))
 
@@ -254,7 +256,7 @@ class MaskedLanguageModeling(TextFeatures):
         """Count which tokens stand between which neighbours."""
         neighbours = Neighbours(train.parts, self.facts.vocabulary_size)
 
-        def judge(source: Source) -> dict[str, float]:
+        def compute_baseline_metrics(source: Source) -> dict[str, float]:
             masked, texts = self.mask(source[np.arange(len(source))])
             whole = np.concatenate([texts[name] for name in self.texts], axis=1)
             # Places count true tokens, the rows have padding between.
@@ -263,18 +265,18 @@ class MaskedLanguageModeling(TextFeatures):
             asked = masked.wanted != PAD
             return {"masked_accuracy": float(np.mean((found == masked.wanted)[asked]))}
 
-        return {"commonest token between the same neighbours": judge}
+        return {"commonest token between the same neighbours": compute_baseline_metrics}
 
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return of masked tokens the loss in nats, its exponential, the perplexity, and the share
         that was told, first or among the candidates; of pairs loss and accuracy; `loss` is the sum.
         """
         asked = truth["masked"] != PAD
         wanted = truth["masked"][asked]
-        found = answers["candidates"][asked]
-        masked_loss = float(-answers["log_probability"][asked].mean(dtype=np.float64))
+        found = predictions["candidates"][asked]
+        masked_loss = float(-predictions["log_probability"][asked].mean(dtype=np.float64))
         metrics = {
             "masked_loss": masked_loss,
             "perplexity": float(np.exp(masked_loss)),
@@ -283,7 +285,7 @@ class MaskedLanguageModeling(TextFeatures):
         }
         if not self.next_sentence:
             return metrics | {"loss": masked_loss}
-        other, follows = truth["next"] == OTHER, answers["follows"].astype(np.float64)
+        other, follows = truth["next"] == OTHER, predictions["follows"].astype(np.float64)
         right = np.maximum(np.where(other, 1 - follows, follows), 1e-7)
         next_loss = float(-np.log(right).mean())
         metrics |= {"next_loss": next_loss}
@@ -291,18 +293,20 @@ class MaskedLanguageModeling(TextFeatures):
         return metrics | {"loss": masked_loss + next_loss}
 
     def describe(
-        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+        self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
-        names, asked = token_names(self.facts.tokenizer), self.asked(examples)
+        names, asked = token_names(self.facts.tokenizer), self.inference_inputs(examples)
         records = []
         for row, places in enumerate(asked["masked"]):
             tokens = np.concatenate([asked[name][row] for name in self.texts])
             tokens = tokens[tokens != PAD]
             masks = []
             for mask in np.flatnonzero(places != NO_PLACE):
-                candidates = answers["candidates"][row, mask]
+                candidates = predictions["candidates"][row, mask]
                 tokens[places[mask]] = candidates[0]
-                found = zip(candidates, answers["candidate_probabilities"][row, mask], strict=True)
+                found = zip(
+                    candidates, predictions["candidate_probabilities"][row, mask], strict=True
+                )
                 masks.append({names[token]: round(float(odds), 4) for token, odds in found})
             (text,) = decode(self.facts.tokenizer, [tokens])
             records.append({"filled": text, "masks": masks})
@@ -359,8 +363,8 @@ class MaskedLanguageModeling(TextFeatures):
         return Masked(tokens, places, np.zeros_like(places)), texts
 
     def _pad(self, part: np.ndarray, parts: int | None = None) -> np.ndarray:
-        longest = self.facts.longest * (parts or (1 if self.next_sentence else 2))
-        length = padded_length(max(map(len, part), default=1), longest)
+        max_length = self.facts.max_length * (parts or (1 if self.next_sentence else 2))
+        length = padded_length(max(map(len, part), default=1), max_length)
         return pad(part, length, np.int32)
 
 

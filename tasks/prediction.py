@@ -6,7 +6,7 @@ from typing import Any
 
 from threefold.core.errors import UserError
 from threefold.datasets.raw_inputs import Inputs
-from threefold.tasks.evaluation import Answerer
+from threefold.tasks.evaluation import PredictFn
 from threefold.tasks.task import Arrays, Task
 
 
@@ -18,19 +18,21 @@ class Predictions:
         records: list of dict. For each readable input its name under `input`, and its answer.
         errors: list of UserError. One for each input that was skipped.
         pictured: tuple of task, examples and answers. The first batch, for tasks whose answers are
-            looked at best in a picture; else `None`.
+            looked at best in an image; else `None`.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
-    pictured: tuple[Task, Arrays, Arrays] | None = None
+    has_prediction_figure: tuple[Task, Arrays, Arrays] | None = None
 
 
-def predict(answer: Answerer, task: Task, inputs: Iterable[Inputs], batch_size: int) -> Predictions:
+def predict(
+    answer: PredictFn, task: Task, inputs: Iterable[Inputs], batch_size: int
+) -> Predictions:
     """Answer for inputs, `batch_size` at a time.
 
     Args:
-        answer: Answerer. The model.
+        answer: PredictFn. The model.
         task: Task. Turns answers into records.
         inputs: iterable of Inputs. From `read_inputs`.
         batch_size: int. Examples in a batch.
@@ -40,17 +42,17 @@ def predict(answer: Answerer, task: Task, inputs: Iterable[Inputs], batch_size: 
     """
     found = Predictions()
     for names, examples, errors in inputs:
-        answered, records = [], []
+        predicted_rows, records = [], []
         for start in range(0, len(names), batch_size):
             batch = {name: array[start : start + batch_size] for name, array in examples.items()}
-            answers = answer(batch)
-            if task.pictured and found.pictured is None:
-                found.pictured = (task, batch, answers)
-            answered.append(answers)
-            records += task.describe(answers, batch)
+            predictions = answer(batch)
+            if task.has_prediction_figure and found.has_prediction_figure is None:
+                found.has_prediction_figure = (task, batch, predictions)
+            predicted_rows.append(predictions)
+            records += task.describe(predictions, batch)
         if len(records) != len(names):
             raise ValueError(f"{len(records)} records for {len(names)} inputs")
-        told = task.select(answered, examples) if answered else []
-        found.records += [{"input": names[row]} | records[row] for row in told]
+        stated = task.select(predicted_rows, examples) if predicted_rows else []
+        found.records += [{"input": names[row]} | records[row] for row in stated]
         found.errors += errors
     return found

@@ -9,7 +9,7 @@ import numpy as np
 from threefold.datasets.dataset import Source
 from threefold.datasets.ragged import pad
 from threefold.datasets.texts.questions.questions import cut_answer
-from threefold.tasks.inputs.text_inputs import TextFeatures
+from threefold.tasks.inputs.text_inputs import TextInputs
 from threefold.tasks.metrics.answer_scores import score_answers
 from threefold.tasks.metrics.question_baselines import fit_baselines
 from threefold.tasks.signature import Output
@@ -21,7 +21,7 @@ AROUND = 40  # characters of the context shown on either side of an answer
 LEAST = 1e-7  # probability
 
 
-class QuestionAnswering(TextFeatures):
+class QuestionAnswering(TextInputs):
     """A question and a window of its context in; a span of that window out, and how much more
     probable it is than that there is no answer in it (Devlin et al. 2019, section 4.3).
 
@@ -31,17 +31,17 @@ class QuestionAnswering(TextFeatures):
 
     name = "question_answering"
     texts: ClassVar[dict[str, str]] = {"question": "question_time", "context": "context_time"}
-    free = ("question", "context")
+    dynamic_axes = ("question", "context")
     losses = ("cross_entropy",)
-    pictures = ("answer_scores",)
-    headline = ("f1", "exact_match", "loss")
-    score = "f1"
+    figures = ("answer_scores",)
+    summary_metrics = ("f1", "exact_match", "loss")
+    primary_metric = "f1"
 
-    def longest_of(self, name: str) -> int:
-        return self.facts.longest_question if name == "question" else self.facts.longest
+    def max_length_of(self, name: str) -> int:
+        return self.facts.max_question_length if name == "question" else self.facts.max_length
 
     def arguments(self) -> dict[str, Any]:
-        return super().arguments() | {"longest_question": self.facts.longest_question}
+        return super().arguments() | {"max_question_length": self.facts.max_question_length}
 
     def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
         return np.stack([examples["start"], examples["end"]], axis=1)  # (batch, 2), int64
@@ -77,7 +77,7 @@ class QuestionAnswering(TextFeatures):
             "metrics": [keras.metrics.SparseCategoricalAccuracy(name="position_accuracy")],
         }
 
-    def answer(self, outputs: np.ndarray) -> Arrays:
+    def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return of each window the best span and its log-odds over no answer, and the
         probabilities of all starts and ends.
         """
@@ -97,7 +97,7 @@ class QuestionAnswering(TextFeatures):
             "end_probabilities": np.exp(ends),
         }
 
-    def leave(self, outputs) -> dict[str, Any]:
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
         import tensorflow as tf
 
         log = tf.nn.log_softmax(outputs)
@@ -149,7 +149,7 @@ class QuestionAnswering(TextFeatures):
             position("start"), position("end"), score, probabilities("start"), probabilities("end")
         )  # fmt: skip
 
-    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+    def near_ties(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
         starts = answers["start_probabilities"][:, 1:].astype(np.float64)
         ends = answers["end_probabilities"][:, 1:].astype(np.float64)
         rows = np.arange(len(starts))
@@ -209,7 +209,7 @@ class QuestionAnswering(TextFeatures):
         wanted = [json.loads(str(truth["answers"][row])) for row in chosen]
         return found, wanted, answers["score"][chosen]
 
-    def judge(
+    def compute_metrics(
         self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return exact match and f1 of the answers to questions, and the log-loss of the starts

@@ -13,9 +13,9 @@ class Regression(Task):
     """Numbers in their own units; the model learns and puts out standardised ones."""
 
     losses = ("mse", "mae", "huber")
-    pictures = ("residuals", "worst_mistakes")
-    headline = ("mae", "rmse", "r2")
-    score = "r2"
+    figures = ("residuals", "worst_mistakes")
+    summary_metrics = ("mae", "rmse", "r2")
+    primary_metric = "r2"
 
     def __init__(self, facts, **settings):
         super().__init__(facts, **settings)
@@ -54,8 +54,8 @@ class Regression(Task):
             "metrics": [keras.metrics.MeanMetricWrapper(absolute_error, name="mae")],
         }
 
-    def answer(self, outputs: np.ndarray) -> Arrays:
-        """Return `predictions` (batch, targets) in the targets' own units."""
+    def postprocess(self, outputs: np.ndarray) -> Arrays:
+        """Return `predicted` (batch, targets) in the targets' own units."""
         return {"predictions": np.asarray(outputs, np.float32) * self.scale + self.mean}
 
     def output_fields(self) -> tuple[Output, ...]:
@@ -71,28 +71,30 @@ class Regression(Task):
             ),
         )
 
-    def leave(self, outputs) -> dict[str, Any]:
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
         return {"predictions": outputs * self.scale + self.mean}
 
     def describe(
-        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+        self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
         names = [target.name for target in self.facts.targets]
-        return [dict(zip(names, map(float, row), strict=True)) for row in answers["predictions"]]
+        return [
+            dict(zip(names, map(float, row), strict=True)) for row in predictions["predictions"]
+        ]
 
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return mae, rmse and r2: the mean over targets, and by target where there are several."""
         from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-        targets, predictions = truth["target"], answers["predictions"]
+        targets, predicted = truth["target"], predictions["predictions"]
         scores = {
-            "mae": mean_absolute_error(targets, predictions, multioutput="raw_values"),
-            "rmse": root_mean_squared_error(targets, predictions, multioutput="raw_values"),
+            "mae": mean_absolute_error(targets, predicted, multioutput="raw_values"),
+            "rmse": root_mean_squared_error(targets, predicted, multioutput="raw_values"),
         }
         if len(targets) > 1:  # R² of one example is not defined
-            scores["r2"] = r2_score(targets, predictions, multioutput="raw_values")
+            scores["r2"] = r2_score(targets, predicted, multioutput="raw_values")
         metrics = {name: float(np.mean(values)) for name, values in scores.items()}
         if len(self.facts.targets) > 1:
             metrics["by_target"] = {

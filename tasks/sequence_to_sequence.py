@@ -22,19 +22,19 @@ class SequenceToSequence(Task):
     """Texts in, the most probable texts out."""
 
     losses = ("cross_entropy",)
-    free = ("source", "target", "targets", "weights")
+    dynamic_axes = ("source", "target", "targets", "weights")
 
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         """Return what is read, and of what is written the tokens before each."""
-        found = {"source": self._pad(examples["source"], self.facts.longest_source)}
+        found = {"source": self._pad(examples["source"], self.facts.max_source_length)}
         if "target" in examples:
             before = [np.append(START, target) for target in examples["target"]]
-            found["target"] = self._pad(before, self.facts.longest_target + 1)
+            found["target"] = self._pad(before, self.facts.max_target_length + 1)
         return found
 
     def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
         behind = [np.append(target, END) for target in examples["target"]]
-        return self._pad(behind, self.facts.longest_target + 1)
+        return self._pad(behind, self.facts.max_target_length + 1)
 
     def sample_weights(self, targets: np.ndarray) -> np.ndarray:
         return token_weights(targets)
@@ -43,9 +43,9 @@ class SequenceToSequence(Task):
         return {
             "source_vocabulary_size": self.facts.source_vocabulary_size,
             "target_vocabulary_size": self.facts.target_vocabulary_size,
-            "joint_vocabulary": self.facts.source_tokenizer == self.facts.target_tokenizer,
-            "longest_source": self.facts.longest_source,
-            "longest_target": self.facts.longest_target,
+            "shared_vocabulary": self.facts.source_tokenizer == self.facts.target_tokenizer,
+            "max_source_length": self.facts.max_source_length,
+            "max_target_length": self.facts.max_target_length,
         }
 
     def compile_arguments(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class SequenceToSequence(Task):
             "weighted_metrics": [keras.metrics.SparseCategoricalAccuracy(name="token_accuracy")],
         }
 
-    def responder(self, model) -> Callable[[Arrays], Arrays]:
+    def predict_fn(self, model) -> Callable[[Arrays], Arrays]:
         """Return the search for the best answers."""
         search = self._search(model)
 
@@ -66,7 +66,7 @@ class SequenceToSequence(Task):
 
         return respond
 
-    def answer(self, outputs: Arrays) -> Arrays:
+    def postprocess(self, outputs: Arrays) -> Arrays:
         """Return `tokens` (batch, beams, steps), the best first, and their `scores`."""
         return {"tokens": outputs["tokens"].astype(np.int64), "scores": outputs["scores"]}
 
@@ -75,16 +75,16 @@ class SequenceToSequence(Task):
         from threefold.blueprints.parts.attention_maps import align
 
         examples = source[np.arange(min(EXPLAINED, len(source)))]
-        return {"attention": align(model, self.inputs(examples))}
+        return {"attention": align(model, self.model_inputs(examples))}
 
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return {"target": pad(examples["target"], self.facts.longest_target + 1, np.int64)}
+        return {"target": pad(examples["target"], self.facts.max_target_length + 1, np.int64)}
 
     def describe(
-        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+        self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
         records = []
-        for beams, scores in zip(answers["tokens"], answers["scores"], strict=True):
+        for beams, scores in zip(predictions["tokens"], predictions["scores"], strict=True):
             texts = decode(self.facts.target_tokenizer, list(beams[:SHOWN]))
             best = [
                 {"text": text, "score": float(score)}
@@ -105,7 +105,7 @@ class SequenceToSequence(Task):
         )
 
     def output_fields(self) -> tuple[Output, ...]:
-        steps = self.facts.longest_target + 1
+        steps = self.facts.max_target_length + 1
         return (
             Output(
                 name="tokens",
@@ -124,47 +124,47 @@ class SequenceToSequence(Task):
             ),
         )
 
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         source = examples["source"]
         return {"source": pad(source, max(1, *map(len, source)), np.int64)}
 
-    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {**examples, "source": halve(examples["source"])}
 
-    def entrance(self) -> tuple[Callable, list]:
+    def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
         return lambda raw: {"source": tf.cast(raw["source"], tf.int32)}, []
 
-    def leave(self, outputs) -> dict[str, Any]:
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
         import tensorflow as tf
 
         return {**outputs, "tokens": tf.cast(outputs["tokens"], tf.int64)}
 
     def serving(self, model) -> tuple[Callable, list]:
-        enter, tables = self.entrance()
+        enter, tables = self.preprocess_graph()
         search = self._search(model)
-        return lambda raw: self.leave(search(enter(raw))), [model, *tables]
+        return lambda raw: self.postprocess_graph(search(enter(raw))), [model, *tables]
 
-    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
-        gaps = -np.diff(answers["scores"], axis=1)
+    def near_ties(self, predictions: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+        gaps = -np.diff(predictions["scores"], axis=1)
         return (gaps <= 2 * limit).any(axis=1)
 
     def _search(self, model):
         from threefold.blueprints.parts.decoding import BeamSearch
 
-        return BeamSearch(model, self.facts.longest_target + 1, WIDTH, LENGTH_PENALTY)
+        return BeamSearch(model, self.facts.max_target_length + 1, WIDTH, LENGTH_PENALTY)
 
-    def _pad(self, texts, longest: int) -> np.ndarray:
-        length = padded_length(max(map(len, texts)), longest)
+    def _pad(self, texts, max_length: int) -> np.ndarray:
+        length = padded_length(max(map(len, texts)), max_length)
         return pad(texts, length, np.int32)
 
 
 def take_best(
-    answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the tokens of the best answers and of the true ones, without their ends."""
-    found = [until_end(row) for row in answers["tokens"][:, 0]]
+    found = [until_end(row) for row in predictions["tokens"][:, 0]]
     return found, [until_end(row) for row in truth["target"]]
 
 

@@ -12,7 +12,7 @@ from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 
 ALTERNATIVES = 3  # texts in a record, the most probable first
-SYMBOLS_TOLD = 60  # of an alphabet, in the signature of an exported model
+SYMBOLS_SHOWN = 60  # of an alphabet, in the signature of an exported model
 LOWEST = -700.0  # logarithm of a probability that counts as 0: a mean of losses stays a number
 
 
@@ -21,14 +21,14 @@ class SpeechRecognition(Task):
 
     name = "speech_recognition"
     losses = ("ctc",)
-    pictures = ("spectrogram",)
-    headline = ("sequence_accuracy", "character_error_rate", "loss")
-    score = "sequence_accuracy"
-    free = ("samples", "targets")
+    figures = ("spectrogram",)
+    summary_metrics = ("sequence_accuracy", "character_error_rate", "loss")
+    primary_metric = "sequence_accuracy"
+    dynamic_axes = ("samples", "targets")
 
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         samples = examples["samples"]
-        length = padded_length(max(map(len, samples), default=1), self.facts.longest)
+        length = padded_length(max(map(len, samples), default=1), self.facts.max_length)
         return self._pack(samples, length, np.int32)
 
     def arguments(self) -> dict[str, Any]:
@@ -52,14 +52,14 @@ class SpeechRecognition(Task):
             ),
         )
 
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         samples = examples["samples"]
         return self._pack(samples, max(1, *map(len, samples)), np.int64)
 
-    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {**examples, "samples": halve(examples["samples"])}
 
-    def entrance(self) -> tuple[Callable, list]:
+    def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
         return lambda raw: {**raw, "lengths": tf.cast(raw["lengths"], tf.int32)}, []
@@ -68,7 +68,7 @@ class SpeechRecognition(Task):
         """Return the transcripts, filled up with 0, without symbols that the model lacks."""
         known = [row[row <= len(self.facts.alphabet)] for row in examples["symbols"]]
         # Of one width: compiled backends make a program for each that they meet.
-        width = max(self.facts.longest_transcript, *map(len, known))
+        width = max(self.facts.max_transcript_length, *map(len, known))
         return pad(known, width, np.float32)
 
     def sample_weights(self, targets: np.ndarray) -> np.ndarray | None:
@@ -86,7 +86,7 @@ class SpeechRecognition(Task):
             "metrics": [keras.metrics.MeanMetricWrapper(_is_right, name="sequence_accuracy")],
         }
 
-    def answer(self, outputs: np.ndarray) -> Arrays:
+    def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return `probabilities` (batch, time, symbols + 1), `symbol_index` (batch, time), the most
         probable of each frame, and `symbols` (batch, time): what those write, filled up with 0.
         """
@@ -102,7 +102,7 @@ class SpeechRecognition(Task):
 
     def output_fields(self) -> tuple[Output, ...]:
         count = len(self.facts.alphabet)
-        told = self._tell_symbols()
+        stated = self._format_symbols()
         return (
             Output(
                 name="probabilities",
@@ -116,19 +116,19 @@ class SpeechRecognition(Task):
                 name="symbol_index",
                 dtype="int64",
                 shape=("batch", "time"),
-                meaning=f"most probable symbol of each frame, 0 the blank; from 1: {told}",
+                meaning=f"most probable symbol of each frame, 0 the blank; from 1: {stated}",
                 range=(0, count),
             ),
             Output(
                 name="symbols",
                 dtype="int64",
                 shape=("batch", "time"),
-                meaning=f"what is said, filled up with 0 at the end; from 1: {told}",
+                meaning=f"what is said, filled up with 0 at the end; from 1: {stated}",
                 range=(0, count),
             ),
         )
 
-    def leave(self, outputs) -> dict[str, Any]:
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
         import tensorflow as tf
         from keras import ops
 
@@ -140,19 +140,22 @@ class SpeechRecognition(Task):
             "symbols": collapse(index, ops),
         }
 
-    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
-        best = np.sort(answers["probabilities"], axis=-1)[..., -2:]
+    def near_ties(self, predictions: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+        best = np.sort(predictions["probabilities"], axis=-1)[..., -2:]
         return (best[..., 1] - best[..., 0] <= 2 * limit).any(axis=-1)
 
     def describe(
-        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+        self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
         """Return the text that the most probable symbol of each frame writes, how sure its symbols
         are in the mean, and the texts that are the most probable in all ways to write them.
         """
         records = []
         for symbols, index, probabilities in zip(
-            answers["symbols"], answers["symbol_index"], answers["probabilities"], strict=True
+            predictions["symbols"],
+            predictions["symbol_index"],
+            predictions["probabilities"],
+            strict=True,
         ):
             sounding = probabilities.max(axis=-1)[index > 0]
             found = search_prefixes(probabilities)[:ALTERNATIVES]
@@ -173,16 +176,16 @@ class SpeechRecognition(Task):
         letters = [*self.facts.alphabet, "\N{REPLACEMENT CHARACTER}"]
         return "".join(letters[symbol - 1] for symbol in symbols if symbol)
 
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return the share of transcripts without an error; edits a true symbol, and a true word
         where there are spaces; CTC's loss; and the first two for the texts that are the most
         probable in all ways to write them (a search of `ctc.BEAM_WIDTH` prefixes).
         """
         true = [self.write(row) for row in truth["symbols"]]
-        written = [self.write(row) for row in answers["symbols"]]
-        searched = [self.write(search_prefixes(p)[0][0]) for p in answers["probabilities"]]
+        written = [self.write(row) for row in predictions["symbols"]]
+        searched = [self.write(search_prefixes(p)[0][0]) for p in predictions["probabilities"]]
         metrics = {
             "sequence_accuracy": _share_same(written, true),
             "character_error_rate": error_rate(written, true),
@@ -190,7 +193,7 @@ class SpeechRecognition(Task):
         if " " in self.facts.alphabet:
             words = [[text.split() for text in texts] for texts in (written, true)]
             metrics["word_error_rate"] = error_rate(*words)
-        likelihoods = log_likelihood(answers["probabilities"], truth["symbols"])
+        likelihoods = log_likelihood(predictions["probabilities"], truth["symbols"])
         metrics |= {
             "loss": -np.maximum(likelihoods, LOWEST).mean(),
             "beam_sequence_accuracy": np.mean(
@@ -200,11 +203,11 @@ class SpeechRecognition(Task):
         }
         return {name: float(value) for name, value in metrics.items()}
 
-    def _tell_symbols(self) -> str:
+    def _format_symbols(self) -> str:
         alphabet = self.facts.alphabet
-        names = ["space" if symbol == " " else symbol for symbol in alphabet[:SYMBOLS_TOLD]]
+        names = ["space" if symbol == " " else symbol for symbol in alphabet[:SYMBOLS_SHOWN]]
         more = ", ... (`run.facts.alphabet` in artifact.json)"
-        return ", ".join(names) + (more if len(alphabet) > SYMBOLS_TOLD else "")
+        return ", ".join(names) + (more if len(alphabet) > SYMBOLS_SHOWN else "")
 
     def _pack(self, samples: np.ndarray, length: int, dtype) -> Arrays:
         lengths = np.array([len(recording) for recording in samples], dtype)
@@ -223,7 +226,7 @@ def ctc_loss(targets, logits):
 
     Args:
         targets: tensor of shape (batch, longest). Symbols from 1, filled up with 0.
-        logits: tensor of shape (batch, frames, symbols + 1). Frames behind a recording's end are
+        logits: tensor of shape (batch, frames, symbols + 1). Frames after a recording's end are
             surely blank, so that all count.
 
     Returns:

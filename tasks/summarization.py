@@ -21,37 +21,39 @@ class Summarization(SequenceToSequence):
     """Documents in, their summaries out."""
 
     name = "summarization"
-    pictures = ("summaries", "attention")
-    headline = ROUGE
-    score = "rougeL"
+    figures = ("summaries", "attention")
+    summary_metrics = ROUGE
+    primary_metric = "rougeL"
 
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         """Return the tokens, and the whole texts: no summary is judged by a part of the truth."""
         return super().truth(examples) | {"text": np.array(list(examples["target_text"]), str)}
 
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return ROUGE of the whole split, how many summaries are right to the letter, and how
         long they are by the true ones.
         """
-        found, wanted = take_best(answers, truth)
+        found, wanted = take_best(predictions, truth)
         texts = decode(self.facts.target_tokenizer, found)
-        return _judge_texts(texts, truth["text"]) | {"exact_match": exact_match(found, wanted)}
+        return _compute_text_metrics(texts, truth["text"]) | {
+            "exact_match": exact_match(found, wanted)
+        }
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
         """Return the lead: a document's first sentence, or line, cut to the longest summary."""
 
-        def judge(source: Source) -> dict[str, float]:
+        def compute_baseline_metrics(source: Source) -> dict[str, float]:
             examples = source[np.arange(len(source))]
             leads = [_SENTENCE_END.split(text.strip(), 1)[0] for text in examples["source_text"]]
             content = self.facts.target_tokenizer
-            tokens = encode(content, leads, self.facts.longest_target)
+            tokens = encode(content, leads, self.facts.max_target_length)
             leads = decode(content, tokens[np.arange(len(tokens))])
-            metrics = _judge_texts(leads, examples["target_text"])
-            return {name: metrics[name] for name in self.headline}
+            metrics = _compute_text_metrics(leads, examples["target_text"])
+            return {name: metrics[name] for name in self.summary_metrics}
 
-        return {"lead-1": judge}
+        return {"lead-1": compute_baseline_metrics}
 
 
 def rouge(found: Sequence[str], wanted: Sequence[str]) -> dict[str, np.ndarray]:
@@ -73,7 +75,7 @@ def rouge(found: Sequence[str], wanted: Sequence[str]) -> dict[str, np.ndarray]:
     return {name: np.array([score[name].fmeasure for score in scores]) for name in ROUGE}
 
 
-def _judge_texts(found: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
+def _compute_text_metrics(found: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
     words = _Words()
     lengths = [sum(len(words.tokenize(text)) for text in texts) for texts in (found, wanted)]
     means = {name: float(scores.mean()) for name, scores in rouge(found, wanted).items()}

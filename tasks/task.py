@@ -1,10 +1,11 @@
 """What every task answers: how data enter a model, what it learns, and how it is judged.
 
-A task joins two halves: what comes in (`features.py`: pictures, tables) and what is asked
+A task joins two halves: what comes in (`features.py`: images, tables) and what is asked
 (`classification.py`, `regression.py`). One file per task names the pair.
 
-Only `compile_arguments` touches Keras and only `entrance` and `leave` TensorFlow; both are imported
-there: an exported model is judged by the same task in a process that has no Keras.
+Only `compile_arguments` touches Keras and only `preprocess_graph` and `postprocess_graph`
+TensorFlow; both are imported there: an exported model is judged by the same task in a process that
+has no Keras.
 """
 
 import importlib
@@ -37,13 +38,15 @@ class Task(ABC):
     name: ClassVar[str]
     losses: ClassVar[tuple[str, ...]]
     augmentation: ClassVar[tuple[str, ...]] = ()
-    pictures: ClassVar[tuple[str, ...]]
-    headline: ClassVar[tuple[str, ...]]
-    score: ClassVar[str]  # the metric to hold on to
-    pictured: ClassVar[bool] = False  # whether predictions are looked at best in a picture
+    figures: ClassVar[tuple[str, ...]]
+    summary_metrics: ClassVar[tuple[str, ...]]
+    primary_metric: ClassVar[str]  # the metric to hold on to
+    has_prediction_figure: ClassVar[bool] = (
+        False  # whether predictions are looked at best in an image
+    )
     # Of batches, the arrays whose second axis, time, is longer in some than in others: inputs by
     # their names, `targets`, `weights`.
-    free: ClassVar[tuple[str, ...]] = ()
+    dynamic_axes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -63,11 +66,11 @@ class Task(ABC):
         self.options = options or {}
 
     @abstractmethod
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         """Pick what enters the model out of a batch of examples, under the model's input names."""
 
-    def chance(self, seed: int, epoch: int, indices: np.ndarray) -> Arrays:
-        """Draw what a batch of training takes from chance: further columns of its examples.
+    def random_arrays(self, seed: int, epoch: int, indices: np.ndarray) -> Arrays:
+        """Draw what a batch of training takes from random numbers: further columns of its examples.
 
         Args:
             seed: int. The run's seed.
@@ -77,37 +80,41 @@ class Task(ABC):
         """
         return {}
 
-    def asked(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        """Pick what is given to a model's responder: what `inputs` picks, but for tasks that
+    def inference_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        """Pick what is given to a model's responder: what `model_inputs` picks, but for tasks that
         train on something else than what they are asked for.
         """
-        return self.inputs(examples)
+        return self.model_inputs(examples)
 
     @abstractmethod
     def input_fields(self) -> tuple[Field, ...]:
-        """Return what an exported model takes: pixels, columns, as they are before `inputs`."""
+        """Return what an exported model takes: pixels, columns, as they are before
+        `model_inputs`.
+        """
 
     @abstractmethod
     def output_fields(self) -> tuple[Output, ...]:
-        """Return what an exported model answers: what `answer` returns."""
+        """Return what an exported model answers: what `postprocess` returns."""
 
     @abstractmethod
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         """Pick what enters an exported model out of examples that were read with `facts.raw()`."""
 
     @abstractmethod
-    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays | None:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays | None:
         """Return examples of another free size (pixels, length), or None where only the batch is
         free: an exported model must not have frozen what it was tried with.
         """
 
     @abstractmethod
-    def entrance(self) -> tuple[Callable, list]:
-        """Return `inputs` as a TensorFlow function from raw tensors, and the tables it uses."""
+    def preprocess_graph(self) -> tuple[Callable, list]:
+        """Return `model_inputs` as a TensorFlow function from raw tensors, and the tables it
+        uses.
+        """
 
     @abstractmethod
-    def leave(self, outputs) -> dict[str, Any]:
-        """Return `answer` as TensorFlow operations on a model's raw outputs."""
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
+        """Return `postprocess` as TensorFlow operations on a model's raw outputs."""
 
     def serving(self, model) -> tuple[Callable, list]:
         """Return what an exported model computes, and what it must hold on to.
@@ -118,12 +125,15 @@ class Task(ABC):
         Returns:
             (function from raw tensors by name to answers by name, list of trackables).
         """
-        enter, tables = self.entrance()
-        return lambda raw: self.leave(model(enter(raw), training=False)), [model, *tables]
+        enter, tables = self.preprocess_graph()
+        return lambda raw: self.postprocess_graph(model(enter(raw), training=False)), [
+            model,
+            *tables,
+        ]
 
-    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+    def near_ties(self, predictions: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
         """Return of each answer whether a difference of `limit` could change what it says."""
-        return np.zeros(len(next(iter(answers.values()))), bool)
+        return np.zeros(len(next(iter(predictions.values()))), bool)
 
     @abstractmethod
     def arguments(self) -> dict[str, Any]:
@@ -145,38 +155,38 @@ class Task(ABC):
     def compile_arguments(self) -> dict[str, Any]:
         """Return `loss` and `metrics` for `keras.Model.compile`."""
 
-    def responder(self, model) -> Callable[[Arrays], Any]:
+    def predict_fn(self, model) -> Callable[[Arrays], Any]:
         """Return how a Keras model is asked: a function from its inputs to raw outputs."""
         return lambda inputs: np.asarray(model.predict_on_batch(inputs))
 
     def explain(self, model, source: Source) -> Arrays:
-        """Return what pictures show of a model's way to some answers: attention, say."""
+        """Return what images show of a model's way to some answers: attention, say."""
         return {}
 
     @abstractmethod
-    def answer(self, outputs: Any) -> Arrays:
+    def postprocess(self, outputs: Any) -> Arrays:
         """Turn raw outputs, an array or several by name, into named answers, in units that a
         person reads.
         """
 
     def select(
-        self, answers: Sequence[Mapping[str, np.ndarray]], examples: Mapping[str, np.ndarray]
+        self, predictions: Sequence[Mapping[str, np.ndarray]], examples: Mapping[str, np.ndarray]
     ) -> np.ndarray:
         """Return which rows are told of: all, or, of inputs that take several, one each.
 
         Args:
-            answers: sequence of mapping of str to array. Of some examples, batch by batch.
+            predictions: sequence of mapping of str to array. Of some examples, batch by batch.
             examples: mapping of str to array. All of them: whole inputs.
         """
         return np.arange(len(next(iter(examples.values()))))
 
     @abstractmethod
     def describe(
-        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+        self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
         """Turn answers for examples into one plain record each, for tables, CSV and JSON."""
 
-    def study(self, train: Source) -> None:
+    def fit_evaluator(self, train: Source) -> None:
         """Learn from the training split what judging takes; called before anything is judged."""
         return None
 
@@ -192,8 +202,8 @@ class Task(ABC):
         return {}
 
     @abstractmethod
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return all metrics of answers against the truth, as plain numbers."""
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from threefold.datasets.dataset import Source
 from threefold.tasks.classification import Classification
-from threefold.tasks.inputs.text_inputs import TextFeatures
+from threefold.tasks.inputs.text_inputs import TextInputs
 
 
-class TextClassification(Classification, TextFeatures):
+class TextClassification(Classification, TextInputs):
     """Documents in, the probability of every class out."""
 
     name = "text_classification"
@@ -28,15 +28,15 @@ class TextClassification(Classification, TextFeatures):
         except ValueError:  # of texts without two words in common
             return {}
 
-        def judge(source: Source) -> dict[str, float]:
+        def compute_baseline_metrics(source: Source) -> dict[str, float]:
             examples = source[np.arange(len(source))]
             found = np.zeros((len(source), len(self.facts.class_names)))
             found[:, model.classes_] = model.predict_proba(list(examples["text"]))
-            answers = {"probabilities": found, "label_index": found.argmax(axis=-1)}
-            metrics = self.judge(answers, self.truth(examples))
-            return {name: metrics[name] for name in self.headline}
+            predictions = {"probabilities": found, "label_index": found.argmax(axis=-1)}
+            metrics = self.compute_metrics(predictions, self.truth(examples))
+            return {name: metrics[name] for name in self.summary_metrics}
 
-        return {"TF-IDF and logistic regression": judge}
+        return {"TF-IDF and logistic regression": compute_baseline_metrics}
 
 
 TASK = TextClassification

@@ -22,12 +22,12 @@ class TextGeneration(Task):
 
     name = "text_generation"
     losses = ("cross_entropy",)
-    pictures = ("loss_by_position",)
-    headline = ("perplexity", "bits_per_character", "loss")
-    score = "token_probability"
-    free = ()
+    figures = ("loss_by_position",)
+    summary_metrics = ("perplexity", "bits_per_character", "loss")
+    primary_metric = "token_probability"
+    dynamic_axes = ()
 
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {"tokens": examples["tokens"][:, :-1]}
 
     def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -37,7 +37,7 @@ class TextGeneration(Task):
         return token_weights(targets)
 
     def arguments(self) -> dict[str, Any]:
-        return {"vocabulary_size": self.facts.vocabulary_size, "longest": self.facts.longest}
+        return {"vocabulary_size": self.facts.vocabulary_size, "max_length": self.facts.max_length}
 
     def compile_arguments(self) -> dict[str, Any]:
         import keras
@@ -47,11 +47,11 @@ class TextGeneration(Task):
             "weighted_metrics": [keras.metrics.SparseCategoricalAccuracy(name="token_accuracy")],
         }
 
-    def asked(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def inference_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         """Return whole windows, and chance: each token is told from those before it."""
-        return self._ask(examples, np.int32)
+        return self._run_model(examples, np.int32)
 
-    def responder(self, model) -> Callable[[Arrays], Arrays]:
+    def predict_fn(self, model) -> Callable[[Arrays], Arrays]:
         """Return the sampler."""
         from threefold.blueprints.parts.sampling import Sampler
 
@@ -63,7 +63,7 @@ class TextGeneration(Task):
 
         return respond
 
-    def answer(self, outputs: Arrays) -> Arrays:
+    def postprocess(self, outputs: Arrays) -> Arrays:
         """Return `log_probabilities` (batch, time - 1) of the tokens but the first,
         `next_probabilities` (batch, tokens) and what was `written` (batch, steps).
         """
@@ -75,24 +75,26 @@ class TextGeneration(Task):
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
         """Count runs of tokens."""
-        tokens = train[np.arange(min(len(train), MOST_COUNTED // self.facts.longest))]["tokens"]
+        tokens = train[np.arange(min(len(train), MOST_COUNTED // self.facts.max_length))]["tokens"]
         order = min(5, tokens.shape[1])
         model = KneserNey(tokens, self.facts.vocabulary_size, order)
 
-        def judge(source: Source) -> dict[str, float]:
+        def compute_baseline_metrics(source: Source) -> dict[str, float]:
             examples = source[np.arange(len(source))]
-            answers = {"log_probabilities": np.log(model.tell(examples["tokens"]))}
-            return self.judge(answers, self.truth(examples))
+            predictions = {
+                "log_probabilities": np.log(model.token_probabilities(examples["tokens"]))
+            }
+            return self.compute_metrics(predictions, self.truth(examples))
 
-        return {f"{order}-grams, Kneser-Ney": judge}
+        return {f"{order}-grams, Kneser-Ney": compute_baseline_metrics}
 
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return the loss in nats a token, its exponential, the perplexity, the inverse of that,
         the (geometric) mean probability of a token, and bits a character of the text.
         """
-        log = answers["log_probabilities"].astype(np.float64)
+        log = predictions["log_probabilities"].astype(np.float64)
         return {
             "loss": float(-log.mean()),
             "perplexity": float(np.exp(-log.mean())),
@@ -101,9 +103,11 @@ class TextGeneration(Task):
         }
 
     def describe(
-        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+        self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
-        return [{"text": text} for text in decode(self.facts.tokenizer, list(answers["written"]))]
+        return [
+            {"text": text} for text in decode(self.facts.tokenizer, list(predictions["written"]))
+        ]
 
     def input_fields(self) -> tuple[Field, ...]:
         settings = {
@@ -145,7 +149,7 @@ class TextGeneration(Task):
                 name="next_probabilities",
                 dtype="float32",
                 shape=("batch", self.facts.vocabulary_size),
-                meaning="of each token of tokenizer.json, behind the last",
+                meaning="of each token of tokenizer.json, after the last",
                 range=(0, 1),
                 limit=1e-5,
             ),
@@ -158,19 +162,19 @@ class TextGeneration(Task):
             ),
         )
 
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return self._ask(examples, np.int64)
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        return self._run_model(examples, np.int64)
 
-    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         tokens = examples["tokens"]
         return {**examples, "tokens": tokens[:, : (tokens.shape[1] + 1) // 2]}
 
-    def entrance(self) -> tuple[Callable, list]:
+    def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
         return lambda raw: {**raw, "tokens": tf.cast(raw["tokens"], tf.int32)}, []
 
-    def leave(self, outputs) -> dict[str, Any]:
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
         import tensorflow as tf
 
         return {**outputs, "written": tf.cast(outputs["written"], tf.int64)}
@@ -178,11 +182,11 @@ class TextGeneration(Task):
     def serving(self, model) -> tuple[Callable, list]:
         from threefold.blueprints.parts.sampling import Sampler
 
-        enter, tables = self.entrance()
+        enter, tables = self.preprocess_graph()
         sampler = Sampler(model)
-        return lambda raw: self.leave(sampler(enter(raw))), [model, *tables]
+        return lambda raw: self.postprocess_graph(sampler(enter(raw))), [model, *tables]
 
-    def _ask(self, examples: Mapping[str, np.ndarray], dtype) -> Arrays:
+    def _run_model(self, examples: Mapping[str, np.ndarray], dtype) -> Arrays:
         tokens = examples["tokens"].astype(dtype)
         # Where nothing is to be written, a little is, to prove it; the same whenever it is asked.
         places = tokens.sum(axis=1, keepdims=True) + np.arange(PROVEN_STEPS)

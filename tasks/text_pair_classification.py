@@ -7,15 +7,15 @@ import numpy as np
 
 from threefold.datasets.dataset import Source
 from threefold.tasks.classification import Classification
-from threefold.tasks.inputs.text_inputs import TextFeatures
+from threefold.tasks.inputs.text_inputs import TextInputs
 
 
-class TextPairClassification(Classification, TextFeatures):
+class TextPairClassification(Classification, TextInputs):
     """Two texts in, the probability of every class out."""
 
     name = "text_pair_classification"
     texts: ClassVar[dict[str, str]] = {"first": "first_time", "second": "second_time"}
-    free = ("first", "second")
+    dynamic_axes = ("first", "second")
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
         """Fit a logistic regression on weighted counts of the words of both, and of common ones."""
@@ -38,15 +38,15 @@ class TextPairClassification(Classification, TextFeatures):
         model = LogisticRegression(C=10, max_iter=1000)
         model.fit(features(examples), examples["label"])
 
-        def judge(source: Source) -> dict[str, float]:
+        def compute_baseline_metrics(source: Source) -> dict[str, float]:
             examples = source[np.arange(len(source))]
             found = np.zeros((len(source), len(self.facts.class_names)))
             found[:, model.classes_] = model.predict_proba(features(examples))
-            answers = {"probabilities": found, "label_index": found.argmax(axis=-1)}
-            metrics = self.judge(answers, self.truth(examples))
-            return {name: metrics[name] for name in self.headline}
+            predictions = {"probabilities": found, "label_index": found.argmax(axis=-1)}
+            metrics = self.compute_metrics(predictions, self.truth(examples))
+            return {name: metrics[name] for name in self.summary_metrics}
 
-        return {"TF-IDF of both and logistic regression": judge}
+        return {"TF-IDF of both and logistic regression": compute_baseline_metrics}
 
 
 TASK = TextPairClassification

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.ragged import pad
-from threefold.tasks.inputs.text_inputs import TextFeatures
+from threefold.tasks.inputs.text_inputs import TextInputs
 from threefold.tasks.metrics.spans import find_spans, score_spans
 from threefold.tasks.signature import Output
 from threefold.tasks.task import Arrays
@@ -14,21 +14,21 @@ from threefold.tasks.task import Arrays
 NO_TAG = -1  # of padding, and of the further tokens of a word
 
 
-class TokenClassification(TextFeatures):
+class TokenClassification(TextInputs):
     """Words in, the probability of every tag out; names of several words are spans (BIO)."""
 
     name = "token_classification"
     losses = ("cross_entropy",)
-    pictures = ("tagged_text",)
-    headline = ("f1", "accuracy", "loss")
-    score = "f1"
-    free = ("tokens", "targets", "weights")
+    figures = ("tagged_text",)
+    summary_metrics = ("f1", "accuracy", "loss")
+    primary_metric = "f1"
+    dynamic_axes = ("tokens", "targets", "weights")
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"num_outputs": len(self.facts.class_names)}
 
     def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
-        length = self.inputs(examples)["tokens"].shape[1]
+        length = self.model_inputs(examples)["tokens"].shape[1]
         tags = pad(examples["tags"], length, np.int64, NO_TAG)
         one_hot = np.eye(len(self.facts.class_names), dtype=np.float32)[np.maximum(tags, 0)]
         return one_hot * (tags != NO_TAG)[..., None]  # (batch, time, tags)
@@ -43,7 +43,7 @@ class TokenClassification(TextFeatures):
 
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         # From 1, as 0 fills the shorter batches up: 0 is no tag.
-        length = self.inputs(examples)["tokens"].shape[1]
+        length = self.model_inputs(examples)["tokens"].shape[1]
         return {"tag": pad(examples["tags"], length, np.int64, NO_TAG) + 1}
 
     def compile_arguments(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class TokenClassification(TextFeatures):
             "weighted_metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
         }
 
-    def answer(self, outputs: np.ndarray) -> Arrays:
+    def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return `probabilities` (batch, time, tags) and `tag_index` (batch, time)."""
         scores = np.asarray(outputs, np.float32)
         positive = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -84,23 +84,23 @@ class TokenClassification(TextFeatures):
             ),
         )
 
-    def leave(self, outputs) -> dict[str, Any]:
+    def postprocess_graph(self, outputs) -> dict[str, Any]:
         import tensorflow as tf
 
         probabilities = tf.nn.softmax(outputs)
         return {"probabilities": probabilities, "tag_index": tf.argmax(probabilities, axis=-1)}
 
-    def undecided(self, answers: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
-        best = np.sort(answers["probabilities"], axis=-1)[..., -2:]
+    def near_ties(self, predictions: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
+        best = np.sort(predictions["probabilities"], axis=-1)[..., -2:]
         return (best[..., -1] - best[..., 0] <= 2 * limit).any(axis=-1)
 
     def describe(
-        self, answers: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
+        self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
         names = self.facts.class_names
         records = []
         for row, (words, tags) in enumerate(zip(examples["words"], examples["tags"], strict=True)):
-            chosen = answers["tag_index"][row][: len(tags)][tags != NO_TAG]
+            chosen = predictions["tag_index"][row][: len(tags)][tags != NO_TAG]
             found = [names[tag] for tag in chosen]
             spans = [
                 {"text": " ".join(words[start:stop]), "tag": kind, "start": start, "stop": stop}
@@ -116,23 +116,23 @@ class TokenClassification(TextFeatures):
             records.append({"tagged": [f"{word}/{tag}" for word, tag in tagged], "spans": spans})
         return records
 
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return precision, recall and f1 of whole spans (Tjong Kim Sang and De Meulder 2003), in
         all and by kind, and accuracy and log-loss of single tags.
         """
         names, true = self.facts.class_names, truth["tag"] - 1
         # Filled up to different lengths, both hold all that is asked.
-        length = min(true.shape[1], answers["tag_index"].shape[1])
-        true, found = true[:, :length], answers["tag_index"][:, :length]
+        length = min(true.shape[1], predictions["tag_index"].shape[1])
+        true, found = true[:, :length], predictions["tag_index"][:, :length]
         asked = true != NO_TAG
         rows = [
             ([names[tag] for tag in true[row][asked[row]]],
              [names[tag] for tag in found[row][asked[row]]])
             for row in range(len(true))
         ]  # fmt: skip
-        probabilities = answers["probabilities"][:, :length][asked]
+        probabilities = predictions["probabilities"][:, :length][asked]
         chosen = probabilities[np.arange(len(probabilities)), true[asked]]
         predicted = found[asked]
         return score_spans(rows) | {

@@ -14,22 +14,22 @@ class Translation(SequenceToSequence):
     """Texts in, their counterparts out."""
 
     name = "translation"
-    pictures = ("attention", "errors_by_length")
-    score = "exact_match"
+    figures = ("attention", "errors_by_length")
+    primary_metric = "exact_match"
 
     @property
-    def headline(self) -> tuple[str, ...]:
+    def summary_metrics(self) -> tuple[str, ...]:
         """The metrics that matter: of spellings the errors, of words also BLEU."""
         rates = ("phoneme_error_rate", "word_error_rate")
         return rates if self.facts.unit == "phoneme" else ("bleu", "chrf", "exact_match")
 
-    def judge(
-        self, answers: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    def compute_metrics(
+        self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return error rates of phonemes and words, or BLEU (Papineni et al. 2002) and chrF
         (Popović 2015) of the whole split, and how many texts are right to the letter.
         """
-        found, wanted = take_best(answers, truth)
+        found, wanted = take_best(predictions, truth)
         same = exact_match(found, wanted)
         if self.facts.unit == "phoneme":
             rate = error_rate(found, wanted)

@@ -93,7 +93,7 @@ def test_only_what_is_missing_or_older_than_the_code_is_made(table, code, capsys
     assert table.lacking(wanted) == wanted
     assert table.fill([wanted[:1], wanted[1:]], make)
     assert table.lacking(wanted) == []
-    assert not table.tell_stale(wanted, each=True)
+    assert not table.list_stale(wanted, each=True)
 
     def never(names):
         raise AssertionError(names)
@@ -102,7 +102,7 @@ def test_only_what_is_missing_or_older_than_the_code_is_made(table, code, capsys
     change(code / "blueprints" / "rnn.py")
     assert table.lacking(wanted) == wanted[1:]
     capsys.readouterr()
-    assert table.tell_stale(wanted, each=True)
+    assert table.list_stale(wanted, each=True)
     out, err = capsys.readouterr()
     assert out == "rnn  jax\nrnn  torch\n" and "2 of 3 rows" in err
     assert len(kept.read_rows(table.path)) == 3  # the older ones are still shown
@@ -191,7 +191,7 @@ def test_kills_go_on_for_the_code_as_it_is_and_older_ones_stay_until_outdone(
     crash.keep_counts(names_now("jax"), counts | {"kills": 6})
     assert "| jax | 6 |" in crash.make_table()
     assert [row["kills"] for row in kept.read_rows(crash.KEPT)] == ["6", "9"]
-    assert crash.tell_stale(9, 0) and crash.tell_stale(1, 0)  # tensorflow has none
+    assert crash.list_stale(9, 0) and crash.list_stale(1, 0)  # tensorflow has none
 
 
 def names_now(backend: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from threefold.datasets.dataset import Source, find_lengths
 from threefold.datasets.images.augmentation import augment, mixup
 from threefold.tasks.task import Arrays, Task
 
-BLOCK_BYTES = 1 << 20  # more would keep a slow source waiting, and its pictures in memory
+BLOCK_BYTES = 1 << 20  # more would keep a slow source waiting, and its images in memory
 
 
 class Batches(keras.utils.PyDataset):
@@ -64,8 +64,8 @@ class Batches(keras.utils.PyDataset):
         if self.augment:
             images = augment(examples["image"], self.seed, self.epoch, indices, self.augment)
             examples = examples | {"image": images}
-        examples = examples | self.task.chance(self.seed or 0, self.epoch, indices)
-        inputs, targets = self.task.inputs(examples), self.task.targets(examples)
+        examples = examples | self.task.random_arrays(self.seed or 0, self.epoch, indices)
+        inputs, targets = self.task.model_inputs(examples), self.task.targets(examples)
         if "mixup" in self.augment:
             mixed = mixup(inputs | {"targets": targets}, self.seed, self.epoch, indices)
             targets = mixed.pop("targets")
@@ -106,7 +106,7 @@ def _in_blocks(batches: Batches):
     """
     import tensorflow as tf
 
-    first, free = batches[0], batches.task.free
+    first, free = batches[0], batches.task.dynamic_axes
     size = sum(array.nbytes for array in keras.tree.flatten(first))
     length = max(1, BLOCK_BYTES // size)
 

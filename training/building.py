@@ -68,10 +68,10 @@ def builder_for(blueprint: ModuleType, task: str):
     )
 
 
-def told_task(blueprint: ModuleType) -> str | None:
+def explicit_task(blueprint: ModuleType) -> str | None:
     """Return the task of a blueprint that serves none which data suggest by themselves."""
     first = next(iter(blueprint.TASKS))
-    return first if first in loading.TOLD else None
+    return first if first in loading.EXPLICIT_TASKS else None
 
 
 def resolve_options(blueprint: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def bind_task(record) -> Task:
     )
 
 
-def borrow_weights(model, run) -> tuple[int, int]:
+def load_matching_weights(model, run) -> tuple[int, int]:
     """Start a model from another run's best weights, wherever name and shape agree.
 
     Args:

@@ -77,7 +77,7 @@ class Display(Protocol):
         """Take the metrics of a finished epoch."""
 
 
-class Keeper(keras.callbacks.Callback):
+class CheckpointCallback(keras.callbacks.Callback):
     """Saves the state, follows the best epoch, and stops on signals and on a loss of NaN.
 
     It must be the last of the callbacks: it takes their counters when an epoch ends, and puts them
@@ -221,13 +221,14 @@ class Signals:
     """Catches SIGINT and SIGTERM for a while; the second of a kind acts as it always did.
 
     Args:
-        keeper: Keeper. Told which signal came; it saves and stops at the end of the step.
+        checkpoint_callback: CheckpointCallback. Told which signal came; it saves and stops at the
+            end of the step.
     """
 
     NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
-    def __init__(self, keeper: Keeper):
-        self.keeper = keeper
+    def __init__(self, checkpoint_callback: CheckpointCallback):
+        self.checkpoint_callback = checkpoint_callback
         self.before: dict[int, Any] = {}
 
     def __enter__(self):
@@ -240,7 +241,7 @@ class Signals:
             signal.signal(number, handler)
 
     def _catch(self, number, frame):
-        self.keeper.caught = number
+        self.checkpoint_callback.caught = number
         signal.signal(number, self.before[number])
 
 

@@ -1,7 +1,7 @@
 """One writer for every kind of state: whatever happens, the old or the new one can be read.
 
-A checkpoint is a folder of two files and a manifest with their sha256 sums. It is staged beside its
-place, written through to the disk, and renamed; the older ones go only after that. So a process
+A checkpoint is a folder of two files and a manifest with their sha256 sums. It is staged alongside
+its place, written through to the disk, and renamed; the older ones go only after that. So a process
 that is killed at any instant, or a disk that fills, leaves the last complete checkpoint, and a file
 that was damaged later is told from a good one.
 

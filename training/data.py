@@ -6,7 +6,7 @@ from typing import IO
 from threefold.core.errors import UserError, suggest
 from threefold.core.options import check_options, options_of
 from threefold.datasets import loading
-from threefold.datasets.dataset import Dataset, Joined
+from threefold.datasets.dataset import ConcatSource, Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.inference_inputs import Inputs, read_inputs
 from threefold.training.run import RunRecord
@@ -56,7 +56,7 @@ def load_splits(
     )
     names = list(dataset.splits)
     if split is None and not own:
-        dataset.splits["all"] = Joined(list(dataset.splits.values()))
+        dataset.splits["all"] = ConcatSource(list(dataset.splits.values()))
         return dataset, ["all"]
     if split is None:
         return dataset, [name for name in names if name != "train"]

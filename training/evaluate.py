@@ -6,9 +6,9 @@ from typing import IO, Any
 import keras
 
 from threefold.datasets.dataset import Dataset
-from threefold.tasks.evaluation import Answerer, Evaluation, answerer, evaluate_splits
+from threefold.tasks.evaluation import Evaluation, PredictFn, evaluate_splits, make_predict_fn
 from threefold.tasks.generation import (
-    Wish,
+    GenerationConfig,
     batch_size,
     generate,
     require_maker,
@@ -26,7 +26,7 @@ def evaluate_model(
     model: keras.Model, task: Task, dataset: Dataset, splits: list[str], batch_size: int
 ) -> list[Evaluation]:
     """Judge a model on some splits of a dataset."""
-    answer = ask_model(model, task, batch_size)
+    answer = make_predictions(model, task, batch_size)
     found = evaluate_splits(answer, task, dataset.splits, splits, batch_size)
     for evaluation in found:
         evaluation.details.update(task.explain(model, evaluation.source))
@@ -76,20 +76,20 @@ def predict_run(
     inputs = read_run_inputs(run.record, run.record.facts, given, data_options, stdin)
     model, task = rebuild_model(run)
     batch_size = run.record.settings.batch_size
-    return predict(ask_model(model, task, batch_size), task, inputs, batch_size)
+    return predict(make_predictions(model, task, batch_size), task, inputs, batch_size)
 
 
-def generate_run(run: Run, wish: Wish) -> list[dict[str, Any]]:
-    """Let a run's best weights write texts or make pictures; see `tasks.generation.generate`."""
-    require_maker(bind_task(run.record), wish)
+def generate_run(run: Run, config: GenerationConfig) -> list[dict[str, Any]]:
+    """Let a run's best weights write texts or make images; see `tasks.generation.generate`."""
+    require_maker(bind_task(run.record), config)
     model, task = rebuild_model(run)
-    if wish.searches:
-        return search(model, task, wish)
-    if wish.prompt:
-        warn_of_long_prompt(model, task, wish)
-    return generate(ask_model(model, task, batch_size(task, wish)), task, wish)
+    if config.searches:
+        return search(model, task, config)
+    if config.prompt:
+        warn_of_long_prompt(model, task, config)
+    return generate(make_predictions(model, task, batch_size(task, config)), task, config)
 
 
-def ask_model(model: keras.Model, task: Task, batch_size: int) -> Answerer:
+def make_predictions(model: keras.Model, task: Task, batch_size: int) -> PredictFn:
     """Return a model as evaluation and prediction see it."""
-    return answerer(task.responder(model), task, batch_size)
+    return make_predict_fn(task.predict_fn(model), task, batch_size)

@@ -18,12 +18,12 @@ from threefold.tasks.task import find_task
 from threefold.training.backend import device_name, seed_everything
 from threefold.training.building import (
     bind_task,
-    borrow_weights,
     build_model,
     builder_for,
+    explicit_task,
     find_blueprint,
+    load_matching_weights,
     resolve_options,
-    told_task,
 )
 from threefold.training.callbacks import Display, Progress
 from threefold.training.data import load_run_dataset
@@ -84,14 +84,14 @@ def start(command: Command, announce: Announce) -> Fitted:
         builder_for(blueprint, command.task)
     reference = command.dataset or _default_dataset(blueprint, command.task)
     init = open_run(command.init) if command.init else None
-    told = command.task or told_task(blueprint)
+    explicit = command.task or explicit_task(blueprint)
     folder = command.options.get("pretrained") if hasattr(blueprint, "PRETRAINED") else None
     if folder:
         inherited = networks.read_options(blueprint, folder)
     else:
         inherited = networks.options_of_run(init, command.blueprint)
-    data_options = networks.share_tokenizer(reference, command.data_options, told, folder, init)
-    dataset = loading.load(reference, data_options, task=told)
+    data_options = networks.share_tokenizer(reference, command.data_options, explicit, folder, init)
+    dataset = loading.load(reference, data_options, task=explicit)
     task_class = find_task(dataset.task)
     builder_for(blueprint, dataset.task)
     settings = command.settings.resolve(
@@ -101,9 +101,9 @@ def start(command: Command, announce: Announce) -> Fitted:
         fine_tuning=bool(folder) or init is not None,
     )
     if settings.augment and dataset.facts.kind != "image":
-        raise UserError(f"--augment is for pictures; {reference} is {dataset.facts.describe()}")
-    if "mixup" in settings.augment and dataset.task in loading.TOLD:
-        raise UserError(f"--augment mixup makes no pictures that {dataset.task} could learn from")
+        raise UserError(f"--augment is for images; {reference} is {dataset.facts.describe()}")
+    if "mixup" in settings.augment and dataset.task in loading.EXPLICIT_TASKS:
+        raise UserError(f"--augment mixup makes no images that {dataset.task} could learn from")
     given = find_recipe(blueprint, settings.recipe)["options"]
     known = options_of(builder_for(blueprint, dataset.task))
     given |= {name: value for name, value in inherited.items() if name in known}
@@ -116,7 +116,7 @@ def start(command: Command, announce: Announce) -> Fitted:
         settings=settings,
         dataset=_describe(dataset, data_options),
         facts=dataset.facts,
-        **_whereabouts(),
+        **_environment_info(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         init=command.init,
     )
@@ -133,7 +133,7 @@ def start(command: Command, announce: Announce) -> Fitted:
     if folder:
         dataset.notes.append(networks.load_weights(blueprint, model, folder))
     if init is not None:
-        borrow_weights(model, init)
+        load_matching_weights(model, init)
     run = create_run(record, command.run)
     return _train(model, task, dataset, run, announce, resume=False)
 
@@ -153,7 +153,7 @@ def resume(folder: str, epochs: int | None, announce: Announce) -> Fitted:
         UserError: where the data are not those of the run.
     """
     run = open_run(folder)
-    changes: dict[str, Any] = _whereabouts()
+    changes: dict[str, Any] = _environment_info()
     if epochs is not None:
         changes["settings"] = run.record.settings.model_copy(update={"epochs": epochs})
     record = run.record = run.record.model_copy(update=changes)
@@ -239,7 +239,7 @@ def _describe(dataset: Dataset, options: dict[str, Any]) -> DatasetRecord:
     )
 
 
-def _whereabouts() -> dict[str, Any]:
+def _environment_info() -> dict[str, Any]:
     """Return what a run's record says of the process that fits it."""
     import keras
 

@@ -10,8 +10,8 @@ from threefold.training.adversarial.trainer import compile_adversarial
 from threefold.training.batches import Batches
 from threefold.training.callbacks import (
     Callbacks,
+    CheckpointCallback,
     Display,
-    Keeper,
     Progress,
     Signals,
     read_progress,
@@ -75,11 +75,13 @@ def train(
         cut = progress.step > 0
         batches.first_step = progress.step
         counting = _counting(settings, validation)
-        keeper = Keeper(run, progress, batches, counting, display, arrays if cut else {})
+        checkpoint_callback = CheckpointCallback(
+            run, progress, batches, counting, display, arrays if cut else {}
+        )
         if cut:
             # Metrics exist from their first batch on. On torch, Keras hands them what it is given.
             model.test_on_batch(*keras.tree.map_structure(keras.ops.convert_to_tensor, batches[0]))
-        with Signals(keeper):
+        with Signals(checkpoint_callback):
             model.fit(
                 batches.for_keras(),
                 validation_data=None if validation is None else validation.for_keras(),
@@ -88,14 +90,14 @@ def train(
                 shuffle=False,
                 verbose=0,
                 callbacks=Callbacks(
-                    [*_averaging(settings), *counting.values(), keeper],
+                    [*_averaging(settings), *counting.values(), checkpoint_callback],
                     add_history=True,
                     model=model,
                 ),
             )
         if cut:
             # Every fit ends by putting averaged weights in place of the trained ones.
-            state.restore_state(model, keeper.arrays, same_backend=True)
+            state.restore_state(model, checkpoint_callback.arrays, same_backend=True)
     return progress
 
 
@@ -107,7 +109,7 @@ def compile_model(
     Returns:
         keras.Model. What Keras fits: the same, or two networks of it against each other.
     """
-    if hasattr(model, "rules"):
+    if hasattr(model, "adversarial_config"):
         model = compile_adversarial(model, task, settings, total_steps)
         model.optimizer.build(model.trainable_variables)
         return model

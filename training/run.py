@@ -83,7 +83,7 @@ class Run:
         return self.folder / "report"
 
     def write_record(self) -> None:
-        """Write `run.json`, and beside it what other programs must know of the data."""
+        """Write `run.json`, and alongside it what other programs must know of the data."""
         for name, text in self.record.facts.sidecars().items():
             replace_file(self.folder / name, text.encode())
         _write_json(self.folder / "run.json", self.record.model_dump(mode="json"))

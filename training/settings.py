@@ -33,7 +33,7 @@ class TrainingSettings(BaseModel):
     recipe: str | None = Field(
         None, description="options and settings of a paper, by name; show BLUEPRINT lists them"
     )
-    epochs: Count | None = Field(None, description="passes over the training split")
+    epochs: Count | None = Field(None, description="ignores the training split")
     batch_size: Count | None = Field(None, description="examples in a step")
     optimizer: Optimizer | None = Field(None, description="rule that updates the weights")
     learning_rate: Positive | None = Field(None, description="largest learning rate")

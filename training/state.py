@@ -43,7 +43,7 @@ def restore_weights(model: keras.Model, arrays: dict[str, np.ndarray]) -> None:
 
 
 def merge_lora(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return weights with low-rank matrices added to the kernels beside which they were trained."""
+    """Return weights with low-rank matrices added to the kernels that they were trained for."""
     found = {name: array for name, array in arrays.items() if not name.endswith((LORA_A, LORA_B))}
     for name in arrays:
         if name.endswith(LORA_A):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from threefold.datasets.dataset import ArraySource, Subset
+from threefold.datasets.dataset import ArraySource, SubsetSource
 from threefold.datasets.facts import (
     Facts,
     ImageFacts,
@@ -70,8 +70,8 @@ class Case:
         blueprint = find_blueprint(self.blueprint)
         options = dict(self.options)
         if not dropout:
-            known = options_of(blueprint.TASKS[self.task_name])
-            options |= {name: "0" for name in known if "dropout" in name}
+            future_covariates = options_of(blueprint.TASKS[self.task_name])
+            options |= {name: "0" for name in future_covariates if "dropout" in name}
         settings = TrainingSettings.parse({"schedule": "constant", "warmup": "0"})
         settings = settings.resolve(blueprint, self.task_name, ())
         settings = settings.model_copy(update={"ema": None, "precision": precision})
@@ -87,7 +87,7 @@ class Case:
         source = ArraySource(self.arrays)
         rows = (first * self.batch_size + np.arange(steps * self.batch_size)) % len(source)
         changes = {"seed": 0, "augment": self.augment} if real else {}
-        return Batches(Subset(source, rows), self.task(), self.batch_size, **changes)
+        return Batches(SubsetSource(source, rows), self.task(), self.batch_size, **changes)
 
 
 def small_case(family: str, tiny: bool) -> Case:
@@ -154,7 +154,7 @@ def _tokens(count: int, length: int, vocabulary: int, seed: int = 0) -> Ragged:
 def _texts(blueprint, length, batch_size, options, vocabulary=100) -> Case:
     count = STORED * batch_size
     facts = TextFacts(
-        tokenizer="{}", vocabulary_size=vocabulary, longest=length,
+        tokenizer="{}", vocabulary_size=vocabulary, max_length=length,
         class_names=CLASSES, class_counts=(1,) * len(CLASSES),
     )  # fmt: skip
     arrays = {"tokens": _tokens(count, length, vocabulary), "label": _labels(count)}
@@ -165,7 +165,7 @@ def _pairs(length, batch_size, options, vocabulary=100) -> Case:
     count, written = STORED * batch_size, length - 1  # what begins a text makes one more
     facts = PairFacts(
         source_tokenizer="{}", target_tokenizer="{}", source_vocabulary_size=vocabulary,
-        target_vocabulary_size=vocabulary, longest_source=length, longest_target=written,
+        target_vocabulary_size=vocabulary, max_source_length=length, max_target_length=written,
     )  # fmt: skip
     arrays = {
         "source": _tokens(count, length, vocabulary),
@@ -176,7 +176,7 @@ def _pairs(length, batch_size, options, vocabulary=100) -> Case:
 
 def _windows(context, batch_size, options, vocabulary=100) -> Case:
     count = STORED * batch_size
-    facts = TextFacts(tokenizer="{}", vocabulary_size=vocabulary, longest=context)
+    facts = TextFacts(tokenizer="{}", vocabulary_size=vocabulary, max_length=context)
     windows = _tokens(count, context + 1, vocabulary).values.reshape(count, context + 1)
     arrays = {"tokens": windows}
     return Case("gpt", "text_generation", facts, arrays, batch_size, options, context)
@@ -186,7 +186,9 @@ def _recordings(batch_size, options) -> Case:
     count, length, rate = STORED * batch_size, 4096, 8000
     samples = np.random.default_rng(0).normal(0, 0.1, count * length).astype(np.float32)
     symbols = np.random.default_rng(1).integers(1, 4, count * 3)
-    facts = SpeechFacts(rate=rate, longest=length, alphabet=tuple("abc"), longest_transcript=3)
+    facts = SpeechFacts(
+        rate=rate, max_length=length, alphabet=tuple("abc"), max_transcript_length=3
+    )
     arrays = {
         "samples": Ragged(samples, np.arange(count + 1) * length),
         "symbols": Ragged(symbols, np.arange(count + 1) * 3),

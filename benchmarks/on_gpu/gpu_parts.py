@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from threefold.training import fit as fitting
-from threefold.training.callbacks import Interrupted, Keeper
+from threefold.training.callbacks import CheckpointCallback, Interrupted
 from threefold.training.checkpoints import load_checkpoint
 from threefold.training.settings import TrainingSettings
 
@@ -162,8 +162,8 @@ def resume_jobs(context) -> list:
     if context.child:
         return [(name, lambda name=name: resume(name, "deterministic")) for name in names]
     jobs = [(name, lambda name=name: resume(name, "none")) for name in names]
-    told = ["--families", ",".join(names)]
-    child = [("deterministic", lambda: run_child(context, "resume", DETERMINISTIC, told))]
+    stated = ["--families", ",".join(names)]
+    child = [("deterministic", lambda: run_child(context, "resume", DETERMINISTIC, stated))]
     return child if context.tiny else jobs + child
 
 
@@ -208,14 +208,14 @@ def _announce(run, dataset, model) -> Quiet:
 @contextlib.contextmanager
 def cut_after(step: int):
     """Stop a run as SIGTERM does, after a step of its first epoch, counted from 0."""
-    original = Keeper.on_train_batch_end
+    original = CheckpointCallback.on_train_batch_end
 
     def cut(self, batch, logs=None):
         if (self.progress.epoch, batch) == (0, step):
             signal.raise_signal(signal.SIGTERM)
         original(self, batch, logs)
 
-    with mock.patch.object(Keeper, "on_train_batch_end", cut):
+    with mock.patch.object(CheckpointCallback, "on_train_batch_end", cut):
         yield
 
 
@@ -244,7 +244,7 @@ def fill_memory(context):
     """
     options, faked = {"filters": "1024,1024"}, contextlib.nullcontext()
     if context.device == "cpu":
-        options, faked = {"filters": "2"}, _fake_full_memory()
+        options, faked = {"filters": "2"}, _raise_out_of_memory()
     elif context.backend == "torch":
         import torch
 
@@ -263,7 +263,7 @@ def fill_memory(context):
     yield f"cnn {options['filters']}", code, said
 
 
-def _fake_full_memory():
+def _raise_out_of_memory():
     if keras.config.backend() == "torch":
         import torch
 
@@ -272,7 +272,7 @@ def _fake_full_memory():
         import jax
 
         error = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory.")
-    return mock.patch.object(Keeper, "on_train_batch_begin", side_effect=error)
+    return mock.patch.object(CheckpointCallback, "on_train_batch_begin", side_effect=error)
 
 
 def run_child(context, part: str, environment: dict[str, str], more: list[str]):

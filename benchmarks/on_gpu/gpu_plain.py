@@ -20,12 +20,12 @@ def measure_transformer(case, steps: int, context) -> tuple[float, float]:
         warnings.simplefilter("ignore")  # that pre-norm has no kernel for nested tensors
         network = make_network(case).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
-    ask = network if context.tiny else torch.compile(network)
+    predict = network if context.tiny else torch.compile(network)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast(device, torch.bfloat16):
-            logits = ask(source, before)
+            logits = predict(source, before)
         loss = torch.nn.functional.cross_entropy(
             logits.float().flatten(0, 1), behind.flatten(), ignore_index=0, label_smoothing=0.1
         )

@@ -37,7 +37,7 @@ class Repeated(keras.utils.PyDataset):
 
 
 class Clock(keras.callbacks.Callback):
-    """Takes the time to the first finished step and that of each epoch behind the first."""
+    """Takes the time to the first finished step and that of each epoch after the first."""
 
     def __init__(self):
         super().__init__()
@@ -61,7 +61,7 @@ class Clock(keras.callbacks.Callback):
 
 
 def time_steps(model, data, epochs: int = 3) -> tuple[float, float]:
-    """Return steps a second (median of the epochs behind the first), seconds to the first step."""
+    """Return steps a second (median of the epochs after the first), seconds to the first step."""
     clock = Clock()
     callbacks = Callbacks([clock], add_history=True, model=model)
     model.fit(data, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
@@ -114,11 +114,11 @@ def measure_speed(context, name: str, precision: str, mode: str):
     yield (
         name, precision, mode, f"{rate:.2f}", f"{first:.1f}", peak,
         f"{operations / 1e9:.4g}" if operations else "not counted",
-        tell_utilisation(context.device_name, precision, operations, rate),
+        describe_utilisation(context.device_name, precision, operations, rate),
     )  # fmt: skip
 
 
-def tell_utilisation(device: str, precision: str, operations: float | None, rate: float) -> str:
+def describe_utilisation(device: str, precision: str, operations: float | None, rate: float) -> str:
     """Return the share of the device's peak that the model's own operations make up."""
     peak = next((peaks[precision] for name, peaks in PEAKS.items() if name in device), None)
     if operations is None:
@@ -222,7 +222,7 @@ def measure_pipeline(context, name: str):
 
 
 def measure_files(context):
-    """Yield the same for pictures that are decoded from files and resized."""
+    """Yield the same for images that are decoded from files and resized."""
     from PIL import Image
 
     from threefold.datasets import loading

@@ -10,8 +10,9 @@ BOUND_EPSILON = 1e-12
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How two networks are trained against each other; a model of such has them as `rules`.
+class AdversarialConfig:
+    """How two networks are trained against each other; a model of such has them as
+    `adversarial_config`.
 
     Args:
         loss: str. `standard`, `least_squares`, `hinge` or `wasserstein`.
@@ -21,8 +22,9 @@ class Rules:
             steps; `None` for never.
         feature_matching: float. Weight of the distance of mean features in the generator's loss.
         critic_steps: int. Steps of the discriminator for one of the generator.
-        augment: tuple of str. How pictures are changed before the discriminator sees them.
-        rate_ratio: float. The discriminator's learning rate, in units of the generator's.
+        augment: tuple of str. How images are changed before the discriminator sees them.
+        discriminator_lr_ratio: float. The discriminator's learning rate, in units of the
+            generator's.
         beta_1: float. Adam's share of the old mean gradient.
         beta_2: float. Adam's share of the old mean of squares.
     """
@@ -34,7 +36,7 @@ class Rules:
     feature_matching: float
     critic_steps: int
     augment: tuple[str, ...]
-    rate_ratio: float
+    discriminator_lr_ratio: float
     beta_1: float
     beta_2: float
 
@@ -80,7 +82,7 @@ class ClassEmbedding(layers.Layer):
         return super().get_config() | own
 
 
-class _Bounded:
+class _SpectralNorm:
     """A layer whose kernel is divided by its largest singular value whenever it is used.
 
     Miyato et al. 2018, "Spectral normalization for generative adversarial networks". The kernel
@@ -99,7 +101,7 @@ class _Bounded:
             name="vector",
         )
 
-    def bounded_kernel(self, training: bool | None):
+    def normalize_kernel(self, training: bool | None):
         """Return the kernel with a largest singular value of about 1."""
         matrix = ops.reshape(self.kernel, (-1, self.kernel.shape[-1]))  # (inputs, outputs)
         still = ops.stop_gradient(matrix)
@@ -114,29 +116,29 @@ class _Bounded:
 
 
 @keras.saving.register_keras_serializable("threefold")
-class BoundedDense(_Bounded, layers.Dense):
+class SpectralNormDense(_SpectralNorm, layers.Dense):
     """A dense layer under spectral normalisation."""
 
     def call(self, inputs, training=None):
         """Multiply."""
-        x = ops.matmul(inputs, self.bounded_kernel(training))
+        x = ops.matmul(inputs, self.normalize_kernel(training))
         return x if self.bias is None else x + self.bias
 
 
 @keras.saving.register_keras_serializable("threefold")
-class BoundedConv2D(_Bounded, layers.Conv2D):
+class SpectralNormConv2D(_SpectralNorm, layers.Conv2D):
     """A convolution under spectral normalisation."""
 
     def call(self, inputs, training=None):
         """Convolve."""
-        kernel = self.bounded_kernel(training)
+        kernel = self.normalize_kernel(training)
         x = ops.conv(inputs, kernel, strides=list(self.strides), padding=self.padding)
         return x if self.bias is None else x + self.bias
 
 
 @keras.saving.register_keras_serializable("threefold")
 class SelfAttention(layers.Layer):
-    """Let every place of a picture look at all others (Zhang et al. 2019, SAGAN, section 3).
+    """Let every place of an image look at all others (Zhang et al. 2019, SAGAN, section 3).
 
     What is seen is added times a weight that starts at 0: the network begins with what is near.
     Plain products of matrices, which all backends differentiate twice.

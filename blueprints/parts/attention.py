@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.parts.layers import draw_dropout
+from threefold.blueprints.parts.layers import make_dropout
 
 LONGEST_WAVE = 10_000.0
 
@@ -27,7 +27,7 @@ class Block:
         num_heads: int. Heads of each attention; a divisor of `model_dim`.
         feed_forward_dim: int. Hidden units of each step's own network.
         activation: str. Of these units.
-        dropout: float. Share dropped behind every part.
+        dropout: float. Share dropped after every part.
         norm_first: bool. Whether a part reads what is normalised, rather than what it adds to the
             sum being normalised, as in the paper.
         rotary: bool. Whether queries and keys are turned by their positions.
@@ -57,14 +57,14 @@ class Block:
             )
 
     def add(self, x, part: Callable, name: str):
-        """Draw a part beside a shortcut: `part` is a function from a tensor to one like it."""
+        """Build a part alongside a shortcut: `part` is a function from a tensor to one like it."""
         norm = layers.LayerNormalization(epsilon=self.epsilon, name=f"{name}_norm")
         if self.norm_first:
-            return x + draw_dropout(self.dropout, f"{name}_dropout")(part(norm(x)))
-        return norm(x + draw_dropout(self.dropout, f"{name}_dropout")(part(x)))
+            return x + make_dropout(self.dropout, f"{name}_dropout")(part(norm(x)))
+        return norm(x + make_dropout(self.dropout, f"{name}_dropout")(part(x)))
 
     def feed_forward(self, x, name: str):
-        """Draw each step's own network."""
+        """Build each step's own network."""
         name = f"{name}_feed_forward"
 
         def part(x):
@@ -74,7 +74,7 @@ class Block:
         return self.add(x, part, name)
 
     def self_attention(self, x, mask, name: str, *, position=None, cache=None):
-        """Draw attention of steps to one another.
+        """Build attention of steps to one another.
 
         Args:
             x: tensor of shape (batch, steps, model_dim).
@@ -105,7 +105,9 @@ class Block:
         return self.add(x, part, name), made[0]
 
     def cross_attention(self, x, memory, mask, name: str):
-        """Draw attention of steps to a memory, (batch, time, 2 × model_dim) from `remember`."""
+        """Build attention of steps to a memory, (batch, time, 2 × model_dim) from
+        `project_key_value`.
+        """
         name = f"{name}_cross_attention"
 
         def part(x):
@@ -114,14 +116,14 @@ class Block:
 
         return self.add(x, part, name)
 
-    def remember(self, x, name: str):
-        """Draw the keys and values of what a block of that name will attend to."""
+    def project_key_value(self, x, name: str):
+        """Build the keys and values of what a block of that name will attend to."""
         name = f"{name}_cross_attention"
         both = [layers.Dense(self.model_dim, name=f"{name}_{k}")(x) for k in ("key", "value")]
         return layers.Concatenate(name=f"{name}_memory")(both)
 
     def end(self, x, name: str):
-        """Draw what stands behind the last block."""
+        """Build what comes after the last block."""
         if not self.norm_first:
             return x
         return layers.LayerNormalization(epsilon=self.epsilon, name=f"{name}_norm")(x)
@@ -132,8 +134,8 @@ class Block:
         return layers.Dense(self.model_dim, name=f"{name}_output")(found)
 
 
-def draw_encoder(x, mask, block: Block, count: int, name: str):
-    """Draw blocks in which all steps see one another.
+def build_encoder(x, mask, block: Block, count: int, name: str):
+    """Build blocks in which all steps see one another.
 
     Args:
         x: tensor of shape (batch, time, model_dim).
@@ -238,19 +240,19 @@ class AddPositions(layers.Layer):
     """Add to each step what tells its position: waves, or a vector that is learned.
 
     Args:
-        longest: int. Positions that can be learned; `None` for waves (Vaswani et al. 2017, section
-            3.5, the sines first and then the cosines).
+        max_length: int. Positions that can be learned; `None` for waves (Vaswani et al. 2017,
+            section 3.5, the sines first and then the cosines).
     """
 
-    def __init__(self, longest: int | None, **kwargs):
+    def __init__(self, max_length: int | None, **kwargs):
         super().__init__(**kwargs)
-        self.longest = longest
+        self.max_length = max_length
 
     def build(self, x_shape, position_shape=None):
         """Make the table."""
-        if self.longest:
+        if self.max_length:
             self.table = self.add_weight(
-                (self.longest, x_shape[-1]),
+                (self.max_length, x_shape[-1]),
                 initializer=keras.initializers.RandomNormal(stddev=0.02),
                 name="table",
             )
@@ -260,7 +262,7 @@ class AddPositions(layers.Layer):
         batch, steps, features = ops.shape(x)
         first = ops.zeros((batch,), "int32") if position is None else position
         places = _positions(first, steps)  # (batch, steps)
-        if self.longest:
+        if self.max_length:
             # Gathered densely: TensorFlow would update only the rows that were met.
             table = ops.multiply(self.table, ops.ones((), self.compute_dtype))
             return x + ops.take(table, ops.cast(places, "int32"), axis=0)
@@ -276,11 +278,11 @@ class AddPositions(layers.Layer):
 
     def get_config(self):
         """Return the arguments."""
-        return super().get_config() | {"longest": self.longest}
+        return super().get_config() | {"max_length": self.max_length}
 
 
 @keras.saving.register_keras_serializable("threefold")
-class SeeTokens(layers.Layer):
+class PaddingMask(layers.Layer):
     """Say which tokens (batch, time) are seen, bool (batch, 1, time): all but padding.
 
     The first always is, as attention to nothing is no number.
@@ -297,7 +299,7 @@ class SeeTokens(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("threefold")
-class SeeEarlier(layers.Layer):
+class CausalMask(layers.Layer):
     """Say what each step sees, bool (batch, steps, slots + steps): itself and those before it."""
 
     def call(self, inputs):
@@ -328,7 +330,7 @@ class NextPosition(layers.Layer):
     """Count the steps: what follows on steps that begin at a position (batch,)."""
 
     def call(self, inputs):
-        """Return the position behind `steps` (batch, steps, ...)."""
+        """Return the position after `steps` (batch, steps, ...)."""
         position, steps = inputs
         return position + ops.shape(steps)[1]
 
@@ -338,7 +340,7 @@ class NextPosition(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("threefold")
-class EmptyCaches(layers.Layer):
+class InitialKVCache(layers.Layer):
     """The state of blocks that have seen nothing: `position` (batch,) and empty caches.
 
     Args:
@@ -363,7 +365,7 @@ class EmptyCaches(layers.Layer):
         """Return the shapes and types."""
         batch = tokens.shape[0]
         caches = {
-            # Symbolically of any length: a decoder is drawn once, for empty caches and full ones.
+            # Symbolically of any length: a decoder is built once, for empty caches and full ones.
             name: keras.KerasTensor((batch, None, self.width), self.compute_dtype)
             for name in self._names()
         }

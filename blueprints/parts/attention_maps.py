@@ -1,4 +1,6 @@
-"""What attention looks at: its weights, which no fused kernel tells, computed beside the model."""
+"""What attention looks at: its weights, which no fused kernel tells, computed alongside the
+model.
+"""
 
 from collections.abc import Mapping
 

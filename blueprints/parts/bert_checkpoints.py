@@ -23,7 +23,7 @@ def read_config(config: Mapping[str, Any]) -> dict[str, Any]:
         "num_heads": config["num_attention_heads"],
         "model_dim": config["hidden_size"],
         "feed_forward_dim": config["intermediate_size"],
-        "max_length": config["max_position_embeddings"],
+        "max_positions": config["max_position_embeddings"],
     }
 
 

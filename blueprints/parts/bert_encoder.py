@@ -5,9 +5,9 @@ from typing import Literal
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.parts.attention import Block, SeeTokens, draw_encoder
+from threefold.blueprints.parts.attention import Block, PaddingMask, build_encoder
 from threefold.blueprints.parts.fine_tuning import freeze_and_adapt
-from threefold.blueprints.parts.layers import TokenEmbedding, draw_dropout
+from threefold.blueprints.parts.layers import TokenEmbedding, make_dropout
 
 # Layers, heads, features of a token, hidden units of the feed-forward networks.
 PRESETS = {
@@ -35,12 +35,12 @@ class FrameTexts(keras.layers.Layer):
     Args:
         cls_token: int. The token before the first text.
         sep_token: int. The token after each text.
-        max_length: int. Positions there are; those beyond count as the last.
+        max_positions: int. Positions there are; those beyond count as the last.
     """
 
-    def __init__(self, cls_token: int, sep_token: int, max_length: int, **kwargs):
+    def __init__(self, cls_token: int, sep_token: int, max_positions: int, **kwargs):
         super().__init__(**kwargs)
-        self.cls_token, self.sep_token, self.max_length = cls_token, sep_token, max_length
+        self.cls_token, self.sep_token, self.max_positions = cls_token, sep_token, max_positions
 
     def call(self, texts):
         """Frame texts.
@@ -62,7 +62,7 @@ class FrameTexts(keras.layers.Layer):
             segments += [ops.zeros_like(text) + number, mark + number]
         token = ops.concatenate(parts, axis=1)
         true = ops.cast(ops.not_equal(token, 0), "int32")
-        position = ops.minimum(ops.cumsum(true, axis=1) - 1, self.max_length - 1)
+        position = ops.minimum(ops.cumsum(true, axis=1) - 1, self.max_positions - 1)
         return {"token": token, "position": position, "segment": ops.concatenate(segments, axis=1)}
 
     def compute_output_spec(self, texts):
@@ -77,7 +77,7 @@ class FrameTexts(keras.layers.Layer):
     def get_config(self):
         """Return the arguments."""
         own = {"cls_token": self.cls_token, "sep_token": self.sep_token}
-        return super().get_config() | own | {"max_length": self.max_length}
+        return super().get_config() | own | {"max_positions": self.max_positions}
 
 
 @keras.saving.register_keras_serializable("threefold")
@@ -111,55 +111,56 @@ def classify_texts(x, tokens, num_outputs: int, pooling: str, dropout: float):
         x = layers.Dense(x.shape[-1], "tanh", name="pooler")(x[:, 0])
     else:
         x = MeanOfTexts(name="mean")([x, tokens])
-    x = draw_dropout(dropout, "pooled_dropout")(x)  # (batch, model_dim)
+    x = make_dropout(dropout, "pooled_dropout")(x)  # (batch, model_dim)
     return layers.Dense(num_outputs, dtype="float32", name="head")(x)
 
 
 def encode_texts(
     texts: dict,
     vocabulary_size: int,
-    longest: int | dict[str, int],
+    max_length: int | dict[str, int],
     marks: tuple[int, int],
     block: Block,
     count: int,
-    max_length: int,
+    max_positions: int,
 ):
     """Return features (batch, framed time, model_dim) of texts one after the other, and tokens.
 
     Args:
         texts: dict of str to tensor (batch, time). The tokens of one or two texts.
         vocabulary_size: int. Tokens; 0 is padding.
-        longest: int, or dict of str to int. Tokens of each of the texts at most; where they
+        max_length: int, or dict of str to int. Tokens of each of the texts at most; where they
             differ, by the options of the data that say so.
         marks: pair of int. The tokens before the first text and after each.
         block: Block. What the blocks are like.
         count: int. How many.
-        max_length: int. Positions that are learned, the marks among them.
+        max_positions: int. Positions that are learned, the marks among them.
 
     Raises:
         ValueError: where there are too few positions for the texts.
     """
-    room = max_length - len(texts) - 1
-    if isinstance(longest, dict):
-        if sum(longest.values()) > room:
-            told = " and ".join(f"-d {name}={most}" for name, most in longest.items())
+    room = max_positions - len(texts) - 1
+    if isinstance(max_length, dict):
+        if sum(max_length.values()) > room:
+            stated = " and ".join(f"-d {name}={most}" for name, most in max_length.items())
             raise ValueError(
-                f"max_length {max_length} leaves room for {room} tokens, not for those of {told}"
+                f"max_positions {max_positions} leaves room for {room} tokens, not for those of "
+                f"{stated}"
             )
-    elif longest > room // len(texts):
+    elif max_length > room // len(texts):
         raise ValueError(
-            f"max_length {max_length} leaves room for -d max_tokens={room // len(texts)}"
+            f"max_length {max_positions} leaves room for -d max_tokens={room // len(texts)}"
         )
-    framed = FrameTexts(*marks, max_length, name="framed")(list(texts.values()))
+    framed = FrameTexts(*marks, max_positions, name="framed")(list(texts.values()))
     width = block.model_dim
     x = layers.Add(name="embedding")([
         TokenEmbedding(rows, width, zero_padding=False, name=f"{kind}_embedding")(framed[kind])
-        for kind, rows in (("token", vocabulary_size), ("position", max_length), ("segment", 2))
+        for kind, rows in (("token", vocabulary_size), ("position", max_positions), ("segment", 2))
     ])  # fmt: skip
     x = layers.LayerNormalization(epsilon=EPSILON, name="embedding_norm")(x)
-    x = draw_dropout(block.dropout, "embedding_dropout")(x)
-    seen = SeeTokens(name="seen")(framed["token"])
-    return draw_encoder(x, seen, block, count, "encoder"), framed["token"]
+    x = make_dropout(block.dropout, "embedding_dropout")(x)
+    seen = PaddingMask(name="seen")(framed["token"])
+    return build_encoder(x, seen, block, count, "encoder"), framed["token"]
 
 
 def freeze_model(

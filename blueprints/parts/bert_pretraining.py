@@ -18,7 +18,7 @@ from threefold.blueprints.parts.options import Count, Rate
 
 def build_masked_language_model(
     vocabulary_size: int,
-    longest: int,
+    max_length: int,
     cls_token: int,
     sep_token: int,
     next_sentence: bool = True,
@@ -27,7 +27,7 @@ def build_masked_language_model(
     num_heads: Count | None = None,
     model_dim: Count | None = None,
     feed_forward_dim: Count | None = None,
-    max_length: Count = 512,
+    max_positions: Count = 512,
     dropout: Rate = 0.1,
     pretrained: str | None = None,
     freeze: Annotated[int, Field(ge=0)] = 0,
@@ -37,7 +37,7 @@ def build_masked_language_model(
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
-        longest: int. Tokens of a part at most; without `next_sentence`, of the whole text.
+        max_length: int. Tokens of a part at most; without `next_sentence`, of the whole text.
         cls_token: int. The token that is put before a text.
         sep_token: int. The token that is put after each part of a text.
         next_sentence: bool. Whether texts have two parts, and it is predicted whether the second
@@ -48,13 +48,13 @@ def build_masked_language_model(
         num_heads: int. Heads of each attention.
         model_dim: int. Features of a token.
         feed_forward_dim: int. Hidden units of the feed-forward networks.
-        max_length: int. Positions that are learned, the marks among them.
+        max_positions: int. Positions that are learned, the marks among them.
         dropout: float. Share dropped of the embeddings and after every part.
         pretrained: str. A folder of weights to go on from: `config.json`, `model.safetensors` and
             `vocab.txt` or `tokenizer.json`, as Hugging Face keeps them. It decides the sizes and
             the tokenizer.
         freeze: int. Blocks, from the first, that are not trained, nor are the embeddings then.
-        lora_rank: int. Rank of low-rank matrices that are trained beside the attention's, which
+        lora_rank: int. Rank of low-rank matrices that are trained alongside the attention's, which
             then stays as it is, as all but the heads does.
 
     Returns:
@@ -69,7 +69,7 @@ def build_masked_language_model(
     texts = {name: keras.Input((None,), dtype="int32", name=name) for name in names}
     places = keras.Input((None,), dtype="int32", name="masked")
     marks = cls_token, sep_token
-    x, _ = encode_texts(texts, vocabulary_size, longest, marks, block, count, max_length)
+    x, _ = encode_texts(texts, vocabulary_size, max_length, marks, block, count, max_positions)
     found = GatherPlaces(name="gathered")([x, places, *texts.values()])  # (batch, masks, model_dim)
     found = layers.Dense(block.model_dim, "gelu", name="masked_dense")(found)
     found = layers.LayerNormalization(epsilon=EPSILON, name="masked_norm")(found)

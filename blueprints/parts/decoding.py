@@ -8,7 +8,7 @@ the part that its tokens add, which goes where `position` (batch,) says; all els
 A step of decoding asks it for one token and never runs over the prefix again.
 
 The search is written in Keras's operations alone, so that one code answers on all backends and,
-drawn by TensorFlow, is the graph that is exported.
+built by TensorFlow, is the graph that is exported.
 """
 
 import keras
@@ -42,7 +42,7 @@ class Decoding(keras.Model):
             room: int. Tokens that will be read after these, one at a time.
 
         Returns:
-            (what the decoder tells behind each token, the state behind the last).
+            (what the decoder tells after each token, the state after the last).
         """
         if self.encoder is None:
             tokens, state = inputs["tokens"], self.first_state(inputs["tokens"])
@@ -68,7 +68,7 @@ class Decoding(keras.Model):
             state: dict of tensors. From `begin` or the last step.
 
         Returns:
-            (what the decoder tells behind it, the next state).
+            (what the decoder tells after it, the next state).
         """
         found = self.decoder({"target": tokens, **state}, training=False)
         after = {}
@@ -83,8 +83,8 @@ class Decoding(keras.Model):
 
     def moving(self, state) -> list[str]:
         """Return the names of what changes in a state from token to token."""
-        told = self.decoder.output
-        return sorted(name for name in state if name in told)
+        stated = self.decoder.output
+        return sorted(name for name in state if name in stated)
 
 
 class BeamSearch(Decoding):
@@ -97,14 +97,14 @@ class BeamSearch(Decoding):
 
     Args:
         model: keras.Model. As for Decoding.
-        longest: int. Tokens of an answer at most, its end among them.
+        max_length: int. Tokens of an answer at most, its end among them.
         width: int. Beams, at least 1.
         length_penalty: float. The power; 0 for none.
     """
 
-    def __init__(self, model: keras.Model, longest: int, width: int, length_penalty: float):
+    def __init__(self, model: keras.Model, max_length: int, width: int, length_penalty: float):
         super().__init__(model, "search")
-        self.longest, self.width, self.length_penalty = longest, width, length_penalty
+        self.max_length, self.width, self.length_penalty = max_length, width, length_penalty
 
     def call(self, inputs):
         """Search.
@@ -116,8 +116,8 @@ class BeamSearch(Decoding):
             dict: `tokens` int32 (batch, width, longest), the best beam first, each ended by END
             where it ends and filled up with PAD; `scores` float32 (batch, width).
         """
-        width, longest = self.width, self.longest
-        found, state = self.begin(inputs, longest)
+        width, max_length = self.width, self.max_length
+        found, state = self.begin(inputs, max_length)
         state = {name: ops.repeat(value, width, axis=0) for name, value in state.items()}
         logits = ops.repeat(found["logits"][:, -1], width, axis=0)
         rows = ops.shape(logits)[0]
@@ -136,8 +136,8 @@ class BeamSearch(Decoding):
             beam, token, totals, lengths = self._choose(log, totals, lengths, ended)
             # No end in time is an end, too.
             ended = ops.logical_or(_pick(ended, beam), ops.equal(token, END))
-            ended = ops.logical_or(ended, ops.equal(step + 1, longest))
-            here = ops.equal(ops.arange(longest), step)
+            ended = ops.logical_or(ended, ops.equal(step + 1, max_length))
+            here = ops.equal(ops.arange(max_length), step)
             tokens = ops.where(here, token[:, :, None], _pick(tokens, beam))
             # Beams of one text differ in what moves alone.
             origin = ops.reshape(ops.arange(batch)[:, None] * width + beam, (rows,))
@@ -154,14 +154,14 @@ class BeamSearch(Decoding):
             advance,
             (
                 ops.zeros((), "int32"),
-                ops.zeros((batch, width, longest), "int32"),
+                ops.zeros((batch, width, max_length), "int32"),
                 blank,
                 totals,
                 ops.cast(blank, "bool"),
                 logits,
                 *(state[name] for name in moving),
             ),
-            maximum_iterations=longest,
+            maximum_iterations=max_length,
         )
         # Pruned by their scores, the beams are in order already.
         return {"tokens": tokens, "scores": self._score(totals, lengths)}

@@ -1,4 +1,4 @@
-"""Parts of networks that tell how series go on.
+"""Parts of networks that forecast series.
 
 What is scaled here stays in float32, whatever the layers around it compute in: half precision would
 round a window's level to a thousandth of it.
@@ -17,11 +17,11 @@ class Window:
     """What a network reads of a window.
 
     Args:
-        inputs: dict of tensors. Of the network: `history` (batch, context), `past` (batch, context,
-            columns), `known` (batch, context + horizon, columns) and `calendar` (batch, horizon,
-            2 × cycles), those that there are.
+        inputs: dict of tensors. Of the network: `history` (batch, context), `past_covariates`
+            (batch, context, columns), `future_covariates` (batch, context + horizon, columns) and
+            `calendar` (batch, horizon, 2 × cycles), those that there are.
         read: tensor of shape (batch, context - season, features). By how much each step differs
-            from that of a season before, and what is known beside it.
+            from that of a season before, and what is known alongside it.
         ahead: tensor of shape (batch, horizon, features). What is known ahead; `None` if nothing.
         last: tensor of shape (batch, horizon). The last season, again and again.
         unit: tensor of shape (batch, 1). In which the differences are counted.
@@ -37,20 +37,22 @@ class Window:
 def read_window(
     context: int,
     horizon: int,
-    season: int,
-    past: Sequence[tuple[float, float]],
-    known: Sequence[tuple[float, float]],
+    season_length: int,
+    past_covariates: Sequence[tuple[float, float]],
+    future_covariates: Sequence[tuple[float, float]],
     num_cycles: int,
     floor: float,
 ) -> Window:
-    """Draw how a window is read.
+    """Build how a window is read.
 
     Args:
         context: int. Steps of history, two seasons at least.
-        horizon: int. Steps to tell.
-        season: int. Steps of a period.
-        past: sequence of (mean, scale). One pair for each column that is known up to now.
-        known: sequence of (mean, scale). One pair for each column that is known ahead, too.
+        horizon: int. Steps to predict.
+        season_length: int. Steps of a period.
+        past_covariates: sequence of (mean, scale). One pair for each column that is known up to
+        now.
+        future_covariates: sequence of (mean, scale). One pair for each column that is known ahead,
+        too.
         num_cycles: int. Cycles of the calendar.
         floor: float. The least unit of a window, for one in which nothing changes.
 
@@ -59,17 +61,27 @@ def read_window(
     """
     history = keras.Input((context,), name="history")
     inputs = {"history": history}
-    changes, unit = scale_changes(history, season, floor)  # (batch, context - season), (batch, 1)
-    read, ahead = [changes[:, :, None]], []
-    if past:
-        inputs["past"] = keras.Input((context, len(past)), name="past")
-        read.append(standardise(inputs["past"], past, "past")[:, season:])
-    if known:
-        inputs["known"] = keras.Input((context + horizon, len(known)), name="known")
-        columns = standardise(inputs["known"], known, "known")
-        read.append(columns[:, season:context])
+    differences, unit = scale_differences(
+        history, season_length, floor
+    )  # (batch, context - season), (batch, 1)
+    read, ahead = [differences[:, :, None]], []
+    if past_covariates:
+        inputs["past_covariates"] = keras.Input(
+            (context, len(past_covariates)), name="past_covariates"
+        )
+        read.append(
+            standardise(inputs["past_covariates"], past_covariates, "past_covariates")[
+                :, season_length:
+            ]
+        )
+    if future_covariates:
+        inputs["future_covariates"] = keras.Input(
+            (context + horizon, len(future_covariates)), name="future_covariates"
+        )
+        columns = standardise(inputs["future_covariates"], future_covariates, "future_covariates")
+        read.append(columns[:, season_length:context])
         # Plans count by how they differ from those of the season that is repeated.
-        before = repeat_season(columns[:, :context], season, horizon)
+        before = repeat_season(columns[:, :context], season_length, horizon)
         ahead += [columns[:, context:], columns[:, context:] - before]
     if num_cycles:
         inputs["calendar"] = keras.Input((horizon, 2 * num_cycles), name="calendar")
@@ -78,20 +90,21 @@ def read_window(
         inputs=inputs,
         read=ops.concatenate(read, axis=-1),
         ahead=ops.concatenate(ahead, axis=-1) if ahead else None,
-        last=repeat_season(history, season, horizon),
+        last=repeat_season(history, season_length, horizon),
         unit=unit,
     )
 
 
-def tell_steps(x, window: Window, step_units: int, num_quantiles: int, shortcut: bool):
-    """Draw what is told, from a summary of what was read.
+def predict_steps(x, window: Window, step_units: int, num_quantiles: int, skip_connection: bool):
+    """Build what is predicted, from a summary of what was read.
 
     Args:
         x: tensor of shape (batch, features).
         window: Window. What it sums up.
         step_units: int. Hidden units of each step.
-        num_quantiles: int. Rising numbers to tell of each.
-        shortcut: bool. Whether a linear part stands beside it (Lai et al. 2018, "LSTNet").
+        num_quantiles: int. Quantiles to predict of each.
+        skip_connection: bool. Whether a linear part stands alongside it (Lai et al. 2018,
+            "LSTNet").
 
     Returns:
         tensor of shape (batch, horizon, num_quantiles), in the units of the history.
@@ -104,42 +117,42 @@ def tell_steps(x, window: Window, step_units: int, num_quantiles: int, shortcut:
     # So the first forecast is close to the last season's: what is to be beaten, from the start.
     small = keras.initializers.RandomNormal(stddev=0.01)
     head = layers.Dense(num_quantiles, kernel_initializer=small, dtype="float32", name="head")
-    told = spread(head(ops.relu(x)))
-    if shortcut:
-        told = told + draw_line(window.read, ahead, horizon)
-    return window.last[:, :, None] + window.unit[:, :, None] * told
+    predicted = monotone_quantiles(head(ops.relu(x)))
+    if skip_connection:
+        predicted = predicted + linear_forecast(window.read, ahead, horizon)
+    return window.last[:, :, None] + window.unit[:, :, None] * predicted
 
 
-def scale_changes(history, season: int, floor: float):
+def scale_differences(history, season_length: int, floor: float):
     """Return by how much each step differs from that of a season before, in a unit of the window.
 
     Args:
         history: tensor of shape (batch, context).
-        season: int. Steps of a period; fewer than `context`.
+        season_length: int. Steps of a period; fewer than `context`.
         floor: float. The least unit, for a window in which nothing changes.
 
     Returns:
         (tensor of shape (batch, context - season), tensor of shape (batch, 1)): the changes, and
         their unit, the root of their mean square.
     """
-    changes = history[:, season:] - history[:, :-season]
-    unit = ops.sqrt(ops.mean(ops.square(changes), axis=1, keepdims=True) + floor**2)
-    return changes / unit, unit
+    differences = history[:, season_length:] - history[:, :-season_length]
+    unit = ops.sqrt(ops.mean(ops.square(differences), axis=1, keepdims=True) + floor**2)
+    return differences / unit, unit
 
 
-def repeat_season(history, season: int, horizon: int):
+def repeat_season(history, season_length: int, horizon: int):
     """Return the last season of a history again and again.
 
     Args:
         history: tensor of shape (batch, context) or (batch, context, columns).
-        season: int. Steps of a period.
+        season_length: int. Steps of a period.
         horizon: int. Steps of the result.
 
     Returns:
         tensor of shape (batch, horizon) or (batch, horizon, columns).
     """
-    last = history[:, history.shape[1] - season :]
-    return ops.concatenate([last] * -(-horizon // season), axis=1)[:, :horizon]
+    last = history[:, history.shape[1] - season_length :]
+    return ops.concatenate([last] * -(-horizon // season_length), axis=1)[:, :horizon]
 
 
 def standardise(columns, statistics: Sequence[tuple[float, float]], name: str):
@@ -163,7 +176,7 @@ def standardise(columns, statistics: Sequence[tuple[float, float]], name: str):
     return layer(columns)
 
 
-def cut_segments(x, length: int):
+def patchify(x, length: int):
     """Put steps together, so many at once, the latest of all.
 
     Args:
@@ -186,31 +199,33 @@ def cut_segments(x, length: int):
     return layers.Reshape((count, length * features), name="segments_apart")(latest)
 
 
-def draw_line(read, ahead, horizon: int):
-    """Draw a linear part: from all that is read, and for each step from what is known of it.
+def linear_forecast(read, ahead, horizon: int):
+    """Build a linear part: from all that is read, and for each step from what is known of it.
 
     It begins with zeros.
 
     Args:
         read: tensor of shape (batch, steps, features). The history.
         ahead: tensor of shape (batch, horizon, features), or None where nothing is known ahead.
-        horizon: int. Steps to tell.
+        horizon: int. Steps to predict.
 
     Returns:
         tensor of shape (batch, horizon, 1).
     """
     flat = layers.Flatten(name="shortcut_flat")(read)
-    line = layers.Dense(horizon, kernel_initializer="zeros", dtype="float32", name="shortcut")
-    told = line(flat)[:, :, None]
+    line = layers.Dense(
+        horizon, kernel_initializer="zeros", dtype="float32", name="skip_connection"
+    )
+    predicted = line(flat)[:, :, None]
     if ahead is None:
-        return told
+        return predicted
     each = layers.Dense(
         1, use_bias=False, kernel_initializer="zeros", dtype="float32", name="shortcut_ahead"
     )
-    return told + each(ahead)
+    return predicted + each(ahead)
 
 
-def spread(x):
+def monotone_quantiles(x):
     """Make rising numbers of any: a middle one, and how far apart the others lie.
 
     Args:

@@ -10,8 +10,8 @@ from keras import ops
 BATCH_NORM_MOMENTUM = 0.9
 
 
-def draw_dropout(rate: float, name: str) -> keras.layers.Dropout:
-    """Draw a dropout layer that can be resumed exactly.
+def make_dropout(rate: float, name: str) -> keras.layers.Dropout:
+    """Build a dropout layer that can be resumed exactly.
 
     An unseeded layer takes torch's global generator, which no checkpoint holds; the seed given
     here makes the layer keep its own state. It comes from Python's generator, which the run seeds.
@@ -206,10 +206,10 @@ class PoolSteps(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("threefold")
 class ZeroPadding(keras.layers.Layer):
-    """Set what lies behind each sequence's end to zero, so that no convolution sees it."""
+    """Set what lies after each sequence's end to zero, so that no convolution sees it."""
 
     def call(self, inputs):
-        """Return the sequences (batch, time, features) with zeros behind `lengths` (batch,)."""
+        """Return the sequences (batch, time, features) with zeros after `lengths` (batch,)."""
         sequences, lengths = inputs
         return sequences * ops.cast(true_steps(sequences, lengths), sequences.dtype)
 

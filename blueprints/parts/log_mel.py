@@ -48,7 +48,7 @@ class LogMel(keras.layers.Layer):
             inputs: pair of tensors: samples (batch, time) float32, lengths (batch,) int.
 
         Returns:
-            tensor of shape (batch, ⌈time / step⌉, bands). Zeros behind a recording's end.
+            tensor of shape (batch, ⌈time / step⌉, bands). Zeros after a recording's end.
         """
         samples, lengths = inputs
         waves = samples[:, :, None]
@@ -116,7 +116,7 @@ def mel_weights(rate: int, size: int, bands: int) -> np.ndarray:
     triangles = np.maximum(0, np.minimum(rise, fall))
     if not triangles.sum(axis=0).all():
         raise ValueError(
-            f"{bands} mel_bands are more than windows of {1000 * size / rate:g} ms tell apart at "
+            f"{bands} mel_bands are more than windows of {1000 * size / rate:g} ms distinguish at "
             f"{rate:,} Hz; use fewer bands or a longer window"
         )
     return np.concatenate([triangles, triangles]).astype(np.float32)

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from threefold.blueprints.parts.layers import draw_dropout
+from threefold.blueprints.parts.layers import make_dropout
 
 CELLS = {"simple": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
-def draw_recurrent(
+def build_recurrent(
     x,
     lengths,
     units: tuple[int, ...],
@@ -27,7 +27,7 @@ def draw_recurrent(
     recurrent_dropout: float,
     name: str,
 ):
-    """Draw recurrent layers, one on the other, each with its dropout.
+    """Build recurrent layers, one on the other, each with its dropout.
 
     Args:
         x: tensor of shape (batch, time, features).
@@ -36,7 +36,7 @@ def draw_recurrent(
         units: tuple of int. Of each layer, in each direction.
         cell: str. One of `CELLS`.
         bidirectional: bool. Whether to read backwards, too.
-        dropout: float. Share dropped behind each layer.
+        dropout: float. Share dropped after each layer.
         recurrent_dropout: float. Share of the state that is dropped from step to step.
         name: str. What the layers' names begin with.
 
@@ -46,18 +46,18 @@ def draw_recurrent(
     """
     for step, width in enumerate(units, 1):
         layer = f"{name}_{step}"
-        forwards = _draw_cell(cell, width, recurrent_dropout, f"{layer}_forwards")(x)
+        forwards = _make_cell(cell, width, recurrent_dropout, f"{layer}_forwards")(x)
         if bidirectional:
             turned = ReverseWithin(name=f"{layer}_turn")([x, lengths])
-            turned = _draw_cell(cell, width, recurrent_dropout, f"{layer}_backwards")(turned)
+            turned = _make_cell(cell, width, recurrent_dropout, f"{layer}_backwards")(turned)
             backwards = ReverseWithin(name=f"{layer}_turn_back")([turned, lengths])
             both = keras.layers.Concatenate(name=f"{layer}_both")
             forwards = both([forwards, backwards])
-        x = draw_dropout(dropout, f"{layer}_dropout")(forwards)
+        x = make_dropout(dropout, f"{layer}_dropout")(forwards)
     return x
 
 
-def draw_stateful(
+def build_stateful_recurrent(
     x,
     state: Mapping,
     units: tuple[int, ...],
@@ -67,27 +67,27 @@ def draw_stateful(
     recurrent_dropout: float,
     name: str,
 ):
-    """Draw recurrent layers, one on the other, that go on from a given state.
+    """Build recurrent layers, one on the other, that go on from a given state.
 
     Args:
         x: tensor of shape (batch, time, features).
         state: mapping of str to tensor. At least the parts that `state_sizes` names.
         units: tuple of int. Of each layer.
         cell: str. One of `CELLS`.
-        dropout: float. Share dropped behind each layer.
+        dropout: float. Share dropped after each layer.
         recurrent_dropout: float. Share of the state that is dropped from step to step.
         name: str. What the layers' names begin with.
 
     Returns:
-        tensor of shape (batch, time, the last of units), and the state behind the last step.
+        tensor of shape (batch, time, the last of units), and the state after the last step.
     """
     after = {}
     for step, width in enumerate(units, 1):
         parts = [part for part in state_sizes(cell, units) if part.startswith(f"state_{step}_")]
-        layer = _draw_cell(cell, width, recurrent_dropout, f"{name}_{step}", return_state=True)
+        layer = _make_cell(cell, width, recurrent_dropout, f"{name}_{step}", return_state=True)
         x, *values = layer(x, initial_state=[state[part] for part in parts])
         after |= dict(zip(parts, values, strict=True))
-        x = draw_dropout(dropout, f"{name}_{step}_dropout")(x)
+        x = make_dropout(dropout, f"{name}_{step}_dropout")(x)
     return x, after
 
 
@@ -98,7 +98,7 @@ def state_sizes(cell: str, units: tuple[int, ...]) -> dict[str, int]:
 
 
 @keras.saving.register_keras_serializable("threefold")
-class FirstState(keras.layers.Layer):
+class InitialState(keras.layers.Layer):
     """Zeros: the state of recurrent layers that have read nothing.
 
     Args:
@@ -131,7 +131,7 @@ class FirstState(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("threefold")
 class ReverseWithin(keras.layers.Layer):
-    """Turn each sequence round within its own length; what lies behind its end stays."""
+    """Turn each sequence round within its own length; what lies after its end stays."""
 
     def call(self, inputs):
         """Turn round.
@@ -153,12 +153,12 @@ class ReverseWithin(keras.layers.Layer):
         return input_shape[0]
 
 
-def _draw_cell(cell: str, units: int, recurrent_dropout: float, name: str, **options):
+def _make_cell(cell: str, units: int, recurrent_dropout: float, name: str, **options):
     layer = CELLS[cell](
         units,
         return_sequences=True,
         recurrent_dropout=recurrent_dropout,
-        seed=random.getrandbits(31),  # see `draw_dropout`
+        seed=random.getrandbits(31),  # see `make_dropout`
         name=name,
         **options,
     )

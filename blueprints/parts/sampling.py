@@ -1,4 +1,4 @@
-"""Texts that go on as chance has it, or by what is probable and yet new.
+"""Texts that go on at random, or by what is probable and yet new.
 
 Written, as beam search is, in Keras's operations alone.
 """
@@ -10,7 +10,7 @@ from threefold.blueprints.parts.decoding import END, IMPOSSIBLE, Decoding
 
 
 class Sampler(Decoding):
-    """Go on with texts, token by token, as chance has it.
+    """Go on with texts, token by token, at random.
 
     Chance comes in as numbers, so that the same seed writes the same text on every backend and in
     an exported model. Fan et al. 2018 for the best `top_k` tokens, Holtzman et al. 2020 for those
@@ -40,7 +40,7 @@ class Sampler(Decoding):
 
         Returns:
             dict: `log_probabilities` (batch, time - 1) of each token that there is but the first;
-            `next_probabilities` (batch, tokens) behind the last; `written` int32 (batch, steps).
+            `next_probabilities` (batch, tokens) after the last; `written` int32 (batch, steps).
         """
         tokens, uniforms = inputs["tokens"], inputs["uniforms"]
         if self.context:
@@ -54,9 +54,9 @@ class Sampler(Decoding):
         text = ops.concatenate([tokens, ops.zeros_like(uniforms, "int32")], axis=1)
         places = ops.arange(steps), ops.arange(time + steps)
 
-        def draw(step, text, logits):
+        def sample(step, text, logits):
             here = ops.cast(ops.equal(places[0], step), "float32")
-            token = _draw(logits, ops.sum(uniforms * here, axis=1, keepdims=True), *settings)
+            token = _sample(logits, ops.sum(uniforms * here, axis=1, keepdims=True), *settings)
             return token, ops.where(ops.equal(places[1], time + step), token, text)
 
         def has_room(step, text, logits, *values):
@@ -66,7 +66,7 @@ class Sampler(Decoding):
             return ops.logical_and(step < steps, filled < self.context)
 
         def advance(step, text, logits, *values):
-            token, text = draw(step, text, logits)
+            token, text = sample(step, text, logits)
             found, after = self.step(token, state | dict(zip(moving, values, strict=True)))
             return step + 1, text, _last(found), *(after[name] for name in moving)
 
@@ -74,7 +74,7 @@ class Sampler(Decoding):
             return step < steps
 
         def begin_anew(step, text, logits, *values):
-            _, text = draw(step, text, logits)
+            _, text = sample(step, text, logits)
             half = self.context // 2
             latest = ops.take(text, time + step + 1 - half + ops.arange(half), axis=1)
             found, after = self.begin({"tokens": latest}, self.context - half)
@@ -94,7 +94,7 @@ class Sampler(Decoding):
 
 
 def _last(found):
-    """Return the logits behind the last token, (batch, tokens)."""
+    """Return the logits after the last token, (batch, tokens)."""
     return ops.cast(found["logits"][:, -1], "float32")
 
 
@@ -177,8 +177,8 @@ def _allow(logits):
     return ops.where(ops.less(ops.arange(logits.shape[-1]), END), IMPOSSIBLE, logits)
 
 
-def _draw(logits, uniform, temperature, top_k, top_p):
-    """Draw a token of each row (batch, tokens); all else is (batch, 1), what is drawn too."""
+def _sample(logits, uniform, temperature, top_k, top_p):
+    """Build a token of each row (batch, tokens); all else is (batch, 1), what is built too."""
     size = logits.shape[-1]
     values, tokens = ops.top_k(_allow(logits), size)  # sorted: the most probable first
     greedy = ops.less_equal(temperature, 0.0)

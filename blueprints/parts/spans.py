@@ -3,12 +3,12 @@
 import keras
 from keras import layers, ops
 
-from threefold.blueprints.parts.layers import draw_dropout
+from threefold.blueprints.parts.layers import make_dropout
 
 MASKED = -1e4  # the logit of padding: no exponential of it is above zero
 
 
-def tell_spans(x, context, dropout: float):
+def predict_spans(x, context, dropout: float):
     """Return logits (batch, 2, 1 + time) of where spans start and end.
 
     Args:
@@ -16,14 +16,14 @@ def tell_spans(x, context, dropout: float):
         context: int32 tensor of shape (batch, time). Those tokens, filled up with 0 at the end.
         dropout: float. Share dropped of the features.
     """
-    x = draw_dropout(dropout, "tokens_dropout")(x)
+    x = make_dropout(dropout, "tokens_dropout")(x)
     logits = layers.Dense(2, dtype="float32", name="head")(x)
     return MaskSpans(dtype="float32", name="spans")([logits, context])
 
 
 @keras.saving.register_keras_serializable("threefold")
 class MaskSpans(layers.Layer):
-    """Put the logits (batch, 1 + time, 2) of starts and ends one behind the other, and those of
+    """Put the logits (batch, 1 + time, 2) of starts and ends one after the other, and those of
     padding far below all others: (batch, 2, 1 + time).
     """
 
@@ -46,7 +46,7 @@ class PickContext(layers.Layer):
     """Return the first place of a sequence, and those of the text that is the last part of it.
 
     Args:
-        behind: int. Places behind that text: its end mark, say.
+        after: int. Places after that text: its end mark, say.
     """
 
     def __init__(self, behind: int = 0, **kwargs):
@@ -74,12 +74,12 @@ class PickContext(layers.Layer):
 
     def get_config(self):
         """Return the arguments."""
-        return super().get_config() | {"behind": self.behind}
+        return super().get_config() | {"after": self.behind}
 
 
 @keras.saving.register_keras_serializable("threefold")
 class PutMark(layers.Layer):
-    """Put a token before texts (batch, time), and nothing behind them.
+    """Put a token before texts (batch, time), and nothing after them.
 
     Args:
         token: int. Which.

@@ -160,9 +160,9 @@ def describe_headers(heard: Sequence[tuple[str, Header]], rate: int) -> list[str
     rates = sorted({header.rate for _, header in heard} - {rate})
     if rates:
         count = sum(header.rate != rate for _, header in heard)
-        told = ", ".join(f"{other:,}" for other in rates)
+        explicit = ", ".join(f"{other:,}" for other in rates)
         remarks.append(
-            f"{count} of {len(heard)} recordings are of {told} Hz: resampled to {rate:,} Hz"
+            f"{count} of {len(heard)} recordings are of {explicit} Hz: resampled to {rate:,} Hz"
         )
     if mixed := sum(header.channels > 1 for _, header in heard):
         remarks.append(f"{mixed} of {len(heard)} recordings have several channels: mixed to one")

@@ -23,8 +23,8 @@ from threefold.datasets.audio.audio_files import (
     read_headers,
     read_sounds,
 )
-from threefold.datasets.audio.transcripts import TABLES, find_transcripts, tell_count, tidy
-from threefold.datasets.dataset import SPLITS, Dataset, Subset
+from threefold.datasets.audio.transcripts import TABLES, find_transcripts, format_count, tidy
+from threefold.datasets.dataset import SPLITS, Dataset, SubsetSource
 from threefold.datasets.facts import Facts, SpeechFacts
 from threefold.datasets.folder_listing import FileKind, Listing, divide_listing, walk
 from threefold.datasets.ragged import Ragged
@@ -41,7 +41,7 @@ def load(
     facts: Facts | None = None,
     rate: Annotated[int, Field(ge=1000, le=384_000)] | None = None,
     lowercase: bool = False,
-    longest: Annotated[float, Field(gt=0)] | None = None,
+    max_length: Annotated[float, Field(gt=0)] | None = None,
     skip_bad: bool = False,
     validation_fraction: float = 0.15,
     test_fraction: float = 0.15,
@@ -52,12 +52,12 @@ def load(
     Args:
         path: str. The folder. Transcripts are in a `transcripts.tsv`, `transcripts.csv` or
             `metadata.csv` with the columns `file` and `text`, in LibriSpeech's `*.trans.txt`, or
-            for `x.wav` in `x.txt` beside it. Sub-folders named `train`, `validation` (`dev`) and
+            for `x.wav` in `x.txt` alongside it. Sub-folders named `train`, `validation` (`dev`) and
             `test` are splits.
         facts: Facts. Those of a run: its rate and alphabet then rule.
         rate: int. Samples a second to bring recordings to; the commonest if None.
         lowercase: bool. Whether transcripts are brought to small letters.
-        longest: float. Seconds; longer recordings are left out.
+        max_length: float. Seconds; longer recordings are left out.
         skip_bad: bool. Whether files that are no sound, or damaged, are left out or refused.
         validation_fraction: float. Share of the recordings kept for validation, where the folder
             has no such split.
@@ -66,7 +66,7 @@ def load(
 
     Returns:
         Dataset. Recordings `samples` float32 (time,), -1 to 1, and `symbols` int64 (symbols,): the
-        position of each in the alphabet, from 1; one behind the last for what is not in it.
+        position of each in the alphabet, from 1; one after the last for what is not in it.
 
     Raises:
         UserError: for a folder, a transcript or a file that cannot be used. All headers are read
@@ -81,7 +81,7 @@ def load(
     _require_transcripts(path, names, found.texts)
     names = [name for name in names if name in found.texts]
     headers, bad = _check_headers(root, names, skip_bad)
-    headers, long = _leave_out_long(path, headers, longest)
+    headers, long = _leave_out_long(path, headers, max_length)
     names = list(headers)
     rate = facts.rate if facts else rate or _commonest_rate(headers.values())
     small = lowercase or bool(facts and all(s == s.lower() for s in facts.alphabet))
@@ -97,7 +97,7 @@ def load(
         reference=path,
         task=TASK_NAME,
         facts=facts,
-        splits={name: Subset(source, chosen) for name, chosen in rows.items()},
+        splits={name: SubsetSource(source, chosen) for name, chosen in rows.items()},
         fingerprint=_fingerprint(root, names, texts),
         notes=[*found.notes, *bad, *long, *remarks, *decisions,
                *_describe_texts(names, texts, lengths / rate, facts.alphabet)],
@@ -135,7 +135,7 @@ def _require_transcripts(path: str, names: Sequence[str], texts: dict[str, str])
     if not texts:
         raise UserError(
             f"none of the {len(names):,} recordings of '{path}' has a transcript; expected "
-            f"{TABLES[0]} with the columns file and text, a .txt beside each, or *.trans.txt"
+            f"{TABLES[0]} with the columns file and text, a .txt alongside each, or *.trans.txt"
         )
 
 
@@ -154,24 +154,24 @@ def _check_headers(
     if not skip_bad:
         more = f" (and {len(errors) - 1} more such)" if len(errors) > 1 else ""
         raise UserError(
-            f"{errors[0]}{more}; mend or remove it, or leave such files out with -d skip_bad=true"
+            f"{errors[0]}{more}; fix or remove it, or leave such files out with -d skip_bad=true"
         )
     return headers, [f"left out: {len(errors)} of {len(names)} files; {errors[0]}"]
 
 
 def _leave_out_long(
-    path: str, headers: dict[str, Header], longest: float | None
+    path: str, headers: dict[str, Header], max_length: float | None
 ) -> tuple[dict[str, Header], list[str]]:
     kept = {
         name: header
         for name, header in headers.items()
-        if longest is None or header.frames <= longest * header.rate
+        if max_length is None or header.frames <= max_length * header.rate
     }
     if not kept:
-        raise UserError(f"all recordings of '{path}' are longer than {longest:g} s")
+        raise UserError(f"all recordings of '{path}' are longer than {max_length:g} s")
     count = len(headers) - len(kept)
-    told = tell_count(count, "recording is", "recordings are")
-    return kept, [f"{told} longer than {longest:g} s: left out"] if count else []
+    explicit = format_count(count, "recording is", "recordings are")
+    return kept, [f"{explicit} longer than {max_length:g} s: left out"] if count else []
 
 
 def _commonest_rate(headers) -> int:
@@ -199,9 +199,9 @@ def _describe(
         raise UserError(f"all transcripts of '{path}' to train on are empty")
     return SpeechFacts(
         rate=rate,
-        longest=int(lengths.max()),
+        max_length=int(lengths.max()),
         alphabet=alphabet,
-        longest_transcript=max(map(len, texts)),
+        max_transcript_length=max(map(len, texts)),
     )
 
 
@@ -219,8 +219,8 @@ def _describe_texts(
     notes = []
     if empty := [name for name, text in zip(names, texts, strict=True) if not text]:
         notes.append(
-            f"{tell_count(len(empty), 'transcript is', 'transcripts are')} empty, such as that of "
-            f"'{empty[0]}': kept, as of recordings in which nothing is said"
+            f"{format_count(len(empty), 'transcript is', 'transcripts are')} empty, such as that "
+            f"of '{empty[0]}': kept, as of recordings in which nothing is said"
         )
     if unknown := sorted({symbol for text in texts for symbol in text} - set(alphabet)):
         shown = ", ".join(f"'{symbol}'" for symbol in unknown[:10])
@@ -231,7 +231,7 @@ def _describe_texts(
     dense = [n for n, t, s in zip(names, texts, seconds, strict=True) if len(t) > MOST_SYMBOLS * s]
     if dense:
         notes.append(
-            f"{tell_count(len(dense), 'transcript has', 'transcripts have')} more than "
+            f"{format_count(len(dense), 'transcript has', 'transcripts have')} more than "
             f"{MOST_SYMBOLS} symbols a second, which nobody speaks, such as that of '{dense[0]}': "
             "look whether it belongs there"
         )

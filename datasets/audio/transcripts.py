@@ -1,4 +1,6 @@
-"""What is said in the recordings of a folder: transcripts in a table, or in files beside them."""
+"""What is said in the recordings of a folder: transcripts in a table, or in files alongside
+them.
+"""
 
 import csv
 import os
@@ -53,7 +55,7 @@ def find_transcripts(root: Path, names: Sequence[str]) -> Transcripts:
 
     Returns:
         Transcripts. From tables where there is one, else from LibriSpeech's lists and from text
-        files beside the recordings.
+        files alongside the recordings.
 
     Raises:
         UserError: for a table or list that cannot be read, with file and line; for two transcripts
@@ -72,7 +74,7 @@ def find_transcripts(root: Path, names: Sequence[str]) -> Transcripts:
         _assign_beside(found, root, names, texts)
     if without := [name for name in names if name not in found.texts]:
         found.notes.append(
-            f"{tell_count(len(without), 'recording has', 'recordings have')} no transcript, such "
+            f"{format_count(len(without), 'recording has', 'recordings have')} no transcript, such "
             f"as '{without[0]}': left out"
         )
     return found
@@ -118,8 +120,8 @@ def _assign(found: Transcripts, lines: Iterable[_Line], recordings: _Recordings)
         found.texts[name] = line.text
     if lost:
         found.notes.append(
-            f"{tell_count(len(lost), 'transcript has', 'transcripts have')} no recording, such as "
-            f"'{lost[0].name}' in {lost[0].where}: left out"
+            f"{format_count(len(lost), 'transcript has', 'transcripts have')} no recording, such "
+            f"as '{lost[0].name}' in {lost[0].where}: left out"
         )
 
 
@@ -135,7 +137,7 @@ def _assign_beside(
     if by_path:
         first = os.path.relpath(next(iter(by_path.values())), root)
         found.notes.append(
-            f"{tell_count(len(by_path), 'text file has', 'text files have')} no recording of the "
+            f"{format_count(len(by_path), 'text file has', 'text files have')} no recording of the "
             f"same name, such as '{first}': left out"
         )
 
@@ -182,6 +184,6 @@ def _read_list(path: Path) -> Iterator[_Line]:
         yield _Line(path, number, name, text)
 
 
-def tell_count(count: int, one: str, many: str) -> str:
+def format_count(count: int, one: str, many: str) -> str:
     """Return a number with the words for one or for many."""
     return f"{count:,} {one if count == 1 else many}"

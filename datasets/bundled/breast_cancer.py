@@ -1,7 +1,7 @@
 """Cell nuclei of 569 breast tumours, benign or malignant (scikit-learn; Wolberg et al. 1995)."""
 
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.tables.column_roles import Division, Roles
+from threefold.datasets.tables.column_roles import ColumnRoles, SplitFractions
 from threefold.datasets.tables.labeled_tables import from_table
 from threefold.datasets.tables.table_files import table_of
 
@@ -28,6 +28,6 @@ def load(
     return from_table(
         table_of(bunch.data.assign(diagnosis=diagnosis), "breast_cancer"),
         "breast_cancer",
-        roles=Roles(target=("diagnosis",)),
-        division=Division(validation_fraction, test_fraction, split_seed),
+        column_roles=ColumnRoles(target=("diagnosis",)),
+        split_fractions=SplitFractions(validation_fraction, test_fraction, split_seed),
     )

@@ -18,10 +18,10 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import Wording, pair
+from threefold.datasets.texts.documents import TokenizerConfig, pair
 
 TASK = "translation"
-_LONGEST = 36  # letters of the longest word, and more than its phonemes
+_MAX_LENGTH = 36  # letters of the longest word, and more than its phonemes
 _PLENTY = 1000  # letters, or phonemes: all have a token
 _LINE = re.compile(r"(?P<word>\S+?)(?:\(\d+\))? (?P<phonemes>[^#]+)")
 
@@ -63,7 +63,10 @@ def load(
         list(words),
         [entries[word] for word in words],
         rows,
-        (Wording("character", _PLENTY, _LONGEST), Wording("word", _PLENTY, _LONGEST)),
+        (
+            TokenizerConfig("character", _PLENTY, _MAX_LENGTH),
+            TokenizerConfig("word", _PLENTY, _MAX_LENGTH),
+        ),
         unit="phoneme",
         facts=facts,
     )

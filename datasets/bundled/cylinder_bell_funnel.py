@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from threefold.datasets.dataset import ArraySource, Dataset, Subset, fingerprint_arrays
+from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import SequenceFacts
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.series.labeled_series import describe_channels
@@ -19,7 +19,7 @@ from threefold.datasets.splitting import split_rows
 TASK = "sequence_classification"
 CLASSES = ("bell", "cylinder", "funnel")
 COUNT = 930  # as many as the archive of the University of California, Riverside has
-SHORTEST, LONGEST = 96, 160  # steps
+SHORTEST, MAX_LENGTH = 96, 160  # steps
 
 
 def load(
@@ -42,7 +42,7 @@ def load(
     """
     generator = np.random.default_rng(0)
     labels = np.arange(COUNT) % len(CLASSES)
-    series = [_draw(generator, CLASSES[label], noise) for label in labels]
+    series = [_sample(generator, CLASSES[label], noise) for label in labels]
     arrays = {"values": Ragged.join(series, np.float32), "label": labels}
     rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
     source = ArraySource(arrays)
@@ -52,23 +52,23 @@ def load(
         task=TASK,
         facts=SequenceFacts(
             channels=describe_channels(["value"], arrays["values"], train),
-            longest=int(arrays["values"].lengths.max()),
+            max_length=int(arrays["values"].lengths.max()),
             class_names=CLASSES,
             class_counts=tuple(np.bincount(labels[train], minlength=len(CLASSES)).tolist()),
         ),
-        splits={name: Subset(source, found) for name, found in rows.items()},
+        splits={name: SubsetSource(source, found) for name, found in rows.items()},
         fingerprint=fingerprint_arrays(arrays),
     )
 
 
-def _draw(generator: np.random.Generator, shape: str, noise: float) -> np.ndarray:
-    length = int(generator.integers(SHORTEST, LONGEST + 1))
+def _sample(generator: np.random.Generator, shape: str, noise: float) -> np.ndarray:
+    length = int(generator.integers(SHORTEST, MAX_LENGTH + 1))
     start = generator.integers(length // 8, length // 4)
     stop = start + generator.integers(length // 4, 3 * length // 4)
     steps = np.arange(length)
     inside = (steps >= start) & (steps <= stop)
     rise = (steps - start) / (stop - start)
-    outline = {"cylinder": np.ones(length), "bell": rise, "funnel": 1 - rise}[shape]
+    schema = {"cylinder": np.ones(length), "bell": rise, "funnel": 1 - rise}[shape]
     height = 6 + generator.normal()
-    values = height * outline * inside + noise * generator.normal(size=length)
+    values = height * schema * inside + noise * generator.normal(size=length)
     return values[:, None]

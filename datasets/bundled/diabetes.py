@@ -1,7 +1,7 @@
 """Progression of diabetes a year on, of 442 patients (scikit-learn; Efron et al. 2004)."""
 
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.tables.column_roles import Division, Roles
+from threefold.datasets.tables.column_roles import ColumnRoles, SplitFractions
 from threefold.datasets.tables.labeled_tables import from_table
 from threefold.datasets.tables.table_files import table_of
 
@@ -28,7 +28,7 @@ def load(
     return from_table(
         table_of(bunch.data.assign(progression=bunch.target), "diabetes"),
         "diabetes",
-        roles=Roles(target=("progression",)),
-        division=Division(validation_fraction, test_fraction, split_seed),
+        column_roles=ColumnRoles(target=("progression",)),
+        split_fractions=SplitFractions(validation_fraction, test_fraction, split_seed),
         task=TASK,
     )

@@ -6,7 +6,7 @@ from threefold.datasets.bundled.digits import read_digits
 from threefold.datasets.dataset import (
     ArraySource,
     Dataset,
-    Subset,
+    SubsetSource,
     fingerprint_arrays,
     numeric_targets,
 )
@@ -27,7 +27,7 @@ def load(
         split_seed: int. Which seeded division into splits.
 
     Returns:
-        Dataset. Pictures `image` uint8 (16, 16, 1) and `target` float32 (1,), the angle in
+        Dataset. Images `image` uint8 (16, 16, 1) and `target` float32 (1,), the angle in
         degrees, counter-clockwise.
     """
     from PIL import Image
@@ -49,6 +49,6 @@ def load(
         facts=ImageFacts(
             image_shape=(16, 16, 1), targets=numeric_targets(["angle"], angles[rows["train"], None])
         ),
-        splits={name: Subset(source, found) for name, found in rows.items()},
+        splits={name: SubsetSource(source, found) for name, found in rows.items()},
         fingerprint=fingerprint_arrays(arrays),
     )

@@ -1,8 +1,8 @@
-"""Handwritten digits, 8 × 8 grey pixels, 1,797 of them (scikit-learn; UCI, Alpaydin 1998)."""
+"""Handwritten digits, 8 × 8 grayscale pixels, 1,797 of them (scikit-learn; UCI, Alpaydin 1998)."""
 
 import numpy as np
 
-from threefold.datasets.dataset import ArraySource, Dataset, Subset, fingerprint_arrays
+from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import ImageFacts
 from threefold.datasets.splitting import split_rows
 
@@ -20,7 +20,7 @@ def load(
         split_seed: int. Which seeded, stratified division into splits.
 
     Returns:
-        Dataset. Pictures `image` uint8 (8, 8, 1), values 0 to 255, and `label`.
+        Dataset. Images `image` uint8 (8, 8, 1), values 0 to 255, and `label`.
     """
     images, labels = read_digits()
     arrays = {"image": images, "label": labels}
@@ -34,13 +34,13 @@ def load(
             class_names=tuple("0123456789"),
             class_counts=tuple(np.bincount(labels[rows["train"]], minlength=10).tolist()),
         ),
-        splits={name: Subset(source, found) for name, found in rows.items()},
+        splits={name: SubsetSource(source, found) for name, found in rows.items()},
         fingerprint=fingerprint_arrays(arrays),
     )
 
 
 def read_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Return the pictures, uint8 of shape (1797, 8, 8, 1), and their labels.
+    """Return the images, uint8 of shape (1797, 8, 8, 1), and their labels.
 
     The scans count 0 to 16 of 16 ink pixels in each cell; they are scaled to 0 to 255.
     """

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from threefold.datasets.dataset import ArraySource, Dataset, Subset, fingerprint_arrays
+from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import SpeechFacts
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.splitting import split_rows
@@ -59,11 +59,11 @@ def load(
         task=TASK,
         facts=SpeechFacts(
             rate=RATE,
-            longest=int(samples.lengths.max()),
+            max_length=int(samples.lengths.max()),
             alphabet=tuple(KEYS),
-            longest_transcript=MOST,
+            max_transcript_length=MOST,
         ),
-        splits={name: Subset(source, found) for name, found in rows.items()},
+        splits={name: SubsetSource(source, found) for name, found in rows.items()},
         fingerprint=fingerprint_arrays(arrays),
     )
 
@@ -79,9 +79,9 @@ def _dial(snr: float) -> tuple[Ragged, Ragged]:
 
 
 def _record(generator: np.random.Generator, keys: np.ndarray, snr: float) -> np.ndarray:
-    sounds = _draw_samples(generator, SOUND, len(keys))
-    pauses = _draw_samples(generator, PAUSE, len(keys) - 1)
-    before, after = _draw_samples(generator, MARGIN, 2)
+    sounds = _sample_images(generator, SOUND, len(keys))
+    pauses = _sample_images(generator, PAUSE, len(keys) - 1)
+    before, after = _sample_images(generator, MARGIN, 2)
     low = np.exp(generator.uniform(*np.log(LEVEL)))
     high = low * 10 ** (generator.uniform(*TWIST) / 20)
     waves = np.zeros(before + sounds.sum() + pauses.sum() + after)
@@ -100,7 +100,7 @@ def _record(generator: np.random.Generator, keys: np.ndarray, snr: float) -> np.
     return (np.rint(waves * 32767) / 32768).astype(np.float32)
 
 
-def _draw_samples(
+def _sample_images(
     generator: np.random.Generator, seconds: tuple[float, float], count: int
 ) -> np.ndarray:
     return np.rint(generator.uniform(*seconds, count) * RATE).astype(np.int64)

@@ -1,15 +1,15 @@
 """Points of a plane around the 8 places of a ring, or 25 of a grid, to find all of (Metz 2017).
 
 The test that most papers on collapsing generators begin with: Metz et al. 2017, "Unrolled
-generative adversarial networks"; Srivastava et al. 2017, "VEEGAN". A point is a picture of 1 × 2
-grey levels, so that whatever makes pictures can be asked.
+generative adversarial networks"; Srivastava et al. 2017, "VEEGAN". A point is an image of 1 × 2
+gray levels, so that whatever makes images can be asked.
 """
 
 from typing import Literal
 
 import numpy as np
 
-from threefold.datasets.dataset import ArraySource, Dataset, Subset, fingerprint_arrays
+from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import ImageFacts
 from threefold.datasets.splitting import split_rows
 
@@ -54,7 +54,7 @@ def load(
             class_names=tuple(f"{x:+.2f},{y:+.2f}" for x, y in places),
             class_counts=tuple(np.bincount(labels[rows["train"]], minlength=len(places)).tolist()),
         ),
-        splits={name: Subset(source, found) for name, found in rows.items()},
+        splits={name: SubsetSource(source, found) for name, found in rows.items()},
         fingerprint=fingerprint_arrays(arrays),
     )
 

@@ -4,7 +4,12 @@ from pydantic import PositiveInt
 
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.series.forecasting_tables import QUANTILES, Quantile, Wishes, from_table
+from threefold.datasets.series.forecasting_tables import (
+    QUANTILES,
+    Quantile,
+    WindowConfig,
+    from_table,
+)
 from threefold.datasets.series.series_columns import Columns
 from threefold.datasets.tables.table_files import table_of
 
@@ -26,10 +31,10 @@ def load(
     Args:
         facts: Facts. Those of a run: its windows then rule.
         context: int. Hours of history that are looked at, two days at least.
-        horizon: int. Hours to tell.
-        quantiles: tuple of float. What is told of each hour; 0.5, the median, among them.
+        horizon: int. Hours to predict.
+        quantiles: tuple of float. What is predicted of each hour; 0.5, the median, among them.
         stride: int. Hours between the windows of validation and test.
-        validation_fraction: float. Share of the hours kept for validation, behind those of train.
+        validation_fraction: float. Share of the hours kept for validation, after those of train.
         test_fraction: float. Share of the hours kept for the test, the latest.
 
     Returns:
@@ -39,9 +44,11 @@ def load(
 
     frame = local_data.sf_temps().rename(columns={"date": "time", "temp": "temperature"})
     # The hour that summer time takes away is missing. Of a normal year a week tells nothing.
-    wishes = Wishes(
+    window_config = WindowConfig(
         context, horizon, 24, quantiles, (), "interpolate", stride,
         validation_fraction, test_fraction,
     )  # fmt: skip
-    told = Columns("time", values=("temperature",))
-    return from_table(table_of(frame, "sf_temperatures"), "sf_temperatures", told, wishes, facts)
+    explicit = Columns("time", values=("temperature",))
+    return from_table(
+        table_of(frame, "sf_temperatures"), "sf_temperatures", explicit, window_config, facts
+    )

@@ -14,7 +14,7 @@ from threefold.datasets.bundled.standard_library import AREAS, docstrings, is_ne
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import Wording, classify
+from threefold.datasets.texts.documents import TokenizerConfig, classify
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
 
 TASK = "text_classification"
@@ -52,9 +52,9 @@ def load(
     """
     texts, labels = _read()
     rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
-    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase)
+    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
     names = tuple(AREAS)
-    return classify("stdlib_docstrings", texts, labels, names, rows, wording, facts=facts)
+    return classify("stdlib_docstrings", texts, labels, names, rows, tokenizer_config, facts=facts)
 
 
 @cache

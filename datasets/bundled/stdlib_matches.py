@@ -1,8 +1,8 @@
-"""First sentences of docstrings, each beside some code: whether it is what they describe.
+"""First sentences of docstrings, each alongside some code: whether it is what they describe.
 
-Read from the sources of Python's standard library. Half of the sentences stand beside their own
-function or class; the other half beside one that comes soon before or after theirs, most often of
-the same module, and so about the same matter.
+Read from the sources of Python's standard library. Half of the sentences stand alongside their own
+function or class; the other half alongside one that comes soon before or after theirs, most often
+of the same module, and so about the same matter.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from threefold.datasets.bundled.stdlib_summaries import read_summaries
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import Wording
+from threefold.datasets.texts.documents import TokenizerConfig
 from threefold.datasets.texts.pairs.pair_files import Pairs
 from threefold.datasets.texts.pairs.text_pairs import compare
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
@@ -54,8 +54,10 @@ def load(
     """
     pairs, labels = _read()
     rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
-    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase)
-    return compare("stdlib_matches", pairs, labels, CLASS_NAMES, rows, wording, facts=facts)
+    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
+    return compare(
+        "stdlib_matches", pairs, labels, CLASS_NAMES, rows, tokenizer_config, facts=facts
+    )
 
 
 def _read() -> tuple[Pairs, np.ndarray]:

@@ -15,7 +15,7 @@ from threefold.datasets.bundled.standard_library import AREAS, docstrings, parse
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import Wording, continue_text
+from threefold.datasets.texts.documents import TokenizerConfig, continue_text
 from threefold.datasets.texts.masked_texts import MaskRate, mask_documents
 from threefold.datasets.texts.masking import Masking
 from threefold.datasets.texts.prose import Documents
@@ -58,8 +58,8 @@ def load(
         UserError: where Python came without its sources.
     """
     documents = _divide(docstrings, validation_fraction, test_fraction, split_seed)
-    wording = Wording(tokenizer, vocabulary_size, context, lowercase)
-    return continue_text("stdlib_prose", documents, wording, facts=facts)
+    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, context, lowercase)
+    return continue_text("stdlib_prose", documents, tokenizer_config, facts=facts)
 
 
 def load_masked(
@@ -99,8 +99,10 @@ def load_masked(
         UserError: where Python came without its sources.
     """
     documents = _divide(docstrings, validation_fraction, test_fraction, split_seed)
-    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase)
-    return mask_documents("stdlib_prose", documents, wording, mask_rate, masking, facts=facts)
+    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
+    return mask_documents(
+        "stdlib_prose", documents, tokenizer_config, mask_rate, masking, facts=facts
+    )
 
 
 FURTHER = {"masked_language_modeling": load_masked}

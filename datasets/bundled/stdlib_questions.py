@@ -20,8 +20,13 @@ from pydantic import NonNegativeInt, PositiveInt
 from threefold.datasets.bundled.standard_library import AREAS, documented, source_files
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.texts.documents import Wording
-from threefold.datasets.texts.questions.questions import Question, Reading, ask, split_questions
+from threefold.datasets.texts.documents import TokenizerConfig
+from threefold.datasets.texts.questions.questions import (
+    Question,
+    Reading,
+    build_question_dataset,
+    split_questions,
+)
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
 
 TASK = "question_answering"
@@ -86,10 +91,12 @@ def load(
         UserError: where Python came without its sources.
     """
     contexts, questions = read_questions()
-    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase)
+    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
     rows = split_questions(questions, validation_fraction, test_fraction, split_seed)
-    reading = Reading(wording, max_question_tokens, stride)
-    return ask("stdlib_questions", contexts, questions, rows, reading, facts=facts)
+    reading = Reading(tokenizer_config, max_question_tokens, stride)
+    return build_question_dataset(
+        "stdlib_questions", contexts, questions, rows, reading, facts=facts
+    )
 
 
 @cache
@@ -125,16 +132,16 @@ def _functions(path) -> Iterator[Function]:
     for signature, docstring, code in documented(path):
         summary = " ".join(docstring.partition("\n\n")[0].split())
         name, _, rest = signature.partition("(")
-        told = _FEWEST <= len(summary.split()) <= _MOST and not _CALL.match(summary)
+        explicit = _FEWEST <= len(summary.split()) <= _MOST and not _CALL.match(summary)
         short = signature.isascii() and len(signature) <= _LONGEST_SIGNATURE
-        if code and told and short and name not in names and not name.startswith("class "):
+        if code and explicit and short and name not in names and not name.startswith("class "):
             names.add(name)
             parameters = _parameters(rest[:-1], len(name) + 1)
             yield Function(name, signature, summary, parameters)
 
 
 def _parameters(text: str, before: int) -> dict[str, tuple[int, int] | None]:
-    """Return where defaults of parameters stand behind so many characters."""
+    """Return where defaults of parameters come after so many characters."""
     head = "def f("
     arguments = ast.parse(f"{head}{text}): pass").body[0].args
     plain = [*arguments.posonlyargs, *arguments.args]
@@ -148,15 +155,15 @@ def _parameters(text: str, before: int) -> dict[str, tuple[int, int] | None]:
     }
 
 
-_Asked = tuple[str, int, tuple[int, int] | None]  # the question, of which line, where in it
+_QuestionSet = tuple[str, int, tuple[int, int] | None]  # the question, of which line, where in it
 
 
 def _choose(
     group: Sequence[Function], elsewhere: Sequence[Function], random: np.random.Generator
-) -> list[_Asked]:
+) -> list[_QuestionSet]:
     """Return some of all questions that can be asked about a context."""
     given = dict.fromkeys(n for f in group for n, place in f.parameters.items() if place)
-    kinds: dict[str, list[_Asked]] = {
+    kinds: dict[str, list[_QuestionSet]] = {
         "default": [
             (_default(function, name), line, place)
             for line, function in enumerate(group)
@@ -187,7 +194,7 @@ def _default(function: Function, parameter: str) -> str:
     return f"What is {parameter} by default in {function.name}?"
 
 
-def _what(function: Function, line: int) -> _Asked:
+def _what(function: Function, line: int) -> _QuestionSet:
     returns = _RETURNS.match(function.summary)
     start = returns.end() if returns else 0
     end = start + len(_SENTENCE.match(function.summary[start:])[0].rstrip())

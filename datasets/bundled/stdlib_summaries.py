@@ -1,6 +1,6 @@
 """Python's standard library: to each function, class and module what it does (from its sources).
 
-The document is the signature of what is documented, all that its docstring says behind the first
+The document is the signature of what is documented, all that its docstring says after the first
 paragraph, and the code of a function; the summary is that first paragraph. So nothing of a summary
 is copied into its document. All are those of the Python that runs: another one has others. Each
 counts once: a document that repeats another, by and large, is left out, and none is in two splits.
@@ -15,7 +15,7 @@ from threefold.datasets.bundled.standard_library import AREAS, documented, is_ne
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import Wording, pair
+from threefold.datasets.texts.documents import TokenizerConfig, pair
 from threefold.datasets.texts.tokenizing import Kind
 
 TASK = "summarization"
@@ -59,11 +59,11 @@ def load(
         summaries,
         split_rows(len(documents), validation_fraction, test_fraction, split_seed),
         tuple(
-            Wording(tokenizer, vocabulary_size, longest)
-            for longest in (max_tokens, max_target_tokens)
+            TokenizerConfig(tokenizer, vocabulary_size, max_length)
+            for max_length in (max_tokens, max_target_tokens)
         ),
         task=TASK,
-        joint=True,
+        shared_vocabulary=True,
         facts=facts,
     )
 
@@ -77,8 +77,8 @@ def read_summaries() -> tuple[list[str], list[str]]:
         for signature, docstring, code in documented(path):
             first, _, rest = docstring.partition("\n\n")
             words = first.split()
-            told = _FEWEST <= len(words) <= _MOST and not _CALL.match(first)
-            if told and is_new(f"{rest}\n{code}", seen):
+            explicit = _FEWEST <= len(words) <= _MOST and not _CALL.match(first)
+            if explicit and is_new(f"{rest}\n{code}", seen):
                 parts = (signature, rest.strip(), code)
                 documents.append("\n\n".join(part for part in parts if part))
                 summaries.append(" ".join(words))

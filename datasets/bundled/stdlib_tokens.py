@@ -13,7 +13,7 @@ from threefold.datasets.bundled.standard_library import source_files
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import Wording, tag
+from threefold.datasets.texts.documents import TokenizerConfig, tag
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
 
 TASK = "token_classification"
@@ -64,8 +64,8 @@ def load(
     rows = split_rows(len(statements), validation_fraction, test_fraction, split_seed)
     sentences = [statement.words for statement in statements]
     tags = [[_TAGS.index(name) for name in statement.tags] for statement in statements]
-    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase)
-    return tag("stdlib_tokens", sentences, tags, _TAGS, rows, wording, facts=facts)
+    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
+    return tag("stdlib_tokens", sentences, tags, _TAGS, rows, tokenizer_config, facts=facts)
 
 
 @cache

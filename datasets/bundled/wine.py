@@ -1,7 +1,7 @@
 """Chemical analyses of 178 Italian wines of three grapes (scikit-learn; Forina et al. 1986)."""
 
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.tables.column_roles import Division, Roles
+from threefold.datasets.tables.column_roles import ColumnRoles, SplitFractions
 from threefold.datasets.tables.labeled_tables import from_table
 from threefold.datasets.tables.table_files import table_of
 
@@ -29,6 +29,6 @@ def load(
     return from_table(
         table_of(bunch.data.assign(grape=grapes), "wine"),
         "wine",
-        roles=Roles(target=("grape",)),
-        division=Division(validation_fraction, test_fraction, split_seed),
+        column_roles=ColumnRoles(target=("grape",)),
+        split_fractions=SplitFractions(validation_fraction, test_fraction, split_seed),
     )

@@ -10,7 +10,7 @@ from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.hubs.record_tables import Choices
 from threefold.datasets.hubs.records import to_dataset
-from threefold.datasets.tables.column_roles import Division
+from threefold.datasets.tables.column_roles import SplitFractions
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
 from threefold.datasets.texts.tokenizing import Kind
 
@@ -37,7 +37,7 @@ def load(
     tokenizer: TokenizerOption | None = None,
     target_tokenizer: Kind | None = None,
     vocabulary_size: PositiveInt | None = None,
-    joint: bool | None = None,
+    shared_vocabulary: bool | None = None,
     max_tokens: PositiveInt | None = None,
     max_target_tokens: PositiveInt | None = None,
     context: PositiveInt | None = None,
@@ -60,7 +60,7 @@ def load(
         facts: Facts. Those of a run: its shapes, tokenizers and class order then rule.
         data_dir: str. Where the library keeps its sets: its own folder if None.
         download: bool. Whether to download and prepare what is not yet there.
-        image: str. The column of pictures, where there are several.
+        image: str. The column of images, where there are several.
         label: str. The column of classes; the set's own choice if None.
         target: tuple of str. The columns of numbers to predict; of pairs, the column of targets.
         text: str. The column of texts; guessed if None, by its name, else the wordiest.
@@ -69,13 +69,13 @@ def load(
         source: str. The column of the sources of pairs, such as a language.
         tokens: str. The column of the words to tag.
         tags: str. The column of their tags, in BIO.
-        image_size: int, or height and width. The size to bring pictures to; guessed if None.
-        channels: int. 1 reads the pictures as grey, 3 as colour; guessed if None.
+        image_size: int, or height and width. The size to bring images to; guessed if None.
+        channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
         tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
             `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
         target_tokenizer: str. The same for the targets of pairs; none for as the sources.
         vocabulary_size: int. The most tokens a tokenizer learns.
-        joint: bool. Whether sources and targets of pairs have one vocabulary.
+        shared_vocabulary: bool. Whether sources and targets of pairs have one vocabulary.
         max_tokens: int. The most tokens of a text.
         max_target_tokens: int. The most of the target of a pair; none for as many.
         context: int. Tokens that a window of a text to be continued tells from.
@@ -88,16 +88,16 @@ def load(
         split_seed: int. Which seeded division, stratified where there are classes.
 
     Returns:
-        Dataset. Pictures, the columns of a table, or texts as from a file of one's own.
+        Dataset. Images, the columns of a table, or texts as from a file of one's own.
 
     Raises:
         UserError: for an unknown name, a set that is not there, or columns that do not serve.
     """
-    wording = {
+    tokenizer_config = {
         "tokenizer": tokenizer,
         "target_tokenizer": target_tokenizer,
         "vocabulary_size": vocabulary_size,
-        "joint": joint,
+        "shared_vocabulary": shared_vocabulary,
         "max_tokens": max_tokens,
         "max_target_tokens": max_target_tokens,
         "context": context,
@@ -118,8 +118,10 @@ def load(
         tags=tags,
         image_size=image_size,
         channels=channels,
-        wording={option: value for option, value in wording.items() if value is not None},
-        division=Division(validation_fraction, test_fraction, split_seed),
+        tokenizer_config={
+            option: value for option, value in tokenizer_config.items() if value is not None
+        },
+        split_fractions=SplitFractions(validation_fraction, test_fraction, split_seed),
     )
     folder = Path(data_dir).expanduser() if data_dir is not None else None
     opener = importlib.import_module(f"threefold.datasets.hubs.{library}")

@@ -209,7 +209,7 @@ def _column_of(feature: Any) -> Column | None:
     from datasets import ClassLabel, Image, Value
 
     if isinstance(feature, Image):
-        return Column("picture")
+        return Column("image")
     if isinstance(feature, ClassLabel):
         return Column("classes", tuple(feature.names))
     if isinstance(feature, Value):
@@ -256,8 +256,8 @@ class _Rows:
         # A table may have been saved with a format that turns its cells into tensors.
         outer = list(dict.fromkeys(path[0] for path in paths.values()))
         rows = rows.with_format(None).select_columns(outer)
-        self.pictures = [name for name, column in columns.items() if column.kind == "picture"]
-        for name in self.pictures:
+        self.images = [name for name, column in columns.items() if column.kind == "image"]
+        for name in self.images:
             rows = rows.cast_column(name, Image(decode=False))
         self.rows = rows
         self.paths = paths
@@ -267,7 +267,7 @@ class _Rows:
         return len(self.rows)
 
     def read(self, rows: np.ndarray, columns: Sequence[str]) -> dict[str, list]:
-        """Return the cells of some rows; pictures as encoded bytes or paths."""
+        """Return the cells of some rows; images as encoded bytes or paths."""
         outer = tuple(dict.fromkeys(self.paths[name][0] for name in columns))
         if outer not in self._chosen:
             self._chosen[outer] = self.rows.select_columns(list(outer))
@@ -278,13 +278,13 @@ class _Rows:
             cells[name] = read[first]
             for step in inner:
                 cells[name] = [cell and cell[step] for cell in cells[name]]
-        for name in set(columns) & set(self.pictures):
+        for name in set(columns) & set(self.images):
             cells[name] = [_file_of(cell) for cell in cells[name]]
         return cells
 
 
 def _file_of(cell: dict | None) -> bytes | Path:
-    """Return a picture's bytes or else its path, an empty file if it is missing."""
+    """Return an image's bytes or else its path, an empty file if it is missing."""
     if cell is None:
         return b""
     return cell["bytes"] if cell["bytes"] is not None else Path(cell["path"])

@@ -18,7 +18,7 @@ def require_kind(table: RecordTable, name: str, what: str, *kinds: Kind) -> None
 def say_columns(table: RecordTable, *used: str) -> list[str]:
     """Return the notes of opening, and what is not looked at."""
     aside = [name for name in (*table.columns, *table.aside) if name not in used]
-    return [*table.notes, *([f"columns left aside: {', '.join(aside)}"] if aside else [])]
+    return [*table.notes, *([f"columns ignored: {', '.join(aside)}"] if aside else [])]
 
 
 def place_of(table: RecordTable, split: str, row: int) -> str:

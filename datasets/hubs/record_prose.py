@@ -12,7 +12,7 @@ from threefold.datasets.hubs.record_cells import count_bad, require_kind, say_co
 from threefold.datasets.hubs.record_tables import Choices, RecordTable
 from threefold.datasets.tables.table_files import Table, table_of
 from threefold.datasets.texts import masked_texts, prose
-from threefold.datasets.texts.documents import Wording
+from threefold.datasets.texts.documents import TokenizerConfig
 from threefold.datasets.texts.text_files import TEXT_NAMES, find_text_column
 
 # Words in a cell: columns of fewer are names, or classes by another name.
@@ -28,8 +28,8 @@ def read_prose(
     return prose.continue_documents(
         table.reference,
         documents,
-        choices.division,
-        make_wording(options),
+        choices.split_fractions,
+        make_tokenizer_config(options),
         facts=facts,
         notes=notes,
     )
@@ -40,11 +40,11 @@ def read_masked(
 ) -> Dataset:
     """Return the texts of a column, with tokens to be masked."""
     given, notes = _read_documents(table, choices)
-    documents, remarks = prose.divide_documents(table.reference, given, choices.division)
+    documents, remarks = prose.divide_documents(table.reference, given, choices.split_fractions)
     return masked_texts.mask_documents(
         table.reference,
         documents,
-        make_wording(options),
+        make_tokenizer_config(options),
         options["mask_rate"],
         options["masking"],
         facts=facts,
@@ -60,11 +60,11 @@ def _read_documents(table: RecordTable, choices: Choices) -> tuple[dict[str, lis
     return documents, notes
 
 
-def find_text(table: RecordTable, told: str | None, label: str | None = None) -> str:
+def find_text(table: RecordTable, explicit: str | None, label: str | None = None) -> str:
     """Return the column of the texts: as told, by its name, or the wordiest."""
-    if told is not None:
-        require_kind(table, told, "texts", "text")
-        return told
+    if explicit is not None:
+        require_kind(table, explicit, "texts", "text")
+        return explicit
     free = [name for name in table.named("text") if name != label]
     if not free:
         held = (f"{name} ({column.kind})" for name, column in table.columns.items())
@@ -83,13 +83,13 @@ def holds_prose(table: RecordTable) -> bool:
     return any(frame[name].str.count(r"\w+").mean() >= WORDY for name in names)
 
 
-def make_wording(options: Mapping[str, Any]) -> Wording:
+def make_tokenizer_config(options: Mapping[str, Any]) -> TokenizerConfig:
     """Return how texts become tokens, by the options of a file's reader."""
-    longest = options["context" if "context" in options else "max_tokens"]
-    return Wording(
+    max_length = options["context" if "context" in options else "max_tokens"]
+    return TokenizerConfig(
         options["tokenizer"],
         options["vocabulary_size"],
-        longest,
+        max_length,
         options["lowercase"],
         options.get("long", "cut"),
     )

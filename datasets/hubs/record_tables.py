@@ -6,10 +6,10 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from threefold.datasets.tables.column_roles import Division
+from threefold.datasets.tables.column_roles import SplitFractions
 
 # `words` and `tags` are lists: of texts, and of ids of classes.
-Kind = Literal["picture", "classes", "number", "boolean", "text", "date", "words", "tags"]
+Kind = Literal["image", "classes", "number", "boolean", "text", "date", "words", "tags"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Records(Protocol):
         """Return the number of rows."""
 
     def read(self, rows: np.ndarray, columns: Sequence[str]) -> dict[str, list]:
-        """Return the cells of some rows; pictures are bytes or paths, missing cells None."""
+        """Return the cells of some rows; images are bytes or paths, missing cells None."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user chose of the options of `hubs.load`; `wording` are those of tokens."""
+    """What the user chose of the options of `hubs.load`; `tokenizer_config` are those of tokens."""
 
     image: str | None
     label: str | None
@@ -45,8 +45,8 @@ class Choices:
     tags: str | None
     image_size: int | tuple[int, int] | None
     channels: int | None
-    wording: Mapping[str, Any]
-    division: Division
+    tokenizer_config: Mapping[str, Any]
+    split_fractions: SplitFractions
 
     def columns(self) -> dict[str, tuple[str, ...]]:
         """Return the columns that were told, by the options that told them."""

@@ -13,7 +13,7 @@ from threefold.datasets.splitting import split_rows
 
 
 @dataclass(frozen=True)
-class Goal:
+class Target:
     """What is to be learned.
 
     Args:
@@ -29,7 +29,9 @@ class Goal:
     class_names: tuple[str, ...] = ()
 
 
-def read_goal(table: RecordTable, choices: Choices, task: str | None, facts: Facts | None) -> Goal:
+def read_target(
+    table: RecordTable, choices: Choices, task: str | None, facts: Facts | None
+) -> Target:
     """Find and read what is to be learned.
 
     Args:
@@ -98,7 +100,7 @@ def _read_whole(table: RecordTable, columns: Sequence[str]) -> dict[str, dict[st
     }
 
 
-def _read_labels(table: RecordTable, name: str, facts: Facts | None) -> Goal:
+def _read_labels(table: RecordTable, name: str, facts: Facts | None) -> Target:
     column = require_column(table, name)
     if column.kind not in ("classes", "text", "number", "boolean"):
         raise UserError(f"column '{name}' of '{table.reference}' holds no classes")
@@ -128,10 +130,10 @@ def _read_labels(table: RecordTable, name: str, facts: Facts | None) -> Goal:
     values = {
         split: np.array([ids[word] for word in found], np.int64) for split, found in words.items()
     }
-    return Goal((name,), values, class_names)
+    return Target((name,), values, class_names)
 
 
-def _read_numbers(table: RecordTable, names: tuple[str, ...]) -> Goal:
+def _read_numbers(table: RecordTable, names: tuple[str, ...]) -> Target:
     for name in names:
         if require_column(table, name).kind not in ("number", "boolean"):
             raise UserError(
@@ -143,7 +145,7 @@ def _read_numbers(table: RecordTable, names: tuple[str, ...]) -> Goal:
         split: np.array([cells[name] for name in names], np.float32).T
         for split, cells in _read_whole(table, names).items()
     }
-    return Goal(names, values)
+    return Target(names, values)
 
 
 def require_column(table: RecordTable, name: str) -> Column:
@@ -160,7 +162,7 @@ def class_name(column: Column, cell: object) -> str | None:
     if cell is None or cell != cell:  # NaN is missing too
         return None
     if column.kind == "classes":
-        # Public test sets often hide their labels behind -1.
+        # Public test sets often hide their labels after -1.
         return column.class_names[cell] if cell >= 0 else None
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
@@ -179,15 +181,15 @@ def _shown(names: Sequence[str]) -> str:
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
-def carve(
-    table: RecordTable, choices: Choices, goal: Goal, notes: list[str]
+def split_table(
+    table: RecordTable, choices: Choices, found_target: Target, notes: list[str]
 ) -> dict[str, tuple[str, np.ndarray]]:
     """Choose each split's rows: those with a goal; what the source lacks is taken from train.
 
     Args:
         table: RecordTable. The source, under our names of splits.
         choices: Choices. The user's options.
-        goal: Goal. What is to be learned.
+        found_target: Goal. What is to be learned.
         notes: list of str. Is added to.
 
     Returns:
@@ -197,32 +199,35 @@ def carve(
         UserError: where nothing is left to train on.
     """
     rows: dict[str, tuple[str, np.ndarray]] = {}
-    for split, values in goal.values.items():
-        known = values >= 0 if goal.class_names else np.isfinite(values).all(axis=1)
+    for split, values in found_target.values.items():
+        known = values >= 0 if found_target.class_names else np.isfinite(values).all(axis=1)
         if known.any():
             rows[split] = (split, np.flatnonzero(known))
         if not known.all():
             count = "no" if not known.any() else f"{int(known.sum())} of {len(known)}"
             notes.append(f"{split}: {count} rows say what is to be learned; the rest is left out")
-    if not rows or ("train" in goal.values and "train" not in rows):
+    if not rows or ("train" in found_target.values and "train" not in rows):
         raise UserError(
-            f"'{table.reference}': no row of {next(iter(goal.values))} has a value of "
-            f"{', '.join(goal.names)}"
+            f"'{table.reference}': no row of {next(iter(found_target.values))} has a value of "
+            f"{', '.join(found_target.names)}"
         )
     lacking = [name for name in SPLITS if name not in rows]
     if lacking and "train" in rows:
-        division = choices.division
-        fractions = {"validation": division.validation_fraction, "test": division.test_fraction}
+        split_fractions = choices.split_fractions
+        fractions = {
+            "validation": split_fractions.validation_fraction,
+            "test": split_fractions.test_fraction,
+        }
         train = rows["train"][1]
         parts = split_rows(
-            goal.values["train"][train] if goal.class_names else len(train),
+            found_target.values["train"][train] if found_target.class_names else len(train),
             *(share if name in lacking else 0.0 for name, share in fractions.items()),
-            division.seed,
+            split_fractions.seed,
         )
         rows |= {name: ("train", train[part]) for name, part in parts.items()}
-        stratified = ", stratified" if goal.class_names else ""
+        stratified = ", stratified" if found_target.class_names else ""
         notes.append(
             f"no {' and no '.join(lacking)} split of its own: split off train by seed "
-            f"{division.seed}{stratified}"
+            f"{split_fractions.seed}{stratified}"
         )
     return {name: rows[name] for name in SPLITS if name in rows}

@@ -1,7 +1,7 @@
 """Texts of records: what files of documents, tagged words, prose or pairs hold, out of columns.
 
 Columns are read into what the reader of such files makes of a file, and go on from there as files
-do. Options that are not told have the defaults of that reader.
+do. Options that are not given have the defaults of that reader.
 """
 
 from collections.abc import Mapping
@@ -18,20 +18,20 @@ from threefold.datasets.hubs.record_cells import count_bad, place_of, require_ki
 from threefold.datasets.hubs.record_prose import (
     find_text,
     holds_prose,
-    make_wording,
+    make_tokenizer_config,
     read_masked,
     read_prose,
     read_texts_of,
 )
 from threefold.datasets.hubs.record_tables import Choices, RecordTable
-from threefold.datasets.hubs.record_targets import carve, only, read_goal
-from threefold.datasets.tables.column_roles import Division
+from threefold.datasets.hubs.record_targets import only, read_target, split_table
+from threefold.datasets.tables.column_roles import SplitFractions
 from threefold.datasets.texts import conll, labeled_texts, masked_texts, prose
-from threefold.datasets.texts.documents import Wording, pair
+from threefold.datasets.texts.documents import TokenizerConfig, pair
 from threefold.datasets.texts.pairs import text_pairs, translation_pairs
 from threefold.datasets.texts.pairs.pair_files import TRANSLATIONS, Pairs, require_both, split_pairs
 
-# The columns that each task can be told.
+# The columns that each task can be given.
 TEXT_COLUMNS = {
     "text_classification": ("text", "label"),
     "text_pair_classification": ("first", "second", "label"),
@@ -54,7 +54,7 @@ PAIR_NAMES = ("source", "target")
 
 
 def guess_task(table: RecordTable, choices: Choices) -> str | None:
-    """Return the task of texts that the columns suggest, None for pictures and tables.
+    """Return the task of texts that the columns suggest, None for images and tables.
 
     Args:
         table: RecordTable. The source, under our names of splits.
@@ -67,7 +67,7 @@ def guess_task(table: RecordTable, choices: Choices) -> str | None:
         return "text_pair_classification"
     if choices.source:
         return "translation"
-    if choices.image or (table.named("picture") and not choices.text):
+    if choices.image or (table.named("image") and not choices.text):
         return None
     if table.named("words") and (table.named("tags") or set(TAG_NAMES) & set(table.columns)):
         return "token_classification"
@@ -100,11 +100,11 @@ def to_texts(table: RecordTable, choices: Choices, task: str, facts: Facts | Non
         UserError: where the columns do not serve the task, and for a row that cannot be used.
     """
     known = options_of(FILES[task].load)
-    for name in choices.wording:
+    for name in choices.tokenizer_config:
         if name not in known:
             raise UserError(f"{task} has no use for -d {name}")
     options = {name: option.default for name, option in known.items()}
-    options |= check_options(known, choices.wording, flag="-d", owner=task)
+    options |= check_options(known, choices.tokenizer_config, flag="-d", owner=task)
     return _READERS[task](table, choices, options, facts)
 
 
@@ -114,29 +114,33 @@ def _read_documents(
     label = choices.label or _guess_label(table)
     label = label or only(table, "classes", "classes", "-d label=NAME")
     column = find_text(table, choices.text, label)
-    goal = read_goal(table, replace(choices, label=label), "text_classification", facts)
+    found_target = read_target(table, replace(choices, label=label), "text_classification", facts)
     notes = say_columns(table, label, column)
-    chosen = carve(table, choices, goal, notes)
+    chosen = split_table(table, choices, found_target, notes)
     texts, where, labels, rows = [], [], [], {}
     for split, (origin, kept) in chosen.items():
         rows[split] = np.arange(len(texts), len(texts) + len(kept))
         read = table.splits[origin].read(kept, [column])[column]
         texts += [cell or "" for cell in read]
         where += [place_of(table, origin, row) for row in kept.tolist()]
-        labels.append(goal.values[origin][kept])
+        labels.append(found_target.values[origin][kept])
     sizes = ", ".join(f"{len(found)} {split}" for split, found in rows.items())
-    notes += [f"predicts {label} ({len(goal.class_names)} classes) of {column}: {sizes}"]
+    notes += [f"predicts {label} ({len(found_target.class_names)} classes) of {column}: {sizes}"]
     notes += count_bad(texts)
-    if len(goal.class_names) == len(texts):
+    if len(found_target.class_names) == len(texts):
         raise UserError(
             f"column '{label}' of '{table.reference}' holds another class in every row; name that "
             "of the classes with -d label=NAME"
         )
     found = labeled_texts.Documents(
-        texts, where, np.concatenate(labels), goal.class_names, rows, notes
+        texts, where, np.concatenate(labels), found_target.class_names, rows, notes
     )
     return labeled_texts.classify_documents(
-        table.reference, found, make_wording(options), skip_empty=options["skip_empty"], facts=facts
+        table.reference,
+        found,
+        make_tokenizer_config(options),
+        skip_empty=options["skip_empty"],
+        facts=facts,
     )
 
 
@@ -154,10 +158,12 @@ def _read_text_pairs(
         require_kind(table, name, "texts", "text")
     label = choices.label or _guess_label(table)
     label = label or only(table, "classes", "classes", "-d label=NAME")
-    goal = read_goal(table, replace(choices, label=label), "text_pair_classification", facts)
+    found_target = read_target(
+        table, replace(choices, label=label), "text_pair_classification", facts
+    )
     notes = say_columns(table, label, *names)
     found, labels, rows = Pairs([], [], [], []), [], {}
-    for split, (origin, kept) in carve(table, choices, goal, notes).items():
+    for split, (origin, kept) in split_table(table, choices, found_target, notes).items():
         cells = table.splits[origin].read(kept, names)
         read = Pairs(
             *([cell or "" for cell in cells[name]] for name in names),
@@ -168,17 +174,18 @@ def _read_text_pairs(
         notes += [f"{split}: {remark}" for remark in full.notes]
         start = len(found.where)
         rows[split] = np.arange(start, start + len(full.where))
-        labels.append(goal.values[origin][kept][np.isin(read.where, full.where)])
+        labels.append(found_target.values[origin][kept][np.isin(read.where, full.where)])
         for held, more in zip(found[:3], full[:3], strict=True):
             held.extend(more)
     sizes = ", ".join(f"{len(chosen)} {split}" for split, chosen in rows.items())
     notes += [
-        f"predicts {label} ({len(goal.class_names)} classes) of {' and '.join(names)}: {sizes}"
+        f"predicts {label} ({len(found_target.class_names)} classes) of "
+        f"{' and '.join(names)}: {sizes}"
     ]
     notes += count_bad([*found.sources, *found.targets])
     return text_pairs.compare(
-        table.reference, found, np.concatenate(labels), goal.class_names, rows,
-        make_wording(options),
+        table.reference, found, np.concatenate(labels), found_target.class_names, rows,
+        make_tokenizer_config(options),
         columns=names, facts=facts, notes=notes,
     )  # fmt: skip
 
@@ -208,7 +215,12 @@ def _read_sentences(
         raise UserError(f"'{table.reference}': no row of {first} has words and their {tags}")
     notes += count_bad(word for read in found.values() for row in read for word in row.words)
     return conll.tag_sentences(
-        table.reference, found, choices.division, make_wording(options), facts=facts, notes=notes
+        table.reference,
+        found,
+        choices.split_fractions,
+        make_tokenizer_config(options),
+        facts=facts,
+        notes=notes,
     )
 
 
@@ -261,32 +273,37 @@ def _read_pairs(
     sources = [part for read in found.values() for part in read.sources]
     targets = [part for read in found.values() for part in read.targets]
     where = [place for read in found.values() for place in read.where]
-    rows, remarks = _divide_pairs(found, choices.division)
+    rows, remarks = _divide_pairs(found, choices.split_fractions)
     notes += [f"{len(sources)} pairs: '{names[1]}' of '{names[0]}'", *remarks]
     notes += count_bad([*sources, *targets])
-    wording = make_wording(options)
-    kind = options["target_tokenizer"] or wording.kind
-    longest = options["max_target_tokens"] or wording.longest
-    wordings = wording, Wording(kind, wording.vocabulary_size, longest, long=wording.long)
+    tokenizer_config = make_tokenizer_config(options)
+    kind = options["target_tokenizer"] or tokenizer_config.kind
+    max_length = options["max_target_tokens"] or tokenizer_config.max_length
+    tokenizer_configs = (
+        tokenizer_config,
+        TokenizerConfig(
+            kind, tokenizer_config.vocabulary_size, max_length, long=tokenizer_config.long
+        ),
+    )
     return pair(
-        table.reference, sources, targets, rows, wordings, unit=options["unit"],
-        joint=options["joint"], facts=facts, notes=notes, where=where,
+        table.reference, sources, targets, rows, tokenizer_configs, unit=options["unit"],
+        shared_vocabulary=options["shared_vocabulary"], facts=facts, notes=notes, where=where,
     )  # fmt: skip
 
 
 def _divide_pairs(
-    found: Mapping[str, Pairs], division: Division
+    found: Mapping[str, Pairs], split_fractions: SplitFractions
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the pairs of each split, end to end; what is lacking is taken from train."""
     ends = np.cumsum([0, *(len(read.sources) for read in found.values())]).tolist()
     rows = {name: np.arange(ends[i], ends[i + 1]) for i, name in enumerate(found)}
-    lacking = division.lacking(found)
+    lacking = split_fractions.lacking(found)
     if not lacking or "train" not in found:
         return rows, []
     wanted = (lacking.get("validation", 0.0), lacking.get("test", 0.0))
-    rows |= split_pairs(found["train"].sources, wanted, division.seed)  # train comes first
+    rows |= split_pairs(found["train"].sources, wanted, split_fractions.seed)  # train comes first
     shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
-    notes = [f"of {len(found['train'].sources)} pairs {shares}, seed {division.seed}"]
+    notes = [f"of {len(found['train'].sources)} pairs {shares}, seed {split_fractions.seed}"]
     return {name: rows[name] for name in SPLITS if name in rows}, notes
 
 
@@ -302,26 +319,26 @@ _READERS = {
 
 def _pair_columns(table: RecordTable, choices: Choices) -> tuple[str, str]:
     """Return the columns of sources and targets; of two languages, one tells the other."""
-    told = choices.source, next(iter(choices.target), None)
+    explicit = choices.source, next(iter(choices.target), None)
     if len(choices.target) > 1:
         raise UserError(f"pairs have one column of targets, got {', '.join(choices.target)}")
     usual = table.languages
     if not usual and set(PAIR_NAMES) <= set(table.named("text")):
         usual = PAIR_NAMES
-    if len(usual) == 2 and None in told:
-        if told[0] is not None and told[0] == usual[1] or told[1] == usual[0]:
+    if len(usual) == 2 and None in explicit:
+        if explicit[0] is not None and explicit[0] == usual[1] or explicit[1] == usual[0]:
             usual = usual[::-1]
-        told = told[0] or usual[0], told[1] or usual[1]
-    if None in told:
+        explicit = explicit[0] or usual[0], explicit[1] or usual[1]
+    if None in explicit:
         raise UserError(
             f"dataset '{table.reference}' does not say which columns are pairs; name them with "
             f"-d source=NAME -d target=NAME: {', '.join(table.languages or table.named('text'))}"
         )
-    for name in told:
+    for name in explicit:
         require_kind(table, name, "texts", "text")
-    if told[0] == told[1]:
-        raise UserError(f"column '{told[0]}' of '{table.reference}' is both source and target")
-    return told
+    if explicit[0] == explicit[1]:
+        raise UserError(f"column '{explicit[0]}' of '{table.reference}' is both source and target")
+    return explicit
 
 
 def _guess_label(table: RecordTable) -> str | None:

@@ -1,6 +1,6 @@
 """Tables of records, as TFDS and Hugging Face give them, turned into datasets.
 
-A picture column makes a dataset of pictures, decoded on demand; columns of texts make what files
+An image column makes a dataset of images, decoded on demand; columns of texts make what files
 of texts do (`record_texts`); all others make a table.
 """
 
@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
-from threefold.datasets.dataset import SPLITS, Dataset, Source, Subset, numeric_targets
+from threefold.datasets.dataset import SPLITS, Dataset, Source, SubsetSource, numeric_targets
 from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.hubs.record_tables import Choices, Column, Records, RecordTable
 from threefold.datasets.hubs.record_targets import (
-    Goal,
-    carve,
+    Target,
     class_name,
     only,
-    read_goal,
+    read_target,
     require_column,
+    split_table,
 )
 from threefold.datasets.hubs.record_texts import TEXT_COLUMNS, guess_task, to_texts
 from threefold.datasets.images.image_files import guess_shape, stack_images, try_read_batch
-from threefold.datasets.tables.column_roles import SPLIT_WORDS, Roles
+from threefold.datasets.tables.column_roles import SPLIT_WORDS, ColumnRoles
 from threefold.datasets.tables.labeled_tables import from_table
 from threefold.datasets.tables.table_files import table_of
 
@@ -38,7 +38,7 @@ TASKS = (
     *TEXT_COLUMNS,
 )
 TEXT_KINDS = ("text", "text_pair", "pair")  # of facts
-# Enough to see whether the pictures are of one size.
+# Enough to see whether the images are of one size.
 SAMPLES = 100
 
 
@@ -51,10 +51,10 @@ def to_dataset(
         table: RecordTable. The source.
         choices: Choices. The user's options.
         task: str, optional. The task that the user named.
-        facts: Facts, optional. Those of a run: its picture shape and class order then rule.
+        facts: Facts, optional. Those of a run: its image shape and class order then rule.
 
     Returns:
-        Dataset. Pictures `image` with `label` or `target`, or the columns of a table.
+        Dataset. Images `image` with `label` or `target`, or the columns of a table.
 
     Raises:
         UserError: where the columns do not serve the task, or are not those of the run.
@@ -72,21 +72,21 @@ def to_dataset(
     _require_useful(choices, task)
     if task in TEXT_COLUMNS:
         return to_texts(table, choices, task, facts)
-    pictures = bool(table.named("picture"))
+    has_images = bool(table.named("image"))
     if task is not None:
-        pictures = task.startswith("image_")
+        has_images = task.startswith("image_")
     elif facts is not None:
-        pictures = facts.kind == "image"
+        has_images = facts.kind == "image"
     notes = list(table.notes)
     if aside := [*table.aside, *table.named("words", "tags")]:
-        notes.append(f"columns left aside: {', '.join(aside)}")
-    # Asked for first: where there are no pictures at all, that is what to say.
-    image = _image_column(table, choices) if pictures else None
-    goal = read_goal(table, choices, task, facts)
-    rows = carve(table, choices, goal, notes)
+        notes.append(f"columns ignored: {', '.join(aside)}")
+    # Asked for first: where there are no images at all, that is what to say.
+    image = _image_column(table, choices) if has_images else None
+    found_target = read_target(table, choices, task, facts)
+    rows = split_table(table, choices, found_target, notes)
     if image is None:
-        return _to_table(table, choices, goal, rows, facts, notes)
-    return _to_pictures(table, choices, image, goal, rows, facts, notes)
+        return _to_table(table, choices, found_target, rows, facts, notes)
+    return _to_images(table, choices, image, found_target, rows, facts, notes)
 
 
 def _require_columns(table: RecordTable, choices: Choices) -> None:
@@ -105,14 +105,14 @@ def _require_useful(choices: Choices, task: str | None) -> None:
     taken = TEXT_COLUMNS.get(task, ("image", "label", "target"))
     useless = [name for name in choices.columns() if name not in taken]
     if task not in TEXT_COLUMNS:
-        useless += choices.wording
+        useless += choices.tokenizer_config
     if useless:
         what = task or "what the columns suggest"
         raise UserError(f"{what} has no use for -d {useless[0]}; say what to learn: --task NAME")
 
 
 def _name_splits(table: RecordTable, needs_train: bool) -> RecordTable:
-    """Bring the splits to our names; what is none of them is left aside, and said."""
+    """Bring the splits to our names; what is none of them is ignored, and said."""
     filled = {name: records for name, records in table.splits.items() if len(records)}
     found = {SPLIT_WORDS.get(name, name): records for name, records in filled.items()}
     notes = list(table.notes)
@@ -126,30 +126,30 @@ def _name_splits(table: RecordTable, needs_train: bool) -> RecordTable:
             f"it has {', '.join(filled) or 'no examples'}"
         )
     if aside := [name for name in found if name not in SPLITS]:
-        notes.append(f"splits left aside: {', '.join(aside)}")
+        notes.append(f"splits ignored: {', '.join(aside)}")
     splits = {name: found[name] for name in SPLITS if name in found}
     return replace(table, splits=splits, notes=notes)
 
 
 def _image_column(table: RecordTable, choices: Choices) -> str:
-    name = choices.image or only(table, "picture", "pictures", "-d image=NAME")
-    if table.columns[name].kind != "picture":
+    name = choices.image or only(table, "image", "images", "-d image=NAME")
+    if table.columns[name].kind != "image":
         raise UserError(
-            f"column '{name}' of '{table.reference}' holds no pictures"
-            f"{suggest(name, table.named('picture'))}"
+            f"column '{name}' of '{table.reference}' holds no images"
+            f"{suggest(name, table.named('image'))}"
         )
     return name
 
 
-class _Pictures:
-    """Pictures decoded on demand, with what is to be learned of each in memory.
+class _Images:
+    """Images decoded on demand, with what is to be learned of each in memory.
 
     Args:
         place: str. The dataset and split, for messages.
         records: Records. The rows.
-        column: str. The pictures among them.
+        column: str. The images among them.
         image_shape: tuple of three ints. Height, width, channels.
-        goal: dict of str to array. `label` or `target` of every row.
+        found_target: dict of str to array. `label` or `target` of every row.
     """
 
     def __init__(
@@ -158,13 +158,13 @@ class _Pictures:
         records: Records,
         column: str,
         image_shape: tuple[int, int, int],
-        goal: dict[str, np.ndarray],
+        found_target: dict[str, np.ndarray],
     ):
         self.place = place
         self.records = records
         self.column = column
         self.image_shape = image_shape
-        self.goal = goal
+        self.found_target = found_target
 
     def __len__(self) -> int:
         return len(self.records)
@@ -175,53 +175,55 @@ class _Pictures:
         for row, found in zip(indices, images, strict=True):
             if isinstance(found, UserError):
                 raise UserError(f"{self.place}, row {row}: {found}")
-        goal = {name: array[indices] for name, array in self.goal.items()}
-        return {"image": stack_images(images)} | goal
+        found_target = {name: array[indices] for name, array in self.found_target.items()}
+        return {"image": stack_images(images)} | found_target
 
 
-def _to_pictures(
+def _to_images(
     table: RecordTable,
     choices: Choices,
     image: str,
-    goal: Goal,
+    found_target: Target,
     rows: dict[str, tuple[str, np.ndarray]],
     facts: ImageFacts | None,
     notes: list[str],
 ) -> Dataset:
-    classes = f" ({len(goal.class_names)} classes)" if goal.class_names else ""
+    classes = f" ({len(found_target.class_names)} classes)" if found_target.class_names else ""
     sizes = ", ".join(f"{len(found)} {name}" for name, (_, found) in rows.items())
-    notes = [*notes, f"predicts {', '.join(goal.names)}{classes} of {image}: {sizes}"]
+    notes = [*notes, f"predicts {', '.join(found_target.names)}{classes} of {image}: {sizes}"]
     if facts is None:
         train = rows["train"][1]
         shape, remarks = _guess_image_shape(table, choices, image, train)
         notes = notes + remarks
-        values = goal.values["train"][train]
-        if goal.class_names:
-            counts = np.bincount(values, minlength=len(goal.class_names)).tolist()
+        values = found_target.values["train"][train]
+        if found_target.class_names:
+            counts = np.bincount(values, minlength=len(found_target.class_names)).tolist()
             facts = ImageFacts(
-                image_shape=shape, class_names=goal.class_names, class_counts=tuple(counts)
+                image_shape=shape, class_names=found_target.class_names, class_counts=tuple(counts)
             )
         else:
-            facts = ImageFacts(image_shape=shape, targets=numeric_targets(list(goal.names), values))
-    key = "label" if goal.class_names else "target"
+            facts = ImageFacts(
+                image_shape=shape, targets=numeric_targets(list(found_target.names), values)
+            )
+    key = "label" if found_target.class_names else "target"
     splits: dict[str, Source] = {}
     for name, (origin, kept) in rows.items():
-        whole = _Pictures(
+        whole = _Images(
             f"dataset '{table.reference}' {origin}",
             table.splits[origin],
             image,
             facts.image_shape,
-            {key: goal.values[origin]},
+            {key: found_target.values[origin]},
         )
-        splits[name] = Subset(whole, kept)
-    task = "image_classification" if goal.class_names else "image_regression"
+        splits[name] = SubsetSource(whole, kept)
+    task = "image_classification" if found_target.class_names else "image_regression"
     return Dataset(table.reference, task, facts, splits, table.fingerprint, notes)
 
 
 def _guess_image_shape(
     table: RecordTable, choices: Choices, image: str, train: np.ndarray
 ) -> tuple[tuple[int, int, int], list[str]]:
-    """Choose the pictures' shape by some of them, spread over the whole training split."""
+    """Choose the images' shape by some of them, spread over the whole training split."""
     some = train[np.linspace(0, len(train) - 1, min(SAMPLES, len(train))).astype(int)]
     samples = table.splits["train"].read(some, [image])[image]
     return guess_shape(samples, image_size=choices.image_size, channels=choices.channels)
@@ -230,7 +232,7 @@ def _guess_image_shape(
 def _to_table(
     table: RecordTable,
     choices: Choices,
-    goal: Goal,
+    found_target: Target,
     rows: dict[str, tuple[str, np.ndarray]],
     facts: Facts | None,
     notes: list[str],
@@ -247,12 +249,12 @@ def _to_table(
         cells = table.splits[origin].read(kept, names)
         columns = {name: _series(table.columns[name], cells[name]) for name in names}
         frames.append(pd.DataFrame(columns).assign(**{split_column: split}))
-    kind = "classification" if goal.class_names else "regression"
+    kind = "classification" if found_target.class_names else "regression"
     dataset = from_table(
         table_of(pd.concat(frames, ignore_index=True), table.reference),
         table.reference,
-        roles=Roles(target=goal.names, split_column=split_column),
-        division=choices.division,
+        column_roles=ColumnRoles(target=found_target.names, split_column=split_column),
+        split_fractions=choices.split_fractions,
         task=f"tabular_{kind}",
         facts=facts,
     )

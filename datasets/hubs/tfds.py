@@ -199,7 +199,7 @@ def _column_of(feature: "tfds.features.FeatureConnector") -> Column | None:
         return Column("text")
     # Exact types: a labelled image is a kind of image, but one of class ids.
     if type(feature) is kinds.Image and feature.np_dtype == np.uint8:
-        return Column("picture")
+        return Column("image")
     if type(feature) not in (kinds.Scalar, kinds.Tensor) or feature.shape != ():
         return None
     if feature.np_dtype in (bool, np.bool_):
@@ -234,7 +234,7 @@ class _Examples:
         return len(self.serialized)
 
     def read(self, rows: np.ndarray, columns: Sequence[str]) -> dict[str, list]:
-        """Return the cells of some rows; pictures as encoded bytes."""
+        """Return the cells of some rows; images as encoded bytes."""
         features, decoders = self._reader(frozenset(self.paths[name][0] for name in columns))
         cells: dict[str, list] = {name: [] for name in columns}
         for example in self.serialized.__getitems__(np.asarray(rows).tolist()):
@@ -258,7 +258,7 @@ class _Examples:
 
 
 def _keep_encoded(features: "tfds.features.FeaturesDict") -> dict:
-    """Return the decoders that leave pictures as bytes."""
+    """Return the decoders that leave images as bytes."""
     from tensorflow_datasets import decode
     from tensorflow_datasets import features as kinds
 

@@ -1,4 +1,4 @@
-"""Random changes to pictures, drawn for each example alone.
+"""Random changes to images, drawn for each example alone.
 
 What happens to an example depends on `(seed, epoch, index)` and on nothing else: not on its batch,
 its place there, the backend, or where a run was resumed.
@@ -15,15 +15,15 @@ from threefold.datasets.batching import uniform
 
 # How many random numbers each takes. All are drawn always, so that adding one to a run leaves what
 # the others do as it was.
-_DRAWS = {"flip": 1, "shift": 2, "crop": 4, "rotate": 1, "cutout": 3, "mixup": 2}
-AUGMENTATIONS = tuple(_DRAWS)
+_NUMBERS = {"flip": 1, "shift": 2, "crop": 4, "rotate": 1, "cutout": 3, "mixup": 2}
+AUGMENTATIONS = tuple(_NUMBERS)
 
 MAX_SHIFT = 0.125  # of the side
 MIN_CROP_AREA = 0.6
 MAX_CROP_ASPECT = 4 / 3
 MAX_ANGLE = np.deg2rad(15)
 CUTOUT_SIDE = (0.25, 0.4)  # of the shorter side
-# Pictures are sampled a few at a time, so that what is worked on stays in the processor's cache:
+# Images are sampled a few at a time, so that what is worked on stays in the processor's cache:
 # three times quicker than a batch of 64 × 64 pixels as a whole.
 _CHUNK_PIXELS = 2**15
 
@@ -31,12 +31,12 @@ _CHUNK_PIXELS = 2**15
 def augment(
     images: np.ndarray, seed: int, epoch: int, indices: np.ndarray, names: tuple[str, ...]
 ) -> np.ndarray:
-    """Change pictures at random.
+    """Change images at random.
 
     `flip` mirrors left and right, half of the time; `shift` moves by up to 12.5 % of a side;
     `crop` enlarges a part of 60 to 100 % of the area and an aspect of 3:4 to 4:3 relative to the
-    picture's; `rotate` turns by up to 15 degrees; `cutout` paints a square of 25 to 40 % of the
-    shorter side in the picture's mean colour (DeVries and Taylor 2017,
+    image's; `rotate` turns by up to 15 degrees; `cutout` paints a square of 25 to 40 % of the
+    shorter side in the image's mean colour (DeVries and Taylor 2017,
     https://arxiv.org/abs/1708.04552). `mixup` is left to `mixup`.
 
     Args:
@@ -55,13 +55,13 @@ def augment(
     for name in names:
         if name not in AUGMENTATIONS:
             raise UserError(f"no augmentation '{name}'{suggest(name, AUGMENTATIONS)}")
-    draws = _draw(seed, epoch, indices)
+    numbers = _sample_numbers(seed, epoch, indices)
     images = images.astype(np.float32)  # a copy: what comes in may be the dataset itself
     if {"flip", "shift", "crop", "rotate"} & set(names):
-        matrices, offsets = _inverse_maps(draws, names, *images.shape[1:3])
+        matrices, offsets = _inverse_maps(numbers, names, *images.shape[1:3])
         images = _sample(images, matrices, offsets)
     if "cutout" in names:
-        _cut_out(images, draws["cutout"])
+        _cut_out(images, numbers["cutout"])
     return images
 
 
@@ -78,7 +78,7 @@ def mixup(
     and is at most one half. Partners follow from the examples in the batch, not from their order.
 
     Args:
-        arrays: mapping of str to float array, the batch first. All that is blended: pictures and
+        arrays: mapping of str to float array, the batch first. All that is blended: images and
             targets, classes one-hot.
         seed: int. The run's seed.
         epoch: int. Which epoch.
@@ -88,7 +88,7 @@ def mixup(
     Returns:
         dict of str to float32 array.
     """
-    keys, quantiles = _draw(seed, epoch, indices)["mixup"].T
+    keys, quantiles = _sample_numbers(seed, epoch, indices)["mixup"].T
     share = betaincinv(alpha, alpha, quantiles)
     share = np.minimum(share, 1 - share).astype(np.float32)
     # Each example's partner is the next in the order of their random keys.
@@ -104,15 +104,15 @@ def mixup(
     return mixed
 
 
-def _draw(seed: int, epoch: int, indices: np.ndarray) -> dict[str, np.ndarray]:
+def _sample_numbers(seed: int, epoch: int, indices: np.ndarray) -> dict[str, np.ndarray]:
     """Return the random numbers of each augmentation, float of shape (batch, draws)."""
-    numbers = uniform(seed, epoch, indices, sum(_DRAWS.values()))
-    ends = np.cumsum(list(_DRAWS.values()))
-    return dict(zip(_DRAWS, np.split(numbers, ends[:-1], axis=1), strict=True))
+    numbers = uniform(seed, epoch, indices, sum(_NUMBERS.values()))
+    ends = np.cumsum(list(_NUMBERS.values()))
+    return dict(zip(_NUMBERS, np.split(numbers, ends[:-1], axis=1), strict=True))
 
 
 def _inverse_maps(
-    draws: dict[str, np.ndarray], names: tuple[str, ...], height: int, width: int
+    numbers: dict[str, np.ndarray], names: tuple[str, ...], height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where each pixel of the result comes from, for all geometric changes as one map.
 
@@ -121,30 +121,30 @@ def _inverse_maps(
     Returns:
         tuple of float64 arrays of shapes (batch, 2, 2) and (batch, 2).
     """
-    batch = len(draws["flip"])
+    batch = len(numbers["flip"])
     sides = np.array([height, width])
     matrices = np.tile(np.eye(2), (batch, 1, 1))
     offsets = np.zeros((batch, 2))
     if "flip" in names:
-        matrices[draws["flip"][:, 0] < 0.5, 1, 1] = -1
+        matrices[numbers["flip"][:, 0] < 0.5, 1, 1] = -1
     if "rotate" in names:
-        angles = (2 * draws["rotate"][:, 0] - 1) * MAX_ANGLE
+        angles = (2 * numbers["rotate"][:, 0] - 1) * MAX_ANGLE
         cosines, sines = np.cos(angles), np.sin(angles)
         turns = np.array([[cosines, -sines], [sines, cosines]]).transpose(2, 0, 1)
         matrices = turns @ matrices
     if "crop" in names:
-        area = MIN_CROP_AREA + (1 - MIN_CROP_AREA) * draws["crop"][:, :1]
-        stretch = MAX_CROP_ASPECT ** (draws["crop"][:, 1:2] - 0.5)
+        area = MIN_CROP_AREA + (1 - MIN_CROP_AREA) * numbers["crop"][:, :1]
+        stretch = MAX_CROP_ASPECT ** (numbers["crop"][:, 1:2] - 0.5)
         scales = np.minimum(np.sqrt(area) * np.hstack([stretch, 1 / stretch]), 1)
         matrices = scales[:, :, None] * matrices
-        offsets += (draws["crop"][:, 2:] - 0.5) * (1 - scales) * sides
+        offsets += (numbers["crop"][:, 2:] - 0.5) * (1 - scales) * sides
     if "shift" in names:
-        offsets += (2 * draws["shift"] - 1) * MAX_SHIFT * sides
+        offsets += (2 * numbers["shift"] - 1) * MAX_SHIFT * sides
     return matrices, offsets
 
 
 def _sample(images: np.ndarray, matrices: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Sample pictures bilinearly where the maps of `_inverse_maps` point."""
+    """Sample images bilinearly where the maps of `_inverse_maps` point."""
     batch, height, width, _ = images.shape
     result = np.empty_like(images)
     step = max(1, _CHUNK_PIXELS // (height * width))
@@ -168,7 +168,7 @@ def _sample_chunk(images: np.ndarray, matrices: np.ndarray, offsets: np.ndarray)
     down = (np.arange(height) - middle[0]).astype(np.float32)[:, None]
     right = (np.arange(width) - middle[1]).astype(np.float32)
     matrices = matrices.astype(np.float32)[..., None, None]
-    # Positions in the padded picture: beyond its frame they stay on the frame.
+    # Positions in the padded image: beyond its frame they stay on the frame.
     offsets = (offsets + middle + 1).astype(np.float32)[..., None, None]
     rows = matrices[:, 0, 0] * down + matrices[:, 0, 1] * right + offsets[:, 0]
     columns = matrices[:, 1, 0] * down + matrices[:, 1, 1] * right + offsets[:, 1]
@@ -201,7 +201,7 @@ def _sample_chunk(images: np.ndarray, matrices: np.ndarray, offsets: np.ndarray)
 
 
 def _pad(images: np.ndarray) -> np.ndarray:
-    """Return pictures with channels first and one pixel around, in the median of their border.
+    """Return images with channels first and one pixel around, in the median of their border.
 
     That is the background of a drawing, be it black or white, and a quiet colour for a photograph.
     Black would cut bars into white paper, repeated edges would draw out strokes that touch them.
@@ -217,14 +217,14 @@ def _pad(images: np.ndarray) -> np.ndarray:
     return padded
 
 
-def _cut_out(images: np.ndarray, draws: np.ndarray) -> None:
-    """Paint a square of each picture, in place."""
+def _cut_out(images: np.ndarray, numbers: np.ndarray) -> None:
+    """Paint a square of each image, in place."""
     batch, height, width, channels = images.shape
     low, high = CUTOUT_SIDE
-    side = np.rint(min(height, width) * (low + (high - low) * draws[:, 0])).astype(int)
+    side = np.rint(min(height, width) * (low + (high - low) * numbers[:, 0])).astype(int)
     side = np.maximum(side, 1)
-    top = (draws[:, 1] * (height - side + 1)).astype(int)
-    left = (draws[:, 2] * (width - side + 1)).astype(int)
+    top = (numbers[:, 1] * (height - side + 1)).astype(int)
+    left = (numbers[:, 2] * (width - side + 1)).astype(int)
     # As a matrix product: a mean over the inner axes takes longer than all the rest.
     share = np.full(height * width, 1 / (height * width), np.float32)
     colours = share @ images.reshape(batch, height * width, channels)

@@ -1,7 +1,7 @@
-"""Picture files and arrays to the one shape and range that a network takes.
+"""Image files and arrays to the one shape and range that a network takes.
 
-Whatever a file holds (grey, palette, CMYK, alpha, 16 bits, rotated by EXIF) becomes numbers from 0
-to 255 with 1 channel (grey) or 3 (red, green, blue).
+Whatever a file holds (grayscale, palette, CMYK, alpha, 16 bits, rotated by EXIF) becomes numbers
+from 0 to 255 with 1 channel (grayscale) or 3 (red, green, blue).
 """
 
 import contextlib
@@ -30,7 +30,7 @@ THREAD_SECONDS = 0.0003  # a file that takes longer gains from threads
 MAX_COMMON_SIZE = 256
 ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB\x60\x82", "GIF": b";"}
 
-# Pillow only warns of a picture that would fill the memory. The filter is set once, here, because
+# Pillow only warns of an image that would fill the memory. The filter is set once, here, because
 # `warnings.catch_warnings` is not safe in the threads that decode.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
@@ -39,26 +39,26 @@ ImageShape = tuple[int | None, int | None, int]  # height, width, channels; no s
 
 
 class Header(NamedTuple):
-    """What a picture says of itself before it is decoded."""
+    """What an image says of itself before it is decoded."""
 
     height: int
     width: int
-    channels: int  # 1 grey, 3 colour
+    channels: int  # 1 grayscale, 3 colour
 
 
 def read_image(file: File, channels: int) -> np.ndarray:
-    """Decode a picture; of an animation, the first frame.
+    """Decode an image; of an animation, the first frame.
 
     Args:
         file: path or bytes. A JPEG, PNG, WebP, BMP or GIF file, or its content.
-        channels: int. 1 for grey, 3 for colour.
+        channels: int. 1 for grayscale, 3 for colour.
 
     Returns:
         uint8 array of shape (height, width, channels). Turned upright as EXIF says; what is
         transparent shows white.
 
     Raises:
-        UserError: for what is not a picture, is cut short or has more than 89 million pixels.
+        UserError: for what is not an image, is cut short or has more than 89 million pixels.
     """
 
     def decode(image: Image.Image, _: BinaryIO) -> np.ndarray:
@@ -71,7 +71,7 @@ def read_image(file: File, channels: int) -> np.ndarray:
 
 
 def read_header(file: File) -> Header:
-    """Read a picture's size and colour, and see that it is whole.
+    """Read an image's size and colour, and see that it is whole.
 
     Pixels are decoded only where the file does not end as its format asks.
 
@@ -89,7 +89,7 @@ def read_header(file: File) -> Header:
         width, height = image.size
         if _orientation(image) >= 5:  # a quarter turn
             width, height = height, width
-        header = Header(height, width, 1 if _is_grey(image) else 3)
+        header = Header(height, width, 1 if _is_grayscale(image) else 3)
         if not _ends_well(opened, image.format):
             image.load()
         return header
@@ -97,13 +97,13 @@ def read_header(file: File) -> Header:
     return _with_image(file, describe)
 
 
-def fit_image(picture: np.ndarray | File, image_shape: ImageShape) -> np.ndarray:
-    """Bring a picture to a network's shape.
+def fit_image(source_image: np.ndarray | File, image_shape: ImageShape) -> np.ndarray:
+    """Bring an image to a network's shape.
 
     Args:
-        picture: path, bytes or uint8 array of shape (height, width) or (height, width, channels)
-            with 1, 3 or 4 channels (the fourth is opacity).
-        image_shape: tuple of three ints. Height, width, channels; without a height a picture
+        source_image: path, bytes or uint8 array of shape (height, width) or (height, width,
+            channels) with 1, 3 or 4 channels (the fourth is opacity).
+        image_shape: tuple of three ints. Height, width, channels; without a height an image
             keeps its size.
 
     Returns:
@@ -113,28 +113,28 @@ def fit_image(picture: np.ndarray | File, image_shape: ImageShape) -> np.ndarray
         UserError: for a file that cannot be read.
     """
     height, width, channels = image_shape
-    if not isinstance(picture, np.ndarray):
-        picture = read_image(picture, channels)
-    if picture.dtype != np.uint8 or _channels_of(picture) not in (1, 3, 4):
+    if not isinstance(source_image, np.ndarray):
+        source_image = read_image(source_image, channels)
+    if source_image.dtype != np.uint8 or _channels_of(source_image) not in (1, 3, 4):
         raise ValueError(
-            "expected a uint8 picture of shape (height, width) or (height, width, 1, 3 or 4), "
-            f"got {picture.dtype} of shape {picture.shape}"
+            "expected a uint8 image of shape (height, width) or (height, width, 1, 3 or 4), "
+            f"got {source_image.dtype} of shape {source_image.shape}"
         )
-    if picture.ndim == 2 or picture.shape[2] == 1:
-        picture = picture.reshape(*picture.shape[:2])
-    if picture.shape[2:] != (channels,):
-        picture = _to_channels(Image.fromarray(picture), channels)
-    return picture if height is None else resize(picture, height, width)
+    if source_image.ndim == 2 or source_image.shape[2] == 1:
+        source_image = source_image.reshape(*source_image.shape[:2])
+    if source_image.shape[2:] != (channels,):
+        source_image = _to_channels(Image.fromarray(source_image), channels)
+    return source_image if height is None else resize(source_image, height, width)
 
 
 def stack_images(images: Sequence[np.ndarray]) -> np.ndarray:
-    """Put pictures in one array.
+    """Put images in one array.
 
     Args:
         images: sequence of array of shape (height, width, channels). At least one.
 
     Returns:
-        array of shape (len(images), height, width, channels); of pictures that differ in size an
+        array of shape (len(images), height, width, channels); of images that differ in size an
         array of shape (len(images),) that holds them as objects.
     """
     if len({image.shape for image in images}) == 1:
@@ -201,10 +201,10 @@ def _sparse_weights(size_in: int, size_out: int) -> scipy.sparse.csr_array:
 
 
 def read_batch(paths: Sequence[File], image_shape: ImageShape) -> np.ndarray:
-    """Decode and resize many pictures, in threads.
+    """Decode and resize many images, in threads.
 
     Args:
-        paths: sequence of path or bytes. The pictures.
+        paths: sequence of path or bytes. The images.
         image_shape: tuple of three ints. Height, width, channels.
 
     Returns:
@@ -221,7 +221,7 @@ def read_batch(paths: Sequence[File], image_shape: ImageShape) -> np.ndarray:
 
 
 def try_read_batch(paths: Sequence[File], image_shape: ImageShape) -> list[np.ndarray | UserError]:
-    """Decode and resize many pictures: for each either the picture or what is wrong with it."""
+    """Decode and resize many images: for each either the image or what is wrong with it."""
     return _in_threads(functools.partial(fit_image, image_shape=image_shape), paths)
 
 
@@ -236,7 +236,7 @@ def guess_shape(
     image_size: int | Sequence[int] | None = None,
     channels: int | None = None,
 ) -> tuple[ImageShape, list[str]]:
-    """Choose the shape in which a network takes pictures.
+    """Choose the shape in which a network takes images.
 
     Args:
         samples: iterable of headers, arrays (as for `fit_image`), paths or bytes.
@@ -245,11 +245,11 @@ def guess_shape(
 
     Returns:
         tuple of the shape and a list of notes on what was guessed. The common size where all
-        pictures have one of at most 256 pixels, else a square of the median shorter side, from 16
-        to 128 in steps of 8; grey where every picture is.
+        images have one of at most 256 pixels, else a square of the median shorter side, from 16
+        to 128 in steps of 8; grayscale where every image is.
 
     Raises:
-        UserError: for a size or a number of channels that no picture has.
+        UserError: for a size or a number of channels that no image has.
     """
     headers = [_header_of(sample) for sample in samples]
     notes = []
@@ -261,7 +261,7 @@ def guess_shape(
     else:
         median = float(np.median([min(header[:2]) for header in headers]))
         height = width = int(np.clip(round(median / 8) * 8, 16, 128))
-        what = "pictures differ in size" if len(sizes) > 1 else "pictures are large"
+        what = "images differ in size" if len(sizes) > 1 else "images are large"
         notes.append(
             f"{what} (median of the shorter sides: {median:g} pixels): resized to "
             f"{height} × {width}; image_size sets another size"
@@ -269,9 +269,9 @@ def guess_shape(
     if channels is None:
         channels = 1 if all(header.channels == 1 for header in headers) else 3
         if len({header.channels for header in headers}) > 1:
-            notes.append("some pictures are grey, some coloured: all are read as colour")
+            notes.append("some images are grayscale, some coloured: all are read as colour")
     elif channels not in (1, 3):
-        raise UserError(f"channels must be 1 (grey) or 3 (colour), got {channels}")
+        raise UserError(f"channels must be 1 (grayscale) or 3 (colour), got {channels}")
     return (height, width, channels), notes
 
 
@@ -284,7 +284,7 @@ def _header_of(sample: Header | np.ndarray | File) -> Header:
 
 
 def _channels_of(array: np.ndarray) -> int:
-    """Return the number of channels, 0 for what is no picture."""
+    """Return the number of channels, 0 for what is no image."""
     return {2: 1, 3: array.shape[-1]}.get(array.ndim, 0)
 
 
@@ -300,13 +300,13 @@ def _check_size(image_size: int | Sequence[int]) -> tuple[int, int]:
 
 
 def _with_image(file: File, use: Callable[[Image.Image, BinaryIO], Any]) -> Any:
-    """Open a picture and use it; whatever is wrong with it becomes one line that names it."""
+    """Open an image and use it; whatever is wrong with it becomes one line that names it."""
     try:
         opened = io.BytesIO(file) if isinstance(file, bytes) else open(file, "rb")
         with opened, Image.open(opened, formats=FORMATS) as image:
             return use(image, opened)
     except Image.UnidentifiedImageError:
-        reason = "not a JPEG, PNG, WebP, BMP or GIF picture"
+        reason = "not a JPEG, PNG, WebP, BMP or GIF image"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         reason = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
     except OSError as error:
@@ -314,7 +314,7 @@ def _with_image(file: File, use: Callable[[Image.Image, BinaryIO], Any]) -> Any:
     # Damaged files fail in as many ways as there are decoders.
     except Exception as error:
         reason = f"damaged ({error or type(error).__name__})"
-    name = f"a picture of {len(file):,} bytes" if isinstance(file, bytes) else f"'{file}'"
+    name = f"an image of {len(file):,} bytes" if isinstance(file, bytes) else f"'{file}'"
     raise UserError(f"cannot read {name}: {' '.join(reason.split())}")
 
 
@@ -331,7 +331,7 @@ def _to_channels(image: Image.Image, channels: int) -> np.ndarray:
     return array.reshape(image.height, image.width, channels)
 
 
-def _is_grey(image: Image.Image) -> bool:
+def _is_grayscale(image: Image.Image) -> bool:
     if image.mode == "P":
         palette = np.array(image.getpalette("RGB")).reshape(-1, 3)
         return bool((palette == palette[:, :1]).all())
@@ -339,11 +339,11 @@ def _is_grey(image: Image.Image) -> bool:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return how EXIF says that the picture is turned, 1 to 8; 1 is upright."""
-    # Asked for what its header lacks, Pillow decodes a whole PNG to search behind the pixels.
+    """Return how EXIF says that the image is turned, 1 to 8; 1 is upright."""
+    # Asked for what its header lacks, Pillow decodes a whole PNG to search after the pixels.
     if image.format == "PNG" and "exif" not in image.info:
         return 1
-    # A camera's garbled note is no reason to refuse its picture.
+    # A camera's garbled note is no reason to refuse its image.
     with contextlib.suppress(Exception):
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         return orientation if orientation in range(1, 9) else 1

@@ -1,6 +1,6 @@
-"""Pictures of a user's own: a folder with one sub-folder per class, or with a table of numbers.
+"""Images of a user's own: a folder with one sub-folder per class, or with a table of numbers.
 
-The pictures stay in their files and are decoded when a batch asks for them; only their names and
+The images stay in their files and are decoded when a batch asks for them; only their names and
 what is to be learned of them are kept in memory.
 """
 
@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from threefold.core.errors import UserError
-from threefold.datasets.dataset import Dataset, Subset, numeric_targets
+from threefold.datasets.dataset import Dataset, SubsetSource, numeric_targets
 from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.folder_listing import (
     Listing,
@@ -46,36 +46,34 @@ def load(
     test_fraction: float = 0.15,
     split_seed: int = 0,
 ) -> Dataset:
-    """Load a folder of pictures (JPEG, PNG, WebP, BMP, GIF).
+    """Load a folder of images (JPEG, PNG, WebP, BMP, GIF).
 
     Args:
         path: str. The folder. It holds one sub-folder per class, or `train` and perhaps
-            `validation` and `test` that do; or a `targets.csv` whose first column names pictures
+            `validation` and `test` that do; or a `targets.csv` whose first column names images
             and whose others hold numbers to predict.
         task: str. `image_classification` or `image_regression`; guessed if None.
-        facts: Facts. Those of a run: its picture shape, and its classes or targets, then rule.
-        image_size: int, or height and width. The size to bring pictures to; guessed if None.
-        channels: int. 1 reads the pictures as grey, 3 as colour; guessed if None.
-        skip_bad: bool. Whether files that are no pictures are left out or refused.
-        validation_fraction: float. Share of the pictures kept for validation, where the folder
+        facts: Facts. Those of a run: its image shape, and its classes or targets, then rule.
+        image_size: int, or height and width. The size to bring images to; guessed if None.
+        channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
+        skip_bad: bool. Whether files that are no images are left out or refused.
+        validation_fraction: float. Share of the images kept for validation, where the folder
             has no such split.
-        test_fraction: float. Share of the pictures kept for the test, likewise.
+        test_fraction: float. Share of the images kept for the test, likewise.
         split_seed: int. Which seeded division into splits, stratified by class.
 
     Returns:
-        Dataset. Pictures `image` float32 (height, width, channels), values 0 to 255, and `label`
+        Dataset. Images `image` float32 (height, width, channels), values 0 to 255, and `label`
         or `target` float32 (targets,).
 
     Raises:
-        UserError: for a folder, a table or a picture that cannot be used. Headers of all files
+        UserError: for a folder, a table or an image that cannot be used. Headers of all files
             are read here; damage inside a file shows when it is decoded.
     """
     root = Path(path).expanduser()
     task = task or _guess_task(root, facts)
     if task not in TASKS:
-        raise UserError(
-            f"'{path}' is a folder of pictures; it serves {', '.join(TASKS)}, not {task}"
-        )
+        raise UserError(f"'{path}' is a folder of images; it serves {', '.join(TASKS)}, not {task}")
     classes = task == "image_classification"
     # Facts of another kind cannot rule; whoever gave them compares and refuses.
     if facts is not None and (facts.kind != "image" or bool(facts.class_names) != classes):
@@ -95,26 +93,26 @@ def load(
     rows, decisions = divide_listing(path, listing, fractions, split_seed)
     if facts is None:
         facts = _describe(shape, listing, rows["train"])
-    goal = "label" if classes else "target"
-    source = PictureFiles(root, listing.names, goal, listing.goals, shape)
+    found_target = "label" if classes else "target"
+    source = ImageFiles(root, listing.names, found_target, listing.found_targets, shape)
     return Dataset(
         reference=path,
         task=task,
         facts=facts.model_copy(update={"image_shape": shape}),
-        splits={name: Subset(source, found) for name, found in rows.items()},
+        splits={name: SubsetSource(source, found) for name, found in rows.items()},
         fingerprint=_fingerprint(root, listing),
         notes=[*listing.notes, *notes, *remarks, *decisions],
     )
 
 
-class PictureFiles:
-    """Pictures that are decoded when they are asked for.
+class ImageFiles:
+    """Images that are decoded when they are asked for.
 
     Args:
         root: Path. The folder.
-        names: list of str. The pictures, relative to `root`.
-        goal: str. `label` or `target`.
-        goals: array. What is to be learned of each picture.
+        names: list of str. The images, relative to `root`.
+        found_target: str. `label` or `target`.
+        found_targets: array. What is to be learned of each image.
         image_shape: tuple of three ints. Height, width, channels.
     """
 
@@ -122,14 +120,14 @@ class PictureFiles:
         self,
         root: Path,
         names: list[str],
-        goal: str,
-        goals: np.ndarray,
+        found_target: str,
+        found_targets: np.ndarray,
         image_shape: ImageShape,
     ):
         self.root = root
         self.names = names
-        self.goal = goal
-        self.goals = goals
+        self.found_target = found_target
+        self.found_targets = found_targets
         self.image_shape = image_shape
 
     def __len__(self) -> int:
@@ -137,13 +135,16 @@ class PictureFiles:
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         paths = [os.path.join(self.root, self.names[index]) for index in indices]
-        return {"image": read_batch(paths, self.image_shape), self.goal: self.goals[indices]}
+        return {
+            "image": read_batch(paths, self.image_shape),
+            self.found_target: self.found_targets[indices],
+        }
 
 
 def _guess_task(root: Path, facts: Facts | None) -> str:
     if facts is not None:
         return TASKS[0] if facts.class_names else TASKS[1]
-    # With less than two sub-folders there are no classes to tell apart.
+    # With less than two sub-folders there are no classes to distinguish.
     return TASKS[1] if find_target_file(root) and len(sub_folders(root)) < 2 else TASKS[0]
 
 
@@ -158,11 +159,11 @@ def _check_headers(
     if not skip_bad:
         more = f" (and {len(bad) - 1} more such)" if len(bad) > 1 else ""
         raise UserError(
-            f"{headers[bad[0]]}{more}; mend or remove it, or leave such files out with "
+            f"{headers[bad[0]]}{more}; fix or remove it, or leave such files out with "
             "-d skip_bad=true"
         )
     if len(bad) == len(headers):
-        raise UserError(f"{headers[0]}, nor any other picture of '{root}'")
+        raise UserError(f"{headers[0]}, nor any other image of '{root}'")
     good = np.setdiff1d(np.arange(len(headers)), bad)
     shown = os.path.join(root, listing.names[bad[0]])
     notes = [f"left out as unreadable: {len(bad)} of {len(headers)} files, such as '{shown}'"]
@@ -170,12 +171,12 @@ def _check_headers(
 
 
 def _describe(shape: ImageShape, listing: Listing, train: np.ndarray) -> ImageFacts:
-    goals = listing.goals[train]
-    if goals.ndim == 2:
-        targets = numeric_targets(list(listing.goal_names), goals)
+    found_targets = listing.found_targets[train]
+    if found_targets.ndim == 2:
+        targets = numeric_targets(list(listing.target_names), found_targets)
         return ImageFacts(image_shape=shape, targets=targets)
-    counts = np.bincount(goals, minlength=len(listing.goal_names)).tolist()
-    names = listing.goal_names
+    counts = np.bincount(found_targets, minlength=len(listing.target_names)).tolist()
+    names = listing.target_names
     return ImageFacts(image_shape=shape, class_names=names, class_counts=tuple(counts))
 
 
@@ -184,6 +185,6 @@ def _fingerprint(root: Path, listing: Listing) -> str:
     for name in listing.names:
         size = os.path.getsize(os.path.join(root, name))
         digest.update(os.fsencode(name) + f"\0{size}\0".encode())
-    if listing.goals.ndim == 2:  # classes are in the names already
-        digest.update(listing.goals.tobytes())
+    if listing.found_targets.ndim == 2:  # classes are in the names already
+        digest.update(listing.found_targets.tobytes())
     return digest.hexdigest()

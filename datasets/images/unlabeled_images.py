@@ -1,4 +1,4 @@
-"""Pictures as something to make rather than to name: any set of pictures, seen so.
+"""Images as something to make rather than to name: any set of images, seen so.
 
 Every example gets a number of its own, `row`. What chance adds to an example hangs on it and not on
 the place in a batch, so that a model is asked the same in batches of any size.
@@ -34,15 +34,15 @@ class Numbered:
 
 
 def to_make(dataset: Dataset) -> Dataset:
-    """Return a set of pictures as one to make.
+    """Return a set of images as one to make.
 
     Raises:
-        UserError: where it does not hold pictures in classes.
+        UserError: where it does not hold images in classes.
     """
     if dataset.facts.kind != "image" or not dataset.facts.class_names:
         raise UserError(
             f"dataset '{dataset.reference}' holds {dataset.facts.describe()}; {TASK_NAME} takes "
-            "pictures in classes, by which those that are made are judged"
+            "images in classes, by which those that are made are judged"
         )
     splits, start = {}, 0
     for name, source in dataset.splits.items():

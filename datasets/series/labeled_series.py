@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from threefold.core.errors import UserError
-from threefold.datasets.dataset import ArraySource, Dataset, Source, Subset, fingerprint_arrays
+from threefold.datasets.dataset import (
+    ArraySource,
+    Dataset,
+    Source,
+    SubsetSource,
+    fingerprint_arrays,
+)
 from threefold.datasets.facts import NumericColumn, SequenceFacts
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.splitting import split_rows
@@ -55,7 +61,7 @@ def load(
     if "test" not in parts:
         notes.append("no file for the test: some series of the one file are kept for it")
     train = ArraySource(parts["train"])
-    splits: dict[str, Source] = {name: Subset(train, rows) for name, rows in chosen.items()}
+    splits: dict[str, Source] = {name: SubsetSource(train, rows) for name, rows in chosen.items()}
     if "test" in parts:
         splits["test"] = ArraySource(parts["test"])
     return Dataset(
@@ -119,7 +125,7 @@ def describe_channels(
 
 
 def _find_pair(path: Path) -> dict[str, Path]:
-    """Return the files by split: a pair where the other lies beside, else the one for training."""
+    """Return the files by split: both of a pair, else the one for training."""
     for ending in SPLIT_ENDINGS.values():
         if path.stem.upper().endswith(ending):
             stem = path.stem[: -len(ending)]
@@ -132,7 +138,7 @@ def _find_pair(path: Path) -> dict[str, Path]:
 def _class_names(read: dict[str, list[tuple[int, np.ndarray, str]]]) -> tuple[str, ...]:
     names = sorted({label for rows in read.values() for _, _, label in rows})
     if len(names) < 2:
-        raise UserError(f"the series are all of one class, '{names[0]}': nothing to tell apart")
+        raise UserError(f"the series are all of one class, '{names[0]}': nothing to distinguish")
     return tuple(names)
 
 
@@ -154,7 +160,7 @@ def _describe(parts: dict, names: tuple[str, ...], train: np.ndarray) -> Sequenc
         channels = ["value"]
     return SequenceFacts(
         channels=describe_channels(channels, values, train),
-        longest=max(int(part["values"].lengths.max()) for part in parts.values()),
+        max_length=max(int(part["values"].lengths.max()) for part in parts.values()),
         class_names=names,
         class_counts=tuple(np.bincount(labels[train], minlength=len(names)).tolist()),
     )
@@ -183,7 +189,7 @@ def _read(file: Path) -> list[tuple[int, np.ndarray, str | None]]:
             raise UserError(f"{file} line {number}: {len(series)} channels; expected {width}")
         rows.append((number, np.stack(series, axis=1), label))
     if not rows:
-        raise UserError(f"{file} holds no series behind @data")
+        raise UserError(f"{file} holds no series after @data")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Which column of a table of series does what: time, names, quantity, what stands beside it."""
+"""Which column of a table of series does what: time, names, quantity, what stands alongside it."""
 
 import itertools
 from collections.abc import Sequence
@@ -32,15 +32,15 @@ class Columns:
         time: str. The stamps.
         series: tuple of str. They name the series of each row together; none for one series.
         values: tuple of str. The quantity; several are series of their own.
-        past: tuple of str. Known up to now.
-        known: tuple of str. Known ahead, too.
+        past_covariates: tuple of str. Known up to now.
+        future_covariates: tuple of str. Known ahead, too.
     """
 
     time: str
     series: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
-    past: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
+    past_covariates: tuple[str, ...] = ()
+    future_covariates: tuple[str, ...] = ()
 
     @property
     def quantity(self) -> str:
@@ -50,19 +50,19 @@ class Columns:
 
 def columns_of(facts: ForecastFacts, table: Table) -> Columns:
     """Return the columns of a run, which the table must have."""
-    past = tuple(column.name for column in facts.past)
-    known = tuple(column.name for column in facts.known)
-    for name in (facts.time, *facts.series, *facts.columns, *past, *known):
+    past_covariates = tuple(column.name for column in facts.past_covariates)
+    future_covariates = tuple(column.name for column in facts.future_covariates)
+    for name in (facts.time, *facts.series, *facts.columns, *past_covariates, *future_covariates):
         require_column(table, name)
-    return Columns(facts.time, facts.series, facts.columns, past, known)
+    return Columns(facts.time, facts.series, facts.columns, past_covariates, future_covariates)
 
 
-def find_columns(table: Table, told: Columns) -> tuple[Columns, str]:
+def find_columns(table: Table, explicit: Columns) -> tuple[Columns, str]:
     """Find what was not told.
 
     Args:
         table: Table. The cells.
-        told: Columns. What the user named; an empty `time` and empty tuples for what not.
+        explicit: Columns. What the user named; an empty `time` and empty tuples for what not.
 
     Returns:
         (Columns, str): all of them, and a remark on what was guessed.
@@ -71,23 +71,28 @@ def find_columns(table: Table, told: Columns) -> tuple[Columns, str]:
         UserError: for a column that is not there or has two roles, and where time or quantity
             cannot be found.
     """
-    roles = {"time": (told.time,) if told.time else (), "series": told.series,
-             "target": told.values, "past": told.past, "known": told.known}  # fmt: skip
+    column_roles = {
+        "time": (explicit.time,) if explicit.time else (),
+        "series": explicit.series,
+        "target": explicit.values,
+        "past_covariates": explicit.past_covariates,
+        "future_covariates": explicit.future_covariates,
+    }
     seen: dict[str, str] = {}
-    for role, names in roles.items():
+    for role, names in column_roles.items():
         for name in names:
             require_column(table, name)
             if name in seen:
                 raise UserError(f"column '{name}' is given both as {seen[name]} and as {role}")
             seen[name] = role
-    time = told.time or _guess_time(table, seen)
+    time = explicit.time or _guess_time(table, seen)
     seen[time] = "time"
-    series = told.series or _guess_series(table, time, seen)
+    series = explicit.series or _guess_series(table, time, seen)
     seen |= dict.fromkeys(series, "series")
-    values = told.values or _guess_values(table, series, seen)
-    found = Columns(time, series, values, told.past, told.known)
+    values = explicit.values or _guess_values(table, series, seen)
+    found = Columns(time, series, values, explicit.past_covariates, explicit.future_covariates)
     passed = [name for name in table.frame.columns if name not in (*seen, *values)]
-    return found, _remark(told, found, passed)
+    return found, _remark(explicit, found, passed)
 
 
 def read_stamps(table: Table, name: str) -> tuple[np.ndarray, bool]:
@@ -198,7 +203,7 @@ def _guess_values(table: Table, series: tuple[str, ...], seen: dict[str, str]) -
     named = [name for name in numeric if name.strip().lower() in TARGET_NAMES]
     if not numeric:
         raise UserError(
-            f"{table.name} has no column of numbers to tell ahead; name it with -d target=COLUMN"
+            f"{table.name} has no column of numbers to forecast; name it with -d target=COLUMN"
         )
     if named or series:
         return ((named or numeric)[0 if named else -1],)
@@ -217,18 +222,18 @@ def _counts(table: Table, name: str) -> bool:
     return not (bad | np.isnan(numbers)).any() and bool((numbers == np.rint(numbers)).all())
 
 
-def _remark(told: Columns, found: Columns, passed: list[str]) -> str:
+def _remark(explicit: Columns, found: Columns, passed: list[str]) -> str:
     parts = []
-    if not told.time:
+    if not explicit.time:
         parts.append(f"time is '{found.time}'")
-    if found.series and not told.series:
+    if found.series and not explicit.series:
         parts.append(f"series are named by '{found.series[0]}'")
-    if not told.values:
+    if not explicit.values:
         many = len(found.values) > 1
         names = f"{len(found.values)} series, one a column: " if many else "tells ahead "
         parts.append(names + _list([f"'{name}'" for name in found.values]))
     if passed:
-        parts.append(f"passed over: {_list(passed)} (name them with -d past= or -d known=)")
+        parts.append(f"ignored: {_list(passed)} (name them with -d past= or -d known=)")
     return "; ".join(parts)
 
 

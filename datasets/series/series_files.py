@@ -12,7 +12,7 @@ from threefold.datasets.series.series_columns import (
     read_stamps,
 )
 from threefold.datasets.series.time_steps import Step, find_step
-from threefold.datasets.series.windows import Borders, Fill, Series, fill_gaps
+from threefold.datasets.series.windows import Fill, Series, SplitBoundaries, fill_gaps
 from threefold.datasets.tables.table_files import Table
 
 SPARSEST = 100  # steps a row: with more, most of a series would be made up
@@ -28,7 +28,8 @@ class Read:
         step: Step. Between two stamps.
         series: list of Series. From the first to the last step that has a value of the quantity,
             NaN where one is missing between; each goes on in `ahead`.
-        ahead: list of Series. The steps behind the last value, of which only `known` is known.
+        ahead: list of Series. The steps after the last value, of which only `future_covariates` is
+            known.
         notes: list of str. What was decided.
     """
 
@@ -56,7 +57,9 @@ def read_series(table: Table, columns: Columns, step: Step | None = None) -> Rea
             with file and row.
     """
     stamps, plain = read_stamps(table, columns.time)
-    cells = read_quantities(table, (*columns.values, *columns.past, *columns.known))
+    cells = read_quantities(
+        table, (*columns.values, *columns.past_covariates, *columns.future_covariates)
+    )
     groups, notes = _group(table, columns, stamps)
     step = step or find_step([stamps[rows] for rows in groups.values()], numbers=plain)
     if plain != (step.unit == "number"):
@@ -65,7 +68,7 @@ def read_series(table: Table, columns: Columns, step: Step | None = None) -> Rea
             f"{table.name}: column '{columns.time}' holds {kinds[plain]}; the run was fitted on "
             f"{kinds[not plain]}"
         )
-    width, beside = len(columns.values), len(columns.values) + len(columns.past)
+    width, alongside = len(columns.values), len(columns.values) + len(columns.past_covariates)
     series, ahead, empty = [], [], []
     for group, rows in groups.items():
         places = _locate(table, columns.time, group, rows, stamps, step)
@@ -78,7 +81,7 @@ def read_series(table: Table, columns: Columns, step: Step | None = None) -> Rea
             name = column if width > 1 else group or columns.quantity
             values = on_grid[:, place]
             whole = Series(
-                name, regular, values, on_grid[:, width:beside], on_grid[:, beside:], filled
+                name, regular, values, on_grid[:, width:alongside], on_grid[:, alongside:], filled
             )
             there = np.flatnonzero(~np.isnan(values))
             if not len(there):
@@ -93,15 +96,15 @@ def read_series(table: Table, columns: Columns, step: Step | None = None) -> Rea
     return Read(table, columns, step, series, ahead, notes)
 
 
-def mend_series(
-    read: Read, series: Series, borders: Borders, fill: Fill | None
+def fill_series(
+    read: Read, series: Series, boundaries: SplitBoundaries, fill: Fill | None
 ) -> tuple[Series, int]:
     """Fill what is missing in a series, or refuse it.
 
     Args:
         read: Read. Where the series comes from.
         series: Series. One of it.
-        borders: Borders. Between the splits.
+        boundaries: SplitBoundaries. Between the splits.
         fill: str. How to fill; `None` to refuse.
 
     Returns:
@@ -110,20 +113,23 @@ def mend_series(
     Raises:
         UserError: for something missing that is not to be filled, with file and row.
     """
-    arrays = {"past": series.past, "known": series.known}
-    beside = {name: array for name, array in arrays.items() if array.shape[1]}
-    missing = np.isnan(np.column_stack([series.values, *beside.values()]))
+    arrays = {
+        "past_covariates": series.past_covariates,
+        "future_covariates": series.future_covariates,
+    }
+    alongside = {name: array for name, array in arrays.items() if array.shape[1]}
+    missing = np.isnan(np.column_stack([series.values, *alongside.values()]))
     if not missing.any():
         return series, 0
     if fill is None or missing[0].any():  # at the begin there is nothing to fill with
-        raise UserError(_tell_missing(read, series, missing, fill))
+        raise UserError(_describe_missing(read, series, missing, fill))
     filled = {
-        name: np.column_stack([fill_gaps(c, series.stamps, borders, fill) for c in array.T])
-        for name, array in beside.items()
+        name: np.column_stack([fill_gaps(c, series.stamps, boundaries, fill) for c in array.T])
+        for name, array in alongside.items()
     }
-    values = fill_gaps(series.values, series.stamps, borders, fill)
-    mended = Series(series.name, series.stamps, values, rows=series.rows, **(arrays | filled))
-    return mended, int(missing.any(axis=1).sum())
+    values = fill_gaps(series.values, series.stamps, boundaries, fill)
+    fixed = Series(series.name, series.stamps, values, rows=series.rows, **(arrays | filled))
+    return fixed, int(missing.any(axis=1).sum())
 
 
 def _group(
@@ -176,18 +182,18 @@ def _locate(
         raise UserError(
             f"{table.where(row)}: the time stamp '{table.show(row, time)}'{_of(name)} stands "
             f"between two steps: a step is {step.describe()} and the first stamp "
-            f"{step.tell(stamps[rows[0]])}; mend it, or bring the series to equal steps"
+            f"{step.format(stamps[rows[0]])}; fix it, or bring the series to equal steps"
         )
     if places[-1] > SPARSEST * len(rows):
         raise UserError(
             f"{table.name}: {len(rows):,} rows{_of(name)} span {places[-1]:,.0f} steps of "
-            f"{step.describe()}: too few to fill the gaps; mend the stamps, or sum the rows up by "
+            f"{step.describe()}: too few to fill the gaps; fix the stamps, or sum the rows up by "
             "a longer step"
         )
     return places.astype(np.int64)
 
 
-def _tell_missing(read: Read, series: Series, missing: np.ndarray, fill: Fill | None) -> str:
+def _describe_missing(read: Read, series: Series, missing: np.ndarray, fill: Fill | None) -> str:
     table, columns, step = read.table, read.columns, read.step
     count = int(missing.any(axis=1).sum())
     at = int(np.flatnonzero(missing.any(axis=1))[0])
@@ -199,13 +205,13 @@ def _tell_missing(read: Read, series: Series, missing: np.ndarray, fill: Fill | 
         steps = step.describe(after - at)
         return (
             f"{table.where(row)}: a gap{_of(series.name)}: {steps} missing between "
-            f"{step.tell(series.stamps[at - 1])} and {step.tell(series.stamps[after])}{more}; "
+            f"{step.format(series.stamps[at - 1])} and {step.format(series.stamps[after])}{more}; "
             f"{remedy}"
         )
-    told = (columns.quantity, *columns.past, *columns.known)
+    explicit = (columns.quantity, *columns.past_covariates, *columns.future_covariates)
     if len(columns.values) > 1:
-        told = (series.name, *told[1:])
-    column = told[int(np.flatnonzero(missing[at])[0])]
+        explicit = (series.name, *explicit[1:])
+    column = explicit[int(np.flatnonzero(missing[at])[0])]
     if fill is not None:
         remedy = "there is nothing before it to fill it with: give it, or leave the row out"
     return f"{table.where(series.rows[at])}: column '{column}' is empty{more}; {remedy}"

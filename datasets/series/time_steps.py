@@ -47,7 +47,7 @@ class Step:
         return {"second": self.size, "month": self.size * MONTH, "number": 0}[self.unit]
 
     def locate(self, stamps: np.ndarray) -> np.ndarray:
-        """Return how many steps behind the first each stamp is.
+        """Return how many steps after the first each stamp is.
 
         Args:
             stamps: int64 array of shape (stamps,). Rising.
@@ -77,7 +77,7 @@ class Step:
         months, rest = _split_months(stamps)
         return _month_starts(months[0] + ahead + (rest[0] < 0)) + rest[0]
 
-    def tell(self, stamp: int) -> str:
+    def format(self, stamp: int) -> str:
         """Return a stamp as a person writes it: `2010-12-31 23:00`, or `1990`."""
         if self.unit == "number":
             return str(stamp)
@@ -113,7 +113,7 @@ def find_step(series: Sequence[np.ndarray], *, numbers: bool) -> Step:
     return Step("second", _commonest(differences))
 
 
-def guess_season(step: Step) -> int:
+def guess_season_length(step: Step) -> int:
     """Return how many steps make a period: an hour, a day, a week or a year; 1 for none."""
     if step.unit == "number":
         return 1
@@ -125,12 +125,12 @@ def guess_season(step: Step) -> int:
     return 1 if period % step.size else period // step.size
 
 
-def guess_cycles(step: Step, season: int, span: int) -> tuple[Cycle, ...]:
+def guess_cycles(step: Step, season_length: int, span: int) -> tuple[Cycle, ...]:
     """Return which cycles of the calendar may tell more than the season does.
 
     Args:
         step: Step. Between two stamps.
-        season: int. Steps of a period, which needs no calendar.
+        season_length: int. Steps of a period, which needs no calendar.
         span: int. Seconds that the training split lasts. Of less than two turns nothing can be
             learned.
 
@@ -139,11 +139,11 @@ def guess_cycles(step: Step, season: int, span: int) -> tuple[Cycle, ...]:
     """
     if step.unit == "number":
         return ()
-    longer = 1.5 * max(2, season) * step.seconds()
-    return tuple(name for name, turn in CYCLES.items() if turn > longer and span >= 2 * turn)
+    longer = 1.5 * max(2, season_length) * step.seconds()
+    return tuple(name for name, period in CYCLES.items() if period > longer and span >= 2 * period)
 
 
-def turn(stamps: np.ndarray, cycles: Sequence[Cycle]) -> np.ndarray:
+def encode_cycles(stamps: np.ndarray, cycles: Sequence[Cycle]) -> np.ndarray:
     """Return where stamps stand in cycles, as points of the unit circle.
 
     Args:
@@ -151,7 +151,7 @@ def turn(stamps: np.ndarray, cycles: Sequence[Cycle]) -> np.ndarray:
         cycles: sequence of str. At least one of `CYCLES`.
 
     Returns:
-        float32 array, with an axis of sine and cosine of each cycle behind those of `stamps`.
+        float32 array, with an axis of sine and cosine of each cycle after those of `stamps`.
     """
     lengths = [CYCLES[name] for name in cycles]
     angles = [2 * np.pi * np.mod(stamps, length) / length for length in lengths]

@@ -1,7 +1,7 @@
 """Windows of series, cut when they are asked for, and divided by time.
 
-A window is some steps of history and the steps behind it that are to be told. To which split it
-belongs is decided by what is to be told, so that nothing of a later split can be learned in an
+A window is some steps of history and the steps after it that are to be predicted. To which split it
+belongs is decided by what is to be predicted, so that nothing of a later split can be learned in an
 earlier one; its history may reach back into an earlier split, as it will when a forecast is made.
 """
 
@@ -13,20 +13,37 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS
+from threefold.datasets.series.time_steps import Cycle
 
 Fill = Literal["interpolate", "previous", "zero"]
+QUANTILES = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """What a user chose of windows and splits; the loader of forecasting tables explains them."""
+
+    context: int | None = None
+    horizon: int | None = None
+    season_length: int | None = None
+    quantiles: tuple[float, ...] = QUANTILES
+    calendar: tuple[Cycle, ...] | None = None
+    fill: Fill | None = None
+    stride: int = 1
+    validation_fraction: float = 0.15
+    test_fraction: float = 0.15
 
 
 @dataclass(frozen=True)
 class Series:
-    """One quantity at equal steps, and what stands beside it.
+    """One quantity at equal steps, and what stands alongside it.
 
     Args:
         name: str. What it is called.
         stamps: int64 array of shape (steps,). As in `time_steps`, without gaps.
         values: float64 array of shape (steps,). The quantity, NaN where it is missing.
-        past: float64 array of shape (steps, columns). What is known up to now.
-        known: float64 array of shape (steps, columns). What is known ahead, too.
+        past_covariates: float64 array of shape (steps, columns). What is known up to now.
+        future_covariates: float64 array of shape (steps, columns). What is known ahead, too.
         rows: int array of shape (steps,). Where each step stands in its table; -1 for one that
             was put into a gap.
     """
@@ -34,8 +51,8 @@ class Series:
     name: str
     stamps: np.ndarray
     values: np.ndarray
-    past: np.ndarray
-    known: np.ndarray
+    past_covariates: np.ndarray
+    future_covariates: np.ndarray
     rows: np.ndarray
 
     def __len__(self) -> int:
@@ -45,13 +62,13 @@ class Series:
         """Return the steps from `start` to before `stop`."""
         arrays = {
             name: getattr(self, name)[start:stop]
-            for name in ("stamps", "values", "past", "known", "rows")
+            for name in ("stamps", "values", "past_covariates", "future_covariates", "rows")
         }
         return replace(self, **arrays)
 
 
 @dataclass(frozen=True)
-class Borders:
+class SplitBoundaries:
     """The first stamps that are no more of `train` and no more of `validation`."""
 
     validation: int
@@ -65,9 +82,9 @@ class Windows:
         series: sequence of Series. Without missing values in any window.
         scales: float array of shape (series,). What errors of each series are counted in.
         context: int. Steps of history.
-        horizon: int. Steps to tell.
-        origins: sequence of int array. For each series the steps at which something is to be told
-            first.
+        horizon: int. Steps to predict.
+        origins: sequence of int array. For each series the steps at which something is to be
+            predicted first.
     """
 
     def __init__(
@@ -82,8 +99,12 @@ class Windows:
         self.names = np.array([one.name for one in series], str)
         self.stamps = np.concatenate([one.stamps for one in series])
         self.values = np.concatenate([one.values for one in series]).astype(np.float32)
-        self.past = np.concatenate([one.past for one in series]).astype(np.float32)
-        self.known = np.concatenate([one.known for one in series]).astype(np.float32)
+        self.past_covariates = np.concatenate([one.past_covariates for one in series]).astype(
+            np.float32
+        )
+        self.future_covariates = np.concatenate([one.future_covariates for one in series]).astype(
+            np.float32
+        )
         starts = np.cumsum([0, *map(len, series)])[:-1]
         pairs = list(zip(origins, starts, strict=True))
         self.origins = np.concatenate([found + start for found, start in pairs])
@@ -100,10 +121,10 @@ class Windows:
 
         Returns:
             dict of str to array. `history` (batch, context) and `future` (batch, horizon), the
-            quantity, float32; `time` (batch, horizon) int64, the stamps of what is to be told;
-            where there are such columns `past` (batch, context, columns) and `known` (batch,
-            context + horizon, columns) float32; `scale` (batch,) float32, and `series` (batch,),
-            names.
+            quantity, float32; `time` (batch, horizon) int64, the stamps of what is to be predicted;
+            where there are such columns `past_covariates` (batch, context, columns) and
+            `future_covariates` (batch, context + horizon, columns) float32; `scale` (batch,)
+            float32, and `series` (batch,), names.
         """
         origins, owners = self.origins[indices], self.owners[indices]
         before = origins[:, None] + np.arange(-self.context, 0)
@@ -115,16 +136,18 @@ class Windows:
             "scale": self.scales[owners].astype(np.float32),
             "series": self.names[owners],
         }
-        if self.past.shape[1]:
-            found["past"] = self.past[before]
-        if self.known.shape[1]:
-            found["known"] = self.known[np.concatenate([before, ahead], axis=1)]
+        if self.past_covariates.shape[1]:
+            found["past_covariates"] = self.past_covariates[before]
+        if self.future_covariates.shape[1]:
+            found["future_covariates"] = self.future_covariates[
+                np.concatenate([before, ahead], axis=1)
+            ]
         return found
 
 
-def find_borders(
+def find_split_boundaries(
     series: Sequence[Series], validation_fraction: float, test_fraction: float
-) -> Borders:
+) -> SplitBoundaries:
     """Divide time so that each split has its share of all steps, the latest for the test.
 
     Args:
@@ -134,7 +157,7 @@ def find_borders(
         test_fraction: float. Share of the steps for the test, 0 to below 1.
 
     Returns:
-        Borders.
+        SplitBoundaries.
 
     Raises:
         UserError: where the fractions leave nothing to train on.
@@ -148,19 +171,20 @@ def find_borders(
     stamps = np.sort(np.concatenate([one.stamps for one in series]))
     places = [round(share * len(stamps)) for share in (train, train + validation_fraction)]
     beyond = stamps[-1] + 1
-    return Borders(*(int(stamps[i]) if i < len(stamps) else int(beyond) for i in places))
+    return SplitBoundaries(*(int(stamps[i]) if i < len(stamps) else int(beyond) for i in places))
 
 
 def cut_windows(
-    stamps: np.ndarray, borders: Borders, context: int, horizon: int
+    stamps: np.ndarray, boundaries: SplitBoundaries, context: int, horizon: int
 ) -> dict[str, np.ndarray]:
     """Return at which steps of a series the windows of each split begin to tell.
 
     Args:
         stamps: int64 array of shape (steps,). Those of the series.
-        borders: Borders. Between the splits. A window that tells across one belongs to neither.
+        boundaries: SplitBoundaries. Between the splits. A window that reaches across one belongs to
+            neither.
         context: int. Steps of history.
-        horizon: int. Steps to tell.
+        horizon: int. Steps to predict.
 
     Returns:
         dict of str to int array. For each of the three splits, maybe empty.
@@ -168,21 +192,23 @@ def cut_windows(
     origins = np.arange(context, len(stamps) - horizon + 1)
     first, last = stamps[origins], stamps[origins + horizon - 1]
     places = {
-        "train": last < borders.validation,
-        "validation": (first >= borders.validation) & (last < borders.test),
-        "test": first >= borders.test,
+        "train": last < boundaries.validation,
+        "validation": (first >= boundaries.validation) & (last < boundaries.test),
+        "test": first >= boundaries.test,
     }
     return {name: origins[places[name]] for name in SPLITS}
 
 
-def fill_gaps(values: np.ndarray, stamps: np.ndarray, borders: Borders, fill: Fill) -> np.ndarray:
+def fill_gaps(
+    values: np.ndarray, stamps: np.ndarray, boundaries: SplitBoundaries, fill: Fill
+) -> np.ndarray:
     """Fill what is missing, without a look into a later split.
 
     Args:
         values: float64 array of shape (steps,). NaN where missing, but for the first.
         stamps: int64 array of shape (steps,).
-        borders: Borders. Between the splits: a gap that reaches one is filled with the last value
-            before it, up to there.
+        boundaries: SplitBoundaries. Between the splits: a gap that reaches one is filled with the
+            last value before it, up to there.
         fill: str. `interpolate` between the neighbours, `previous` value, or `zero`.
 
     Returns:
@@ -190,7 +216,7 @@ def fill_gaps(values: np.ndarray, stamps: np.ndarray, borders: Borders, fill: Fi
     """
     values = values.copy()
     steps = np.arange(len(values))
-    for stop in (*np.searchsorted(stamps, (borders.validation, borders.test)), len(values)):
+    for stop in (*np.searchsorted(stamps, (boundaries.validation, boundaries.test)), len(values)):
         part = values[:stop]
         missing = np.isnan(part)
         there = steps[:stop][~missing]
@@ -206,7 +232,7 @@ def fill_gaps(values: np.ndarray, stamps: np.ndarray, borders: Borders, fill: Fi
     return values
 
 
-def naive_error(values: np.ndarray, season: int) -> float:
+def naive_error(values: np.ndarray, season_length: int) -> float:
     """Return the mean error of telling each value by that of one period before; NaN for none."""
-    errors = np.abs(values[season:] - values[:-season])
+    errors = np.abs(values[season_length:] - values[:-season_length])
     return float(errors.mean()) if len(errors) else float("nan")

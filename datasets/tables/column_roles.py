@@ -35,7 +35,7 @@ SPLIT_WORDS = {
 
 
 @dataclass(frozen=True)
-class Roles:
+class ColumnRoles:
     """What a user told of the columns.
 
     Args:
@@ -52,21 +52,21 @@ class Roles:
 
     def check(self, table: Table) -> None:
         """Raise a UserError for a column that is not there or that has two roles."""
-        roles = {
+        column_roles = {
             "target": self.target,
             "ignore": self.ignore,
             "numeric, dates or categorical": self.kinds,
             "split_column": [self.split_column] if self.split_column else [],
         }
         seen: dict[str, str] = {}
-        for role, names in roles.items():
+        for role, names in column_roles.items():
             for name in dict.fromkeys(names):
                 require_column(table, name)
                 if seen.setdefault(name, role) != role:
                     raise UserError(f"column '{name}' is given both as {seen[name]} and as {role}")
 
 
-class Division(NamedTuple):
+class SplitFractions(NamedTuple):
     """How rows are divided into splits where no column says so."""
 
     validation_fraction: float
@@ -80,7 +80,7 @@ class Division(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Goal:
+class Target:
     """What is predicted, read.
 
     Args:
@@ -126,12 +126,18 @@ def require_column(table: Table, name: str) -> None:
         raise UserError(f"{table.name} has no column '{name}'{hint}")
 
 
-def find_split_column(table: Table, roles: Roles, facts: TableFacts | None) -> str | None:
+def find_split_column(
+    table: Table, column_roles: ColumnRoles, facts: TableFacts | None
+) -> str | None:
     """Return the split column that was told, or one named `split` that holds nothing else."""
-    if roles.split_column is not None:
-        return roles.split_column
+    if column_roles.split_column is not None:
+        return column_roles.split_column
     for name in table.frame.columns:
-        if name.lower() == "split" and name not in (*roles.target, *roles.ignore, *roles.kinds):
+        if name.lower() == "split" and name not in (
+            *column_roles.target,
+            *column_roles.ignore,
+            *column_roles.kinds,
+        ):
             words = as_text(table.frame[name]).str.lower()
             trains = "train" in set(words.map(SPLIT_WORDS))
             if words.isin(SPLIT_WORDS).all() and (trains or facts is not None):
@@ -140,7 +146,7 @@ def find_split_column(table: Table, roles: Roles, facts: TableFacts | None) -> s
 
 
 def find_targets(
-    table: Table, roles: Roles, split_column: str | None, facts: TableFacts | None
+    table: Table, column_roles: ColumnRoles, split_column: str | None, facts: TableFacts | None
 ) -> tuple[list[str], str]:
     """Return the columns to predict, and a remark on how they were found."""
     if facts is not None:
@@ -148,15 +154,15 @@ def find_targets(
         for name in names:
             require_column(table, name)
         return names, ""
-    if roles.target:
-        return list(dict.fromkeys(roles.target)), ""
+    if column_roles.target:
+        return list(dict.fromkeys(column_roles.target)), ""
     free = [
         name
         for name in table.frame.columns
-        if name not in (*roles.ignore, *roles.kinds, split_column)
+        if name not in (*column_roles.ignore, *column_roles.kinds, split_column)
     ]
     if not free:
-        raise UserError(f"{table.name} has no column left to predict; tell one with -d target=NAME")
+        raise UserError(f"{table.name} has no column left to predict; name one with -d target=NAME")
     for wanted in TARGET_NAMES:
         for name in free:
             if name.lower() == wanted:
@@ -180,12 +186,14 @@ def drop_missing(
     if not drop:
         raise UserError(
             f"{table.where(int(np.argmax(missing)))}: target '{names}' is missing, as in {count} "
-            f"of {len(missing)} rows; mend them or pass -d drop_missing_targets=true"
+            f"of {len(missing)} rows; fix them or pass -d drop_missing_targets=true"
         )
     return table.take(~missing), [f"{count} rows without a target left out"]
 
 
-def read_goal(table: Table, targets: list[str], task: str | None, facts: TableFacts | None) -> Goal:
+def read_target(
+    table: Table, targets: list[str], task: str | None, facts: TableFacts | None
+) -> Target:
     """Read the target columns.
 
     Args:
@@ -209,28 +217,32 @@ def read_goal(table: Table, targets: list[str], task: str | None, facts: TableFa
         raise UserError(f"a table serves {' or '.join(TASKS)}, not {task}")
     if task == TASKS[1]:
         amounts = _read_amounts(table, targets, facts is None)
-        return Goal(task, targets, amounts, guessed=guessed)
+        return Target(task, targets, amounts, guessed=guessed)
     if len(targets) > 1:
         raise UserError(f"{task} takes one target, got {', '.join(targets)}")
     labels, class_names = _read_labels(table, targets[0], facts.class_names if facts else ())
-    return Goal(task, targets, labels, class_names, guessed)
+    return Target(task, targets, labels, class_names, guessed)
 
 
 def divide(
     table: Table,
-    goal: Goal,
+    found_target: Target,
     split_column: str | None,
-    division: Division,
+    split_fractions: SplitFractions,
     facts: TableFacts | None,
 ) -> tuple[dict[str, np.ndarray], str]:
     """Return the rows of each split, and how they were divided in words.
 
     Data for a run (`facts`) need no rows to train on.
     """
-    labels = goal.values if goal.class_names else np.zeros(len(table.frame), np.int64)
+    labels = (
+        found_target.values if found_target.class_names else np.zeros(len(table.frame), np.int64)
+    )
     if split_column is None:
-        splits = split_rows(labels, *division)
-        how = f"split by seed {division.seed}" + (", stratified" if goal.class_names else "")
+        splits = split_rows(labels, *split_fractions)
+        how = f"split by seed {split_fractions.seed}" + (
+            ", stratified" if found_target.class_names else ""
+        )
     else:
         read = as_text(table.frame[split_column]).str.lower().map(SPLIT_WORDS)
         if read.isna().any():
@@ -243,13 +255,15 @@ def divide(
         if "train" not in splits and facts is None:
             raise UserError(f"{table.name}: column '{split_column}' marks no row as train")
         how = f"split by column '{split_column}'"
-        if "train" in splits and "validation" not in splits and division.validation_fraction:
+        if "train" in splits and "validation" not in splits and split_fractions.validation_fraction:
             train = splits["train"]
-            inner = split_rows(labels[train], division.validation_fraction, 0, division.seed)
+            inner = split_rows(
+                labels[train], split_fractions.validation_fraction, 0, split_fractions.seed
+            )
             splits = {name: train[rows] for name, rows in inner.items()} | {
                 name: rows for name, rows in splits.items() if name == "test"
             }
-            how += f", validation taken from train by seed {division.seed}"
+            how += f", validation taken from train by seed {split_fractions.seed}"
     sizes = ", ".join(f"{len(rows)} {name}" for name, rows in splits.items())
     return splits, f"{how}: {sizes}"
 
@@ -320,7 +334,7 @@ def _read_labels(
         if len(words) == len(text):
             raise UserError(
                 f"{table.name}: target '{name}' has another class in every row; "
-                "tell another column with -d target=NAME"
+                "name another column with -d target=NAME"
             )
         numbers = pd.to_numeric(pd.Series(words), errors="coerce").to_numpy(np.float64)
         order = np.argsort(words) if np.isnan(numbers).any() else np.lexsort((words, numbers))

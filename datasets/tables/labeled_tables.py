@@ -9,17 +9,17 @@ import numpy as np
 from pydantic import PositiveInt
 
 from threefold.core.errors import UserError
-from threefold.datasets.dataset import ArraySource, Dataset, Subset, fingerprint_arrays
+from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import Facts, TableFacts
 from threefold.datasets.tables.column_roles import (
-    Division,
-    Goal,
-    Roles,
+    ColumnRoles,
+    SplitFractions,
+    Target,
     divide,
     drop_missing,
     find_split_column,
     find_targets,
-    read_goal,
+    read_target,
     require_column,
 )
 from threefold.datasets.tables.columns import (
@@ -108,8 +108,10 @@ def load(
     return from_table(
         read_table(path, encoding=encoding),
         path,
-        roles=Roles(target, ignore, _told_kinds(numeric, dates, categorical), split_column),
-        division=Division(validation_fraction, test_fraction, split_seed),
+        column_roles=ColumnRoles(
+            target, ignore, _told_kinds(numeric, dates, categorical), split_column
+        ),
+        split_fractions=SplitFractions(validation_fraction, test_fraction, split_seed),
         task=task,
         facts=facts,
         drop_missing_targets=drop_missing_targets,
@@ -121,8 +123,8 @@ def from_table(
     table: Table,
     reference: str,
     *,
-    roles: Roles,
-    division: Division,
+    column_roles: ColumnRoles,
+    split_fractions: SplitFractions,
     task: str | None = None,
     facts: Facts | None = None,
     drop_missing_targets: bool = False,
@@ -133,8 +135,8 @@ def from_table(
     Args:
         table: Table. The cells.
         reference: str. The dataset's reference.
-        roles: Roles. What is told of the columns.
-        division: Division. How rows are divided where no column says so.
+        column_roles: ColumnRoles. What is told of the columns.
+        split_fractions: SplitFractions. How rows are divided where no column says so.
         task: str. The task, if told.
         facts: Facts. Those of a run, if there is one.
         drop_missing_targets: bool. Whether rows without a target are left out or refused.
@@ -144,41 +146,41 @@ def from_table(
         Dataset. Arrays `numeric` and `dates` float32, NaN where missing (dates in days since
         1970-01-01, good to about three minutes), `categorical` int32, 0 where missing or
         unknown; kinds without a column are left out; and `label` int64 or `target` float32.
-        Facts are drawn from the training split alone.
+        Facts are taken from the training split alone.
 
     Raises:
         UserError: for columns that are not there and cells that cannot be read.
     """
     known = facts if isinstance(facts, TableFacts) else None
-    roles.check(table)
-    split_column = find_split_column(table, roles, known)
-    targets, found = find_targets(table, roles, split_column, known)
+    column_roles.check(table)
+    split_column = find_split_column(table, column_roles, known)
+    targets, found = find_targets(table, column_roles, split_column, known)
     table, remarks = drop_missing(table, targets, drop_missing_targets, known)
-    goal = read_goal(table, targets, task, known)
-    splits, how = divide(table, goal, split_column, division, known)
-    taken = (*targets, *roles.ignore, split_column)
+    found_target = read_target(table, targets, task, known)
+    splits, how = divide(table, found_target, split_column, split_fractions, known)
+    taken = (*targets, *column_roles.ignore, split_column)
     others = [name for name in table.frame.columns if name not in taken]
     if known is not None:
         columns, about_columns = _read_known(table, known, others)
     else:
-        columns, about_columns = _read_guessed(table, others, roles.kinds, splits["train"])
-        known = _describe(columns, goal, splits["train"], max_categories)
-    arrays = _encode(columns, known) | goal.arrays
-    about = f"{table.name}: {len(table.frame)} rows; predicts {goal.describe()}{found}"
+        columns, about_columns = _read_guessed(table, others, column_roles.kinds, splits["train"])
+        known = _describe(columns, found_target, splits["train"], max_categories)
+    arrays = _encode(columns, known) | found_target.arrays
+    about = f"{table.name}: {len(table.frame)} rows; predicts {found_target.describe()}{found}"
     remarks += [*about_columns, *_count_unknown(columns, arrays), how]
     source = ArraySource(arrays)
     return Dataset(
         reference=reference,
-        task=goal.task,
+        task=found_target.task,
         facts=known,
-        splits={name: Subset(source, rows) for name, rows in splits.items()},
-        fingerprint=_fingerprint(columns, goal),
+        splits={name: SubsetSource(source, rows) for name, rows in splits.items()},
+        fingerprint=_fingerprint(columns, found_target),
         notes=["; ".join([about, *remarks])],
     )
 
 
 def read_rows(source: str | Path | IO, facts: TableFacts, *, encoding: str = "utf-8") -> Rows:
-    """Read rows to predict; targets need not be there, other columns are passed over.
+    """Read rows to predict; targets need not be there, other columns are ignored.
 
     Args:
         source: str, Path or file. A CSV, TSV or Parquet file, or an open file that holds a CSV.
@@ -232,22 +234,22 @@ def _read_known(
     for name in kinds:
         require_column(table, name)
     extra = [name for name in others if name not in kinds]
-    remarks = [f"passed over: {_list(extra)}"] if extra else []
-    return [_read_column(table, name, kind, "mend it") for name, kind in kinds.items()], remarks
+    remarks = [f"ignored: {_list(extra)}"] if extra else []
+    return [_read_column(table, name, kind, "fix it") for name, kind in kinds.items()], remarks
 
 
 def _read_guessed(
-    table: Table, others: list[str], told: Mapping[str, Kind], train: np.ndarray
+    table: Table, others: list[str], explicit: Mapping[str, Kind], train: np.ndarray
 ) -> tuple[list[_Column], list[str]]:
     columns, left_out, doubts = [], [], []
     for name in others:
-        kind, remark = (told[name], "") if name in told else guess_kind(table.frame[name])
+        kind, remark = (explicit[name], "") if name in explicit else guess_kind(table.frame[name])
         if kind is None:
             left_out.append(f"{name} ({remark})")
             continue
-        remedy = f"mend it, or pass -d categorical={name} or -d ignore={name}"
+        remedy = f"fix it, or pass -d categorical={name} or -d ignore={name}"
         column = _read_column(table, name, kind, remedy)
-        if name not in told and is_constant(column.cells[train]):
+        if name not in explicit and is_constant(column.cells[train]):
             left_out.append(f"{name} (constant)")
             continue
         columns.append(column)
@@ -285,9 +287,9 @@ def _bad_cell(table: Table, name: str, kind: Kind, row: int) -> UserError:
 
 
 def _describe(
-    columns: list[_Column], goal: Goal, train: np.ndarray, max_categories: int
+    columns: list[_Column], found_target: Target, train: np.ndarray, max_categories: int
 ) -> TableFacts:
-    """Draw facts from the training split: nothing of another split may reach the network."""
+    """Take facts from the training split: nothing of another split may reach the network."""
     found: dict[Kind, list] = {"numeric": [], "date": [], "categorical": []}
     for column in columns:
         if column.kind == "categorical":
@@ -299,8 +301,8 @@ def _describe(
         numeric=tuple(found["numeric"]),
         dates=tuple(found["date"]),
         categorical=tuple(found["categorical"]),
-        target_name=", ".join(goal.names),
-        **goal.facts(train),
+        target_name=", ".join(found_target.names),
+        **found_target.facts(train),
     )
 
 
@@ -326,9 +328,9 @@ def _count_unknown(columns: list[_Column], arrays: dict[str, np.ndarray]) -> lis
     return [f"{unknown} cells hold words outside the vocabularies"] if unknown else []
 
 
-def _fingerprint(columns: list[_Column], goal: Goal) -> str:
+def _fingerprint(columns: list[_Column], found_target: Target) -> str:
     """Digest what was read of the cells: the same for any split, row order included."""
-    contents = {f"goal {name}": array for name, array in goal.arrays.items()}
+    contents = {f"goal {name}": array for name, array in found_target.arrays.items()}
     for column in columns:
         cells = column.cells
         if column.kind == "categorical":

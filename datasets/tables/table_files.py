@@ -227,7 +227,7 @@ def _split(
         except StopIteration:
             return
         except csv.Error as error:
-            yield line, UserError(f"{name} line {line}: {error}; mend the quotes of that row")
+            yield line, UserError(f"{name} line {line}: {error}; fix the quotes of that row")
             continue
         if "\0" in "".join(row):
             yield line, UserError(f"{name} line {line}: NUL byte; the file is damaged or no text")

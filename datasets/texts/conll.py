@@ -11,8 +11,8 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.facts import Facts, TextFacts
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.tables.column_roles import SPLIT_WORDS, Division
-from threefold.datasets.texts.documents import Wording, known_facts, tag
+from threefold.datasets.tables.column_roles import SPLIT_WORDS, SplitFractions
+from threefold.datasets.texts.documents import TokenizerConfig, known_facts, tag
 from threefold.datasets.texts.text_files import read_text
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
 from threefold.datasets.texts.truncation import Long
@@ -64,7 +64,7 @@ def load(
 
     Args:
         path: str. A file with a word on each line, in columns apart by tabs or spaces, and a blank
-            line behind each sentence; or a folder of such, called `train` and perhaps
+            line after each sentence; or a folder of such, called `train` and perhaps
             `validation` and `test`.
         facts: Facts. Those of a run: its tokenizer and tags then rule.
         word_column: int. The column of the words, from 1.
@@ -93,16 +93,16 @@ def load(
         )
         if scheme != "BIO":
             notes.append(f"{file}: tags are in {scheme}, brought to BIO")
-    division = Division(validation_fraction, test_fraction, split_seed)
-    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long)
-    return tag_sentences(path, found, division, wording, facts=facts, notes=notes)
+    split_fractions = SplitFractions(validation_fraction, test_fraction, split_seed)
+    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase, long)
+    return tag_sentences(path, found, split_fractions, tokenizer_config, facts=facts, notes=notes)
 
 
 def tag_sentences(
     reference: str,
     found: Mapping[str, Sequence[Sentence]],
-    division: Division,
-    wording: Wording,
+    split_fractions: SplitFractions,
+    tokenizer_config: TokenizerConfig,
     *,
     facts: Facts | None,
     notes: Sequence[str],
@@ -112,8 +112,9 @@ def tag_sentences(
     Args:
         reference: str. The dataset's.
         found: mapping of str to sequence of Sentence. Those of each split, tags in BIO.
-        division: Division. How the splits that are lacking are taken out of those to train on.
-        wording: Wording. How words become tokens; `facts` know better.
+        split_fractions: SplitFractions. How the splits that are lacking are taken out of those to
+            train on.
+        tokenizer_config: TokenizerConfig. How words become tokens; `facts` know better.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
 
@@ -131,7 +132,7 @@ def tag_sentences(
             _require_known(read, known.class_names)
         rows[split] = np.arange(len(sentences), len(sentences) + len(read))
         sentences += read
-    rows, remarks = _divide(rows, division)
+    rows, remarks = _divide(rows, split_fractions)
     class_names = known.class_names if known else _class_names(reference, sentences)
     numbers = {name: number for number, name in enumerate(class_names)}
     return tag(
@@ -140,7 +141,7 @@ def tag_sentences(
         [[numbers[name] for name in sentence.tags] for sentence in sentences],
         class_names,
         rows,
-        wording,
+        tokenizer_config,
         facts=facts,
         notes=[*notes, *remarks],
     )
@@ -270,18 +271,20 @@ def _find_files(path: Path) -> dict[str, Path]:
 
 
 def _divide(
-    found: dict[str, np.ndarray], division: Division
+    found: dict[str, np.ndarray], split_fractions: SplitFractions
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Take the splits that are lacking out of the sentences to train on, where there are such."""
     if "train" not in found:
         return found, []
-    lacking = division.lacking(found)
+    lacking = split_fractions.lacking(found)
     wanted = (lacking.get(name, 0.0) for name in SPLITS[1:])
-    parts = split_rows(len(found["train"]), *wanted, division.seed)
+    parts = split_rows(len(found["train"]), *wanted, split_fractions.seed)
     rows = {name: found["train"][chosen] for name, chosen in parts.items()}
     shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
     notes = (
-        [f"of {len(found['train'])} sentences {shares}, seed {division.seed}"] if lacking else []
+        [f"of {len(found['train'])} sentences {shares}, seed {split_fractions.seed}"]
+        if lacking
+        else []
     )
     others = {name: chosen for name, chosen in found.items() if name != "train"}
     merged = rows | others

@@ -10,7 +10,7 @@ from threefold.datasets.dataset import (
     ArraySource,
     Dataset,
     Source,
-    Subset,
+    SubsetSource,
     fingerprint_arrays,
 )
 from threefold.datasets.facts import Facts, PairFacts, TextFacts
@@ -32,20 +32,20 @@ NO_TAG = -1  # of a token that goes on with a word
 
 
 @dataclass(frozen=True)
-class Wording:
+class TokenizerConfig:
     """How texts become tokens.
 
     Args:
         kind: str. As in `train_tokenizer`, or the path of a tokenizer that is there.
         vocabulary_size: int. The most tokens.
-        longest: int. The most tokens of a text.
+        max_length: int. The most tokens of a text.
         lowercase: bool. Whether texts are brought to small letters.
         long: str. What becomes of longer texts: `cut` there, `split` into several, or `refuse`d.
     """
 
     kind: TokenizerOption
     vocabulary_size: int
-    longest: int
+    max_length: int
     lowercase: bool = False
     long: Long | LongPair = "cut"
 
@@ -84,7 +84,7 @@ def classify(
     labels: np.ndarray,
     class_names: Sequence[str],
     rows: Rows,
-    wording: Wording,
+    tokenizer_config: TokenizerConfig,
     *,
     facts: Facts | None = None,
     notes: Sequence[str] = (),
@@ -97,7 +97,7 @@ def classify(
         labels: int array of shape (documents,). Positions in `class_names`.
         class_names: sequence of str. In the run's order where there are `facts`.
         rows: mapping of str to int array. The documents of each split.
-        wording: Wording. How they become tokens; `facts` know better.
+        tokenizer_config: TokenizerConfig. How they become tokens; `facts` know better.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
 
@@ -106,15 +106,15 @@ def classify(
     """
     known = known_facts(facts, TextFacts)
     if known is None:
-        content = wording.learn([texts[row] for row in rows["train"]])
+        content = tokenizer_config.learn([texts[row] for row in rows["train"]])
         counts = np.bincount(labels[rows["train"]], minlength=len(class_names))
-        known = _text_facts(content, wording, class_names, counts)
+        known = _text_facts(content, tokenizer_config, class_names, counts)
     tokens = encode(known.tokenizer, texts)
-    parts, remarks = shorten(tokens, known.longest, wording.long, "documents")
+    parts, remarks = shorten(tokens, known.max_length, tokenizer_config.long, "documents")
     raw = {"text": as_objects(texts), "label": labels.astype(np.int64)}
     arrays = {name: array[parts.owners] for name, array in raw.items()}
     source = ArraySource({"tokens": parts.of(tokens), **arrays})
-    splits = {name: Subset(source, parts.rows(found)) for name, found in rows.items()}
+    splits = {name: SubsetSource(source, parts.rows(found)) for name, found in rows.items()}
     task, fingerprint = "text_classification", fingerprint_arrays(raw)
     return Dataset(reference, task, known, splits, fingerprint, [*notes, *remarks])
 
@@ -125,7 +125,7 @@ def tag(
     tags: Sequence[Sequence[int]],
     class_names: Sequence[str],
     rows: Rows,
-    wording: Wording,
+    tokenizer_config: TokenizerConfig,
     *,
     facts: Facts | None = None,
     notes: Sequence[str] = (),
@@ -138,7 +138,7 @@ def tag(
         tags: sequence of sequences of int. Of each word, a position in `class_names`.
         class_names: sequence of str. In the run's order where there are `facts`.
         rows: mapping of str to int array. The sentences of each split.
-        wording: Wording. How they become tokens; `facts` know better.
+        tokenizer_config: TokenizerConfig. How they become tokens; `facts` know better.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
 
@@ -148,26 +148,26 @@ def tag(
     """
     known = known_facts(facts, TextFacts, tagged=True)
     if known is None:
-        content = wording.learn([" ".join(sentences[row]) for row in rows["train"]])
+        content = tokenizer_config.learn([" ".join(sentences[row]) for row in rows["train"]])
         train = np.concatenate([np.asarray(tags[row], np.int64) for row in rows["train"]])
         counts = np.bincount(train, minlength=len(class_names))
-        known = _text_facts(content, wording, class_names, counts, tagged=True)
+        known = _text_facts(content, tokenizer_config, class_names, counts, tagged=True)
     tokens, begins = encode_words(known.tokenizer, sentences)
     places = Ragged.join([np.asarray(row) for row in tags], np.int32)
     starts = np.repeat(places.offsets[:-1], begins.lengths)
     found = places.values[np.where(begins.values < 0, 0, begins.values + starts)]
     found = Ragged(np.where(begins.values < 0, NO_TAG, found), begins.offsets)
-    parts, remarks = shorten(tokens, known.longest, wording.long, "sentences")
+    parts, remarks = shorten(tokens, known.max_length, tokenizer_config.long, "sentences")
     words = as_objects([tuple(words) for words in sentences])
     fingerprint = fingerprint_arrays({"words": words, "tags": places})
-    if wording.long == "split":  # each word is in the part in which it begins
+    if tokenizer_config.long == "split":  # each word is in the part in which it begins
         within = parts.of(begins)[np.arange(len(parts.owners))]
         words = as_objects([
             tuple(sentences[owner][number] for number in numbers[numbers >= 0])
             for owner, numbers in zip(parts.owners, within, strict=True)
         ])  # fmt: skip
     source = ArraySource({"tokens": parts.of(tokens), "tags": parts.of(found), "words": words})
-    splits = {name: Subset(source, parts.rows(chosen)) for name, chosen in rows.items()}
+    splits = {name: SubsetSource(source, parts.rows(chosen)) for name, chosen in rows.items()}
     task = "token_classification"
     return Dataset(reference, task, known, splits, fingerprint, [*notes, *remarks])
 
@@ -175,7 +175,7 @@ def tag(
 def continue_text(
     reference: str,
     documents: Mapping[str, Sequence[str]],
-    wording: Wording,
+    tokenizer_config: TokenizerConfig,
     *,
     facts: Facts | None = None,
     notes: Sequence[str] = (),
@@ -185,7 +185,8 @@ def continue_text(
     Args:
         reference: str. The dataset's.
         documents: mapping of str to sequence of str. The documents of each split.
-        wording: Wording. How they become tokens; its `longest` is the length of a window.
+        tokenizer_config: TokenizerConfig. How they become tokens; its `max_length` is the length of
+            a window.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
 
@@ -197,16 +198,18 @@ def continue_text(
     """
     known = known_facts(facts, TextFacts)
     if known is None:
-        known = _text_facts(wording.learn(documents["train"], writes=True), wording, (), ())
+        known = _text_facts(
+            tokenizer_config.learn(documents["train"], writes=True), tokenizer_config, (), ()
+        )
     splits: dict[str, Source] = {}
     for name, texts in documents.items():
         tokens = encode(known.tokenizer, texts)
-        if tokens.lengths.sum() + 2 * len(tokens) <= known.longest:
+        if tokens.lengths.sum() + 2 * len(tokens) <= known.max_length:
             raise UserError(
                 f"{reference}: the {name} split holds {tokens.lengths.sum()} tokens, less than "
-                f"one window of {known.longest}; give more text, or -d context=N"
+                f"one window of {known.max_length}; give more text, or -d context=N"
             )
-        splits[name] = Windows(tokens, known.longest)
+        splits[name] = Windows(tokens, known.max_length)
     raw = {name: as_objects(texts) for name, texts in documents.items()}
     fingerprint = fingerprint_arrays(raw)
     return Dataset(reference, "text_generation", known, splits, fingerprint, list(notes))
@@ -223,7 +226,7 @@ class Windows:
     """
 
     def __init__(self, tokens: Ragged, context: int):
-        # A start before and an end behind each text, all at once.
+        # A start before and an end after each text, all at once.
         places = np.stack([tokens.offsets[:-1], tokens.offsets[1:]], axis=1).ravel()
         marks = np.tile(np.array([START, END], np.int32), len(tokens))
         self.stream = np.insert(tokens.values, places, marks)
@@ -243,11 +246,11 @@ def pair(
     sources: Sequence[str],
     targets: Sequence[str],
     rows: Rows,
-    wordings: tuple[Wording, Wording],
+    tokenizer_configs: tuple[TokenizerConfig, TokenizerConfig],
     *,
     task: str = "translation",
     unit: str = "word",
-    joint: bool = False,
+    shared_vocabulary: bool = False,
     facts: Facts | None = None,
     notes: Sequence[str] = (),
     where: Sequence[str] = (),
@@ -259,52 +262,54 @@ def pair(
         sources: sequence of str. What is given.
         targets: sequence of str. What is to be made of each.
         rows: mapping of str to int array. The pairs of each split.
-        wordings: pair of Wording. How sources and targets become tokens; `facts` know better.
+        tokenizer_configs: pair of TokenizerConfig. How sources and targets become tokens; `facts`
+            know better.
         task: str. `translation`, or `summarization` of documents.
         unit: str. What an error rate counts in the targets.
-        joint: bool. Whether both have one tokenizer, learned from both by the first wording.
+        shared_vocabulary: bool. Whether both have one tokenizer, learned from both by the first
+            tokenizer_config.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
-        where: sequence of str. What messages call each pair, for wordings that refuse.
+        where: sequence of str. What messages call each pair, for tokenizer_configs that refuse.
 
     Returns:
         Dataset. `source` and `target` int32, as objects, and `source_text` and `target_text`.
 
     Raises:
-        UserError: for a text that is too long, where the wordings refuse such.
+        UserError: for a text that is too long, where the tokenizer_configs refuse such.
     """
     known = known_facts(facts, PairFacts)
     if known is None:
         train = [[texts[row] for row in rows["train"]] for texts in (sources, targets)]
-        if joint:
-            first = second = wordings[0].learn(train[0] + train[1], writes=True)
+        if shared_vocabulary:
+            first = second = tokenizer_configs[0].learn(train[0] + train[1], writes=True)
         else:
             first, second = (
-                wording.learn(texts, writes=True)
-                for wording, texts in zip(wordings, train, strict=True)
+                tokenizer_config.learn(texts, writes=True)
+                for tokenizer_config, texts in zip(tokenizer_configs, train, strict=True)
             )
         known = PairFacts(
             source_tokenizer=first,
             target_tokenizer=second,
             source_vocabulary_size=len(token_names(first)),
             target_vocabulary_size=len(token_names(second)),
-            longest_source=wordings[0].longest,
-            longest_target=wordings[1].longest,
+            max_source_length=tokenizer_configs[0].max_length,
+            max_target_length=tokenizer_configs[1].max_length,
             unit=unit,
             documents=task == "summarization",
         )
     given, wanted = encode(known.source_tokenizer, sources), encode(known.target_tokenizer, targets)
     what = ("documents", "summaries") if known.documents else ("sources", "targets")
     of_sources, about_sources = shorten(
-        given, known.longest_source, wordings[0].long, what[0], where=where
+        given, known.max_source_length, tokenizer_configs[0].long, what[0], where=where
     )
     of_targets, about_targets = shorten(
-        wanted, known.longest_target, wordings[1].long, what[1],
+        wanted, known.max_target_length, tokenizer_configs[1].long, what[1],
         option="max_target_tokens", where=where,
     )  # fmt: skip
     raw = {"source_text": as_objects(sources), "target_text": as_objects(targets)}
     source = ArraySource({"source": of_sources.of(given), "target": of_targets.of(wanted), **raw})
-    splits = {name: Subset(source, found) for name, found in rows.items()}
+    splits = {name: SubsetSource(source, found) for name, found in rows.items()}
     fingerprint = fingerprint_arrays(raw)
     notes = [*notes, *about_sources, *about_targets]
     return Dataset(reference, task, known, splits, fingerprint, notes)
@@ -319,7 +324,7 @@ def as_objects(items: Sequence) -> np.ndarray:
 
 def _text_facts(
     content: str,
-    wording: Wording,
+    tokenizer_config: TokenizerConfig,
     class_names: Sequence[str],
     counts: Sequence[int],
     *,
@@ -328,7 +333,7 @@ def _text_facts(
     return TextFacts(
         tokenizer=content,
         vocabulary_size=len(token_names(content)),
-        longest=wording.longest,
+        max_length=tokenizer_config.max_length,
         class_names=tuple(class_names),
         class_counts=tuple(int(count) for count in counts),
         tagged=tagged,

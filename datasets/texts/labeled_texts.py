@@ -18,15 +18,15 @@ from threefold.datasets.folder_listing import (
 )
 from threefold.datasets.tables.column_roles import (
     TARGET_NAMES,
-    Division,
-    Roles,
+    ColumnRoles,
+    SplitFractions,
     divide,
     drop_missing,
     find_split_column,
-    read_goal,
+    read_target,
 )
 from threefold.datasets.tables.table_files import Table
-from threefold.datasets.texts.documents import Wording, classify, known_facts
+from threefold.datasets.texts.documents import TokenizerConfig, classify, known_facts
 from threefold.datasets.texts.text_files import (
     TEXT_SUFFIXES,
     find_text_column,
@@ -121,29 +121,34 @@ def load(
         UserError: for a file or a row that cannot be used, with its place.
     """
     known = known_facts(facts, TextFacts)
-    division = Division(validation_fraction, test_fraction, split_seed)
+    split_fractions = SplitFractions(validation_fraction, test_fraction, split_seed)
     columns = _Columns(text, label, split_column)
     if Path(path).expanduser().is_dir():
         for name, value in columns._asdict().items():
             if value is not None:
                 raise UserError(f"-d {name}={value} names a column, and '{path}' is a folder")
-        found = _read_folder(path, known, division, encoding)
+        found = _read_folder(path, known, split_fractions, encoding)
     else:
         table = read_text_table(Path(path).expanduser(), encoding=encoding)
-        found = _read_table(table, known, division, columns, drop_missing_targets)
-    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long)
-    return classify_documents(path, found, wording, skip_empty=skip_empty, facts=facts)
+        found = _read_table(table, known, split_fractions, columns, drop_missing_targets)
+    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase, long)
+    return classify_documents(path, found, tokenizer_config, skip_empty=skip_empty, facts=facts)
 
 
 def classify_documents(
-    reference: str, found: Documents, wording: Wording, *, skip_empty: bool, facts: Facts | None
+    reference: str,
+    found: Documents,
+    tokenizer_config: TokenizerConfig,
+    *,
+    skip_empty: bool,
+    facts: Facts | None,
 ) -> Dataset:
     """Make a dataset of documents.
 
     Args:
         reference: str. The dataset's.
         found: Documents. As they were read.
-        wording: Wording. How documents become tokens; `facts` know better.
+        tokenizer_config: TokenizerConfig. How documents become tokens; `facts` know better.
         skip_empty: bool. Whether documents in which there is nothing to see are left out or
             refused.
         facts: Facts. Those of a run.
@@ -155,35 +160,40 @@ def classify_documents(
         UserError: for an empty document, with its place.
     """
     texts, _, labels, class_names, rows, notes = _require_texts(found, skip_empty)
-    return classify(reference, texts, labels, class_names, rows, wording, facts=facts, notes=notes)
+    return classify(
+        reference, texts, labels, class_names, rows, tokenizer_config, facts=facts, notes=notes
+    )
 
 
 def _read_folder(
-    path: str, known: TextFacts | None, division: Division, encoding: str
+    path: str, known: TextFacts | None, split_fractions: SplitFractions, encoding: str
 ) -> Documents:
     root = Path(path).expanduser()
     listing = list_classes(root, known, FILES)
     if known is None:
         require_every_class(root, listing)
-    fractions = {"validation": division.validation_fraction, "test": division.test_fraction}
-    rows, notes = divide_listing(path, listing, fractions, division.seed)
+    fractions = {
+        "validation": split_fractions.validation_fraction,
+        "test": split_fractions.test_fraction,
+    }
+    rows, notes = divide_listing(path, listing, fractions, split_fractions.seed)
     where = [os.path.join(root, name) for name in listing.names]
     texts = [read_text(name, encoding=encoding) for name in where]
     notes = [*listing.notes, *notes]
-    return Documents(texts, where, listing.goals, listing.goal_names, rows, notes)
+    return Documents(texts, where, listing.found_targets, listing.target_names, rows, notes)
 
 
 def _read_table(
     table: Table,
     known: TextFacts | None,
-    division: Division,
+    split_fractions: SplitFractions,
     columns: _Columns,
     drop_missing_targets: bool,
 ) -> Documents:
-    told = tuple(name for name in columns[:2] if name is not None)
-    roles = Roles(told, split_column=columns.split_column)
-    roles.check(table)
-    splitting = find_split_column(table, roles, known)
+    explicit = tuple(name for name in columns[:2] if name is not None)
+    column_roles = ColumnRoles(explicit, split_column=columns.split_column)
+    column_roles.check(table)
+    splitting = find_split_column(table, column_roles, known)
     usual = [name for name in table.frame.columns if name.lower() in LABEL_NAMES]
     labelled = [columns.label] if columns.label else usual
     text = find_text_column(table, columns.text, (splitting, *labelled))
@@ -194,12 +204,14 @@ def _read_table(
             f"{table.name}: column '{label}' has another class in every row; name that of the "
             "classes with -d label=NAME"
         )
-    goal = read_goal(table, [label], "tabular_classification", known)
-    rows, how = divide(table, goal, splitting, division, known)
+    found_target = read_target(table, [label], "tabular_classification", known)
+    rows, how = divide(table, found_target, splitting, split_fractions, known)
     about = f"{table.name}: {len(table.frame)} texts of column '{text}'"
-    notes = [f"{about}; classes of {goal.describe()}", *remarks, how]
+    notes = [f"{about}; classes of {found_target.describe()}", *remarks, how]
     where = [table.where(row) for row in range(len(table.frame))]
-    return Documents(read_texts(table, text), where, goal.values, goal.class_names, rows, notes)
+    return Documents(
+        read_texts(table, text), where, found_target.values, found_target.class_names, rows, notes
+    )
 
 
 def _guess_label(table: Table, taken: tuple[str | None, ...]) -> str:

@@ -12,8 +12,8 @@ from threefold.datasets.batching import uniform
 from threefold.datasets.dataset import Dataset, fingerprint_arrays
 from threefold.datasets.facts import Facts, MaskedTextFacts
 from threefold.datasets.ragged import Ragged, padded_length
-from threefold.datasets.tables.column_roles import Division
-from threefold.datasets.texts.documents import Wording, as_objects, known_facts
+from threefold.datasets.tables.column_roles import SplitFractions
+from threefold.datasets.texts.documents import TokenizerConfig, as_objects, known_facts
 from threefold.datasets.texts.masking import Masking
 from threefold.datasets.texts.prose import Documents, divide_documents, read_documents
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
@@ -21,7 +21,7 @@ from threefold.datasets.texts.tokenizing import encode, find_mask, token_names
 
 SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
 MaskRate = Annotated[float, Field(gt=0, lt=1)]
-_NUMBERS = 2  # random numbers of an example beside those of its tokens
+_NUMBERS = 2  # random numbers of an example alongside those of its tokens
 
 
 def load(
@@ -69,17 +69,19 @@ def load(
     """
     given, notes = read_documents(path, text, encoding)
     documents, remarks = divide_documents(
-        path, given, Division(validation_fraction, test_fraction, split_seed)
+        path, given, SplitFractions(validation_fraction, test_fraction, split_seed)
     )
-    wording = Wording(tokenizer, vocabulary_size, max_tokens, lowercase)
+    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
     notes = [*notes, *remarks]
-    return mask_documents(path, documents, wording, mask_rate, masking, facts=facts, notes=notes)
+    return mask_documents(
+        path, documents, tokenizer_config, mask_rate, masking, facts=facts, notes=notes
+    )
 
 
 def mask_documents(
     reference: str,
     documents: Documents,
-    wording: Wording,
+    tokenizer_config: TokenizerConfig,
     mask_rate: float,
     masking: Masking,
     *,
@@ -93,7 +95,8 @@ def mask_documents(
     Args:
         reference: str. The dataset's.
         documents: mapping of str to sequence of str. The documents of each split.
-        wording: Wording. How they become tokens; its `longest` is of two parts together.
+        tokenizer_config: TokenizerConfig. How they become tokens; its `max_length` is of two parts
+            together.
         mask_rate: float. Share of the tokens that are to be predicted.
         masking: str. `token` or `whole_word`.
         facts: Facts. Those of a run.
@@ -106,12 +109,12 @@ def mask_documents(
         UserError: for a split of less than two parts of texts, and a tokenizer without a mask.
     """
     known = known_facts(facts, MaskedTextFacts)
-    content = known.tokenizer if known else wording.learn(documents["train"], mask=True)
+    content = known.tokenizer if known else tokenizer_config.learn(documents["train"], mask=True)
     find_mask(content)  # which refuses tokenizers that have none
-    longest = known.longest if known else wording.longest // 2
+    max_length = known.max_length if known else tokenizer_config.max_length // 2
     splits: dict[str, MaskedTexts] = {}
     for name, texts in documents.items():
-        splits[name] = MaskedTexts(content, texts, longest)
+        splits[name] = MaskedTexts(content, texts, max_length)
         if len(splits[name].parts) < 2:
             raise UserError(
                 f"{reference}: the {name} split holds less than two sentences; give more text"
@@ -120,7 +123,7 @@ def mask_documents(
         known = MaskedTextFacts(
             tokenizer=content,
             vocabulary_size=len(token_names(content)),
-            longest=longest,
+            max_length=max_length,
             mask_rate=mask_rate,
             masking=masking,
             paired=all(source.paired for source in splits.values()),
@@ -136,17 +139,17 @@ class MaskedTexts:
     Args:
         content: str. The content of a `tokenizer.json`.
         documents: sequence of str. Empty ones have no part.
-        longest: int. The most tokens of a part.
+        max_length: int. The most tokens of a part.
     """
 
-    def __init__(self, content: str, documents: Sequence[str], longest: int):
+    def __init__(self, content: str, documents: Sequence[str], max_length: int):
         units = [list(filter(str.strip, SENTENCE_END.split(text))) for text in documents]
         tokens = encode(content, [unit for sentences in units for unit in sentences])
         ends = np.cumsum([0, *map(len, units)])
-        self.longest = longest
+        self.max_length = max_length
         parts, first, follows, starts, stops = [], [], [], [], []
         for one, next_one in zip(ends[:-1], ends[1:], strict=True):
-            found = _pack(tokens[np.arange(one, next_one)], longest)
+            found = _pack(tokens[np.arange(one, next_one)], max_length)
             start, count = len(parts), len(found)
             parts += found
             # Each part once; the last of an odd number with the one before it again.
@@ -189,7 +192,7 @@ class MaskedTexts:
             1 + 4 × width): random numbers of whether the pair follows, then two of each place of
             each part, filled up to `width`.
         """
-        width = padded_length(self.longest, self.longest)
+        width = padded_length(self.max_length, self.max_length)
         uniforms = uniform(seed, epoch, indices, _NUMBERS + 4 * width)
         first, follows = self.first[indices], self.follows[indices]
         start, stop = self.starts[indices], self.stops[indices]
@@ -208,19 +211,19 @@ class MaskedTexts:
         return found | {"uniforms": uniforms[:, 1:]}
 
 
-def _pack(sentences: np.ndarray, longest: int) -> list[np.ndarray]:
+def _pack(sentences: np.ndarray, max_length: int) -> list[np.ndarray]:
     """Put sentences together into parts of at most so many tokens; cut those that are longer."""
     pieces = [
-        sentence[start : start + longest]
+        sentence[start : start + max_length]
         for sentence in sentences
-        for start in range(0, len(sentence), longest)
+        for start in range(0, len(sentence), max_length)
     ]
     total = sum(map(len, pieces))
-    if len(pieces) > 1 and total <= longest:  # two parts, not one
-        longest = max(-(-total // 2), max(map(len, pieces)))
+    if len(pieces) > 1 and total <= max_length:  # two parts, not one
+        max_length = max(-(-total // 2), max(map(len, pieces)))
     parts, held, size = [], [], 0
     for piece in pieces:
-        if held and size + len(piece) > longest:
+        if held and size + len(piece) > max_length:
             parts.append(np.concatenate(held))
             held, size = [], 0
         held.append(piece)

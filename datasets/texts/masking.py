@@ -83,11 +83,13 @@ def mask_tokens(
     there = places < width
     places = np.where(there, places, 0)
     wanted = np.where(there, np.take_along_axis(tokens, places, axis=1), PAD)
-    chance = np.take_along_axis(uniforms[1], places, axis=1)
-    other = np.clip((chance - MASKED) / REPLACED * len(ordinary), 0, len(ordinary) - 1)
-    found = np.where(chance < MASKED, mask_token, wanted)
+    random_numbers = np.take_along_axis(uniforms[1], places, axis=1)
+    other = np.clip((random_numbers - MASKED) / REPLACED * len(ordinary), 0, len(ordinary) - 1)
+    found = np.where(random_numbers < MASKED, mask_token, wanted)
     found = np.where(
-        (chance >= MASKED) & (chance < MASKED + REPLACED), ordinary[other.astype(int)], found
+        (random_numbers >= MASKED) & (random_numbers < MASKED + REPLACED),
+        ordinary[other.astype(int)],
+        found,
     )
     masked = tokens.copy()
     rows = np.nonzero(there)[0]

@@ -10,8 +10,8 @@ from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.folder_listing import FileKind, walk
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.tables.column_roles import SPLIT_WORDS, Division
-from threefold.datasets.texts.documents import Wording, continue_text
+from threefold.datasets.tables.column_roles import SPLIT_WORDS, SplitFractions
+from threefold.datasets.texts.documents import TokenizerConfig, continue_text
 from threefold.datasets.texts.text_files import (
     TABLE_SUFFIXES,
     TEXT_SUFFIXES,
@@ -55,7 +55,7 @@ def load(
         context: int. Tokens that a window tells from.
         lowercase: bool. Whether capital letters are made small.
         validation_fraction: float. Share of the documents kept for validation; of less than 20
-            documents, of each one's characters, behind those to train on.
+            documents, of each one's characters, after those to train on.
         test_fraction: float. Share kept for the test, likewise.
         split_seed: int. Which seeded division into splits.
 
@@ -66,16 +66,18 @@ def load(
         UserError: for a file that cannot be used, and for too little text.
     """
     given, notes = read_documents(path, text, encoding)
-    division = Division(validation_fraction, test_fraction, split_seed)
-    wording = Wording(tokenizer, vocabulary_size, context, lowercase)
-    return continue_documents(path, given, division, wording, facts=facts, notes=notes)
+    split_fractions = SplitFractions(validation_fraction, test_fraction, split_seed)
+    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, context, lowercase)
+    return continue_documents(
+        path, given, split_fractions, tokenizer_config, facts=facts, notes=notes
+    )
 
 
 def continue_documents(
     reference: str,
     given: Documents,
-    division: Division,
-    wording: Wording,
+    split_fractions: SplitFractions,
+    tokenizer_config: TokenizerConfig,
     *,
     facts: Facts | None,
     notes: Sequence[str],
@@ -85,8 +87,9 @@ def continue_documents(
     Args:
         reference: str. The dataset's.
         given: dict of str to list of str. The documents of each split; empty ones are left out.
-        division: Division. How the splits that are lacking are taken out of those to train on.
-        wording: Wording. How documents become tokens; `facts` know better.
+        split_fractions: SplitFractions. How the splits that are lacking are taken out of those to
+            train on.
+        tokenizer_config: TokenizerConfig. How documents become tokens; `facts` know better.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
 
@@ -96,20 +99,21 @@ def continue_documents(
     Raises:
         UserError: for too little text.
     """
-    documents, remarks = divide_documents(reference, given, division)
+    documents, remarks = divide_documents(reference, given, split_fractions)
     notes = [*notes, *remarks]
-    return continue_text(reference, documents, wording, facts=facts, notes=notes)
+    return continue_text(reference, documents, tokenizer_config, facts=facts, notes=notes)
 
 
 def divide_documents(
-    reference: str, given: Documents, division: Division
+    reference: str, given: Documents, split_fractions: SplitFractions
 ) -> tuple[Documents, list[str]]:
     """Return the documents of every split, and notes.
 
     Args:
         reference: str. The dataset's.
         given: dict of str to list of str. The documents of each split; empty ones are left out.
-        division: Division. How the splits that are lacking are taken out of those to train on.
+        split_fractions: SplitFractions. How the splits that are lacking are taken out of those to
+            train on.
 
     Raises:
         UserError: where there is no text to train on.
@@ -120,7 +124,7 @@ def divide_documents(
     if not found.get("train", kept):  # to judge a run by, other splits will do
         raise UserError(f"{reference} is empty; expected text to train on")
     empty = [f"left out as empty: {count - kept} of {count} texts"] if kept < count else []
-    documents, remarks = _divide(found, division)
+    documents, remarks = _divide(found, split_fractions)
     return documents, [*empty, *remarks]
 
 
@@ -145,32 +149,36 @@ def _read_folder(root: Path, encoding: str) -> Documents:
     names, _ = walk(root, FILES)
     if not names:
         raise UserError(f"folder '{root}' holds no texts ({', '.join(FILES.suffixes)})")
-    told = {name: SPLIT_WORDS.get(Path(name).parts[0].partition(".")[0].lower()) for name in names}
-    if "train" not in told.values():
-        told = dict.fromkeys(names, "train")
+    explicit = {
+        name: SPLIT_WORDS.get(Path(name).parts[0].partition(".")[0].lower()) for name in names
+    }
+    if "train" not in explicit.values():
+        explicit = dict.fromkeys(names, "train")
     found: Documents = {}
     for name in sorted(names):
-        if told[name] is None:
+        if explicit[name] is None:
             raise UserError(
                 f"'{root / name}' is of no split, but others are of {', '.join(SPLITS)}; "
                 "put it into a folder of such a name"
             )
-        found.setdefault(told[name], []).append(read_text(root / name, encoding=encoding))
+        found.setdefault(explicit[name], []).append(read_text(root / name, encoding=encoding))
     return found
 
 
-def _divide(given: Documents, division: Division) -> tuple[Documents, list[str]]:
+def _divide(given: Documents, split_fractions: SplitFractions) -> tuple[Documents, list[str]]:
     """Take the splits that are lacking out of the texts to train on, where there are such."""
-    lacking = division.lacking(given)
+    lacking = split_fractions.lacking(given)
     if not lacking or "train" not in given:
         return given, []
     train = given["train"]
     wanted = [lacking.get(name, 0.0) for name in SPLITS[1:]]
-    rows = split_rows(len(train), *wanted, division.seed)  # which refuses shares that cannot be
+    rows = split_rows(
+        len(train), *wanted, split_fractions.seed
+    )  # which refuses shares that cannot be
     shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
     if len(train) >= _FEW:
         parts = {name: [train[row] for row in found] for name, found in rows.items()}
-        return given | parts, [f"of {len(train)} texts {shares}, seed {division.seed}"]
+        return given | parts, [f"of {len(train)} texts {shares}, seed {split_fractions.seed}"]
     parts = {name: [] for name in ("train", *lacking)}
     for text in train:
         start, end = 0, 1 - sum(wanted)

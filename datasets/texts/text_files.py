@@ -105,12 +105,14 @@ def _as_cell(value: object) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def find_text_column(table: Table, told: str | None, others: tuple[str | None, ...] = ()) -> str:
+def find_text_column(
+    table: Table, explicit: str | None, others: tuple[str | None, ...] = ()
+) -> str:
     """Return the column that holds the texts.
 
     Args:
         table: Table. As it was read.
-        told: str. The column that the user named, if any.
+        explicit: str. The column that the user named, if any.
         others: tuple of str. Columns that hold something else.
 
     Returns:
@@ -119,9 +121,9 @@ def find_text_column(table: Table, told: str | None, others: tuple[str | None, .
     Raises:
         UserError: for a column that is not there.
     """
-    if told is not None:
-        require_column(table, told)
-        return told
+    if explicit is not None:
+        require_column(table, explicit)
+        return explicit
     free = [name for name in table.frame.columns if name not in others]
     if not free:
         raise UserError(f"{table.name} has no column left for texts; name one with -d text=NAME")

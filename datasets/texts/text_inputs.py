@@ -59,26 +59,26 @@ def read_text_inputs(
         `source_text`. A text in which there is nothing to see is one of the errors.
     """
     found = (text for file in files for text in _read(file, facts, stdin, column, encoding))
-    over, longest = 0, _longest(facts)
+    over, max_length = 0, _max_length(facts)
     while part := list(itertools.islice(found, batch_size)):
         read = [
             (name, text if isinstance(text, UserError) else _check(name, text, facts))
             for name, text in part
         ]
         good = [(name, text) for name, text in read if isinstance(text, str)]
-        examples, cut = _encode([text for _, text in good], facts, longest)
+        examples, cut = _encode([text for _, text in good], facts, max_length)
         over += cut
         errors = [text for _, text in read if isinstance(text, UserError)]
         yield Inputs([name for name, _ in good], examples, errors)
     if over:
         texts = "text is" if over == 1 else "texts are"
-        warnings.warn(f"{over} {texts} longer than {longest} tokens and cut there", stacklevel=2)
+        warnings.warn(f"{over} {texts} longer than {max_length} tokens and cut there", stacklevel=2)
 
 
-def _longest(facts: AnyTextFacts) -> int:
+def _max_length(facts: AnyTextFacts) -> int:
     if isinstance(facts, MaskedTextFacts):
-        return 2 * facts.longest
-    return facts.longest_source if isinstance(facts, PairFacts) else facts.longest
+        return 2 * facts.max_length
+    return facts.max_source_length if isinstance(facts, PairFacts) else facts.max_length
 
 
 def _check(name: str, text: str, facts: AnyTextFacts) -> str | UserError:
@@ -90,7 +90,7 @@ def _check(name: str, text: str, facts: AnyTextFacts) -> str | UserError:
 
 
 def _encode(
-    texts: list[str], facts: AnyTextFacts, longest: int
+    texts: list[str], facts: AnyTextFacts, max_length: int
 ) -> tuple[dict[str, np.ndarray], int]:
     """Return what a model is asked, and how many texts were cut."""
     rows = np.arange(len(texts))
@@ -100,7 +100,7 @@ def _encode(
         name = "source"
     elif isinstance(facts, MaskedTextFacts):
         tokens, masked = _encode_masked(texts, facts)
-        places = [found[found < longest] for found in masked]
+        places = [found[found < max_length] for found in masked]
         examples, name = {"masked": as_objects(places), "text": as_objects(texts)}, "first"
     elif facts.tagged:
         places = [find_words(text) for text in texts]
@@ -109,15 +109,15 @@ def _encode(
             for text, found in zip(texts, places, strict=True)
         ]
         tokens, begins = encode_words(facts.tokenizer, words)
-        tags = [np.minimum(places[:longest], 0) for places in begins[rows]]
+        tags = [np.minimum(places[:max_length], 0) for places in begins[rows]]
         examples = {"tags": as_objects(tags), "words": as_objects(words)}
         examples |= {"places": as_objects(places), "text": as_objects(texts)}
         name = "tokens"
     else:
         tokens = encode(facts.tokenizer, texts)
         examples, name = {"text": as_objects(texts)}, "tokens"
-    kept = as_objects([ids[:longest] for ids in tokens[rows]])
-    return {name: kept, **examples}, int(np.count_nonzero(tokens.lengths > longest))
+    kept = as_objects([ids[:max_length] for ids in tokens[rows]])
+    return {name: kept, **examples}, int(np.count_nonzero(tokens.lengths > max_length))
 
 
 def _encode_masked(texts: list[str], facts: MaskedTextFacts) -> tuple[Ragged, list[np.ndarray]]:
@@ -180,12 +180,12 @@ def _take_sources(
     lines: Iterable[tuple[int, str]], facts: PairFacts, column: str | None
 ) -> Iterator[tuple[int, str]]:
     """Yield the sources of lines that may hold targets too, as they were found for training."""
-    told = int(column) - 1 if column and column.isdecimal() else None
-    place = told or 0
+    explicit = int(column) - 1 if column and column.isdecimal() else None
+    place = explicit or 0
     for position, (number, line) in enumerate(lines):
         cells = [cell.strip() for cell in line.split("\t")]
         if position == 0 and (name := _name_of_sources(cells, facts, column)):
-            place = cells.index(name) if told is None else told
+            place = cells.index(name) if explicit is None else explicit
         else:
             yield number, cells[min(place, len(cells) - 1)]
 

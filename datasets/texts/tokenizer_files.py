@@ -93,8 +93,10 @@ def _from_vocabulary(file: Path) -> dict[str, Any]:
     if "[UNK]" not in vocabulary:
         raise UserError(f"{file} is no vocabulary of WordPiece: it has no [UNK]")
     cased = any(re.match("[A-Z]", piece) for piece in pieces)
-    told = _read_json(beside) if (beside := file.parent / "tokenizer_config.json").exists() else {}
-    lowercase = bool(told.get("do_lower_case", not cased))
+    explicit = (
+        _read_json(beside) if (beside := file.parent / "tokenizer_config.json").exists() else {}
+    )
+    lowercase = bool(explicit.get("do_lower_case", not cased))
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

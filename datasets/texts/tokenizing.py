@@ -114,8 +114,8 @@ def _trainer(
     if kind == "bpe":
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         return trainers.BpeTrainer(**common, special_tokens=special, initial_alphabet=alphabet)
-    # The library numbers the pieces of one character in an order of chance, which then decides
-    # between pairs that are equally common. Those that are there before keep their numbers.
+    # The library numbers the pieces of one character in an order of random numbers, which then
+    # decides between pairs that are equally common. Those that are there before keep their numbers.
     letters = _commonest(_lower(tokenizer, texts), max(1, vocabulary_size // 4))
     letters = sorted(letter for letter in letters if not letter.isspace())
     pieces = [*letters, *(_PREFIX + letter for letter in letters)]
@@ -226,13 +226,13 @@ def find_unknown(content: str) -> int:
     return UNKNOWN if found is None else found
 
 
-def encode(content: str, texts: Sequence[str], longest: int | None = None) -> Ragged:
+def encode(content: str, texts: Sequence[str], max_length: int | None = None) -> Ragged:
     """Turn texts into tokens.
 
     Args:
         content: str. The content of a `tokenizer.json`.
         texts: sequence of str. Of any length, the empty ones too.
-        longest: int. How many tokens of a text are kept, from its start; `None` for all.
+        max_length: int. How many tokens of a text are kept, from its start; `None` for all.
 
     Returns:
         Ragged of int32. Neither start nor end is marked.
@@ -247,7 +247,7 @@ def encode(content: str, texts: Sequence[str], longest: int | None = None) -> Ra
             np.array(encoding.ids, np.int32)
             for encoding in load_tokenizer(content).encode_batch_fast(list(texts))
         ]
-    return Ragged.join([ids[:longest] for ids in found], np.int32)
+    return Ragged.join([ids[:max_length] for ids in found], np.int32)
 
 
 def encode_with_offsets(content: str, texts: Sequence[str]) -> tuple[Ragged, Ragged]:
@@ -285,14 +285,14 @@ def _character_table(content: str) -> np.ndarray:
 
 
 def encode_words(
-    content: str, sentences: Sequence[Sequence[str]], longest: int | None = None
+    content: str, sentences: Sequence[Sequence[str]], max_length: int | None = None
 ) -> tuple[Ragged, Ragged]:
     """Turn sentences that are split into words already into tokens.
 
     Args:
         content: str. The content of a `tokenizer.json`.
         sentences: sequence of sequences of str. The words of each.
-        longest: int. How many tokens of a sentence are kept, from its start; `None` for all.
+        max_length: int. How many tokens of a sentence are kept, from its start; `None` for all.
 
     Returns:
         (Ragged, Ragged) of int32. The tokens, and for each the position of the word that it
@@ -313,8 +313,8 @@ def encode_words(
             places = np.searchsorted(owners, missing)
             ids, owners = np.insert(ids, places, unknown), np.insert(owners, places, missing)
             first = np.diff(owners, prepend=-1) > 0
-        found.append(ids[:longest])
-        begins.append(np.where(first, owners, -1)[:longest])
+        found.append(ids[:max_length])
+        begins.append(np.where(first, owners, -1)[:max_length])
     return Ragged.join(found, np.int32), Ragged.join(begins, np.int32)
 
 
@@ -333,7 +333,7 @@ def decode(content: str, ids: Sequence[np.ndarray]) -> list[str]:
 
     Args:
         content: str. The content of a `tokenizer.json`.
-        ids: sequence of int arrays of shape (time,). What stands behind the first end of a text
+        ids: sequence of int arrays of shape (time,). What comes after the first end of a text
             is left out, padding and starts too.
 
     Returns:

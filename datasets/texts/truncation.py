@@ -43,7 +43,7 @@ class Parts:
 
 def shorten(
     tokens: Ragged,
-    longest: int,
+    max_length: int,
     long: Long | LongPair,
     what: str,
     *,
@@ -54,7 +54,7 @@ def shorten(
 
     Args:
         tokens: Ragged. The texts.
-        longest: int. The most tokens of one.
+        max_length: int. The most tokens of one.
         long: str. What becomes of longer ones: `cut`, `split` or `refuse`.
         what: str. What messages call the texts.
         option: str. What messages name to allow more.
@@ -67,20 +67,20 @@ def shorten(
         UserError: for a text that is too long, where such are refused.
     """
     lengths = tokens.lengths
-    counts = np.maximum(1, -(-lengths // longest)) if long == "split" else np.ones_like(lengths)
+    counts = np.maximum(1, -(-lengths // max_length)) if long == "split" else np.ones_like(lengths)
     owners = np.repeat(np.arange(len(tokens)), counts)
-    before = longest * (np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts))
+    before = max_length * (np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts))
     starts = tokens.offsets[:-1][owners] + before
-    parts = Parts(owners, starts, np.minimum(lengths[owners] - before, longest))
-    over = int(np.count_nonzero(lengths > longest))
+    parts = Parts(owners, starts, np.minimum(lengths[owners] - before, max_length))
+    over = int(np.count_nonzero(lengths > max_length))
     if not over:
         return parts, []
-    about = f"{over} of {len(tokens)} {what} are longer than {longest} tokens"
+    about = f"{over} of {len(tokens)} {what} are longer than {max_length} tokens"
     if long == "refuse":
-        first = int(np.argmax(lengths > longest))
+        first = int(np.argmax(lengths > max_length))
         raise UserError(
             f"{where[first]}: {lengths[first]} tokens; {about}; allow more with -d {option}=N, or "
             "cut them with -d long=cut"
         )
-    done = "cut there" if long == "cut" else f"split into {counts[lengths > longest].sum()}"
+    done = "cut there" if long == "cut" else f"split into {counts[lengths > max_length].sum()}"
     return parts, [f"{about} and {done} (more: -d {option}=N)"]

@@ -1,4 +1,4 @@
-"""The pictures that tasks list by name: who draws each, and what it shows."""
+"""The images that tasks list by name: who plots each, and what it shows."""
 
 import importlib
 
@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from threefold.tasks.evaluation import Evaluation
 
-# Name -> (module of this room that has a function of that name, the words under the picture).
-_PICTURES = {
+# Name -> (module of this room that has a function of that name, the words under the image).
+_IMAGES = {
     "confusion_matrix": (
         "classes",
         "Which classes were taken for which. A row is a true class.",
@@ -21,8 +21,8 @@ _PICTURES = {
     "residuals": ("numbers", "Predicted against true values, and the errors."),
     "forecasts": (
         "forecasts",
-        "Some forecasts with their interval, beside the history that they were made from and what "
-        "came; beneath each, the distances from the forecast. The last one is the worst of all.",
+        "Some forecasts with their interval, alongside the history that they were made from and "
+        "what came; beneath each, the distances from the forecast. The last is the worst.",
     ),
     "errors_by_step": (
         "forecasts",
@@ -36,7 +36,7 @@ _PICTURES = {
     ),
     "errors_by_length": (
         "texts",
-        "How many of the true tokens it takes to mend the answers, by the length of the true "
+        "How many of the true tokens it takes to fix the answers, by the length of the true "
         "answer. The bars say how many there are of each length.",
     ),
     "summaries": (
@@ -69,23 +69,23 @@ _PICTURES = {
     ),
     "samples": (
         "samples",
-        "Pictures that the model made, beside real ones of the same number; no two belong together "
-        "but by their class, where the model was told one.",
+        "Images that the model made, alongside real ones of the same number; no two belong "
+        "together but by their class, where the model was given one.",
     ),
 }
-CAPTIONS = {name: caption for name, (_, caption) in _PICTURES.items()}
+CAPTIONS = {name: caption for name, (_, caption) in _IMAGES.items()}
 
 
-def draw(name: str, evaluation: Evaluation) -> Figure | None:
-    """Draw one of the pictures that a task lists.
+def plot(name: str, evaluation: Evaluation) -> Figure | None:
+    """Plot one of the images that a task lists.
 
     Args:
-        name: str. One of the task's `pictures`.
-        evaluation: Evaluation. What to draw.
+        name: str. One of the task's `images`.
+        evaluation: Evaluation. What to plot.
 
     Returns:
-        Figure, or None where there is nothing to draw: no mistakes, or mistakes on the rows of a
+        Figure, or None where there is nothing to plot: no mistakes, or mistakes on the rows of a
         table, which `mistakes.tabulate_mistakes` gives as text.
     """
-    module = importlib.import_module(f"threefold.reporting.figures.{_PICTURES[name][0]}")
+    module = importlib.import_module(f"threefold.reporting.figures.{_IMAGES[name][0]}")
     return getattr(module, name)(evaluation)

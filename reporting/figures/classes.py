@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from threefold.reporting.figures.style import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     PALE,
     STYLE,
     VERMILION,
@@ -25,40 +25,40 @@ from threefold.tasks.classification import CALIBRATION_BINS, calibration_bins
 from threefold.tasks.evaluation import Evaluation
 
 MOST_NUMBERED = 30  # classes of a matrix whose cells can hold a legible number
-MOST_DRAWN = 60  # classes of a matrix whose rows can be told apart
+MOST_ROWS = 60  # classes of a matrix whose rows can be distinguished
 PAIRS_SHOWN = 30
-GRID_WIDTH = 10.5  # inches: six pictures of short captions side by side
+GRID_WIDTH = 10.5  # inches: six images of short captions side by side
 CHANNELS_SHOWN = 4
 
 
 @matplotlib.rc_context(STYLE)
 def confusion_matrix(evaluation: Evaluation) -> Figure | None:
-    """Draw which classes were taken for which.
+    """Plot which classes were taken for which.
 
     Args:
         evaluation: Evaluation. Of a classification.
 
     Returns:
         Figure. A matrix whose colours are shares of a true class and whose numbers, for up to
-        `MOST_NUMBERED` classes, are counts. For more than `MOST_DRAWN` classes the pairs that were
+        `MOST_NUMBERED` classes, are counts. For more than `MOST_ROWS` classes the pairs that were
         most often confused, or None where none was.
     """
     names = evaluation.task.facts.class_names
     counts = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(counts, (evaluation.truth["label"], evaluation.answers["label_index"]), 1)
-    if len(names) > MOST_DRAWN:
-        return _draw_pairs(counts, names, evaluation.split)
+    np.add.at(counts, (evaluation.truth["label"], evaluation.predictions["label_index"]), 1)
+    if len(names) > MOST_ROWS:
+        return _plot_pairs(counts, names, evaluation.split)
     size, points = len(names), _cell_points(len(names))
     labels = [plain(name, 22) for name in names]
-    longest = max(map(len, labels))
+    max_length = max(map(len, labels))
     side = size * points / 72
-    margin = 0.9 + 0.085 * longest
+    margin = 0.9 + 0.085 * max_length
     figure = new_figure(max(side + margin + 1.2, 5.2), max(side + margin + 0.6, 3.2))
     axes = figure.add_subplot()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     font = min(10.0, 0.62 * points)
-    fits = longest * font * 0.65 < points  # side by side without touching
+    fits = max_length * font * 0.65 < points  # side by side without touching
     axes.set_xticks(range(size), labels, rotation=0 if fits else 90, fontsize=font)
     axes.set_yticks(range(size), labels, fontsize=font)
     axes.set(xlabel="predicted class", ylabel="true class")
@@ -72,7 +72,7 @@ def confusion_matrix(evaluation: Evaluation) -> Figure | None:
     axes.tick_params(which="both", length=0)
     if size <= MOST_NUMBERED:
         _write_counts(axes, counts, shares, points)
-    bar = figure.colorbar(picture, ax=axes, shrink=0.8, fraction=0.05, pad=0.02)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, fraction=0.05, pad=0.02)
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
     return figure
@@ -82,18 +82,20 @@ def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray, points: fl
     """Write the counts that are not 0, in thousands where the cells are too small for all digits.
 
     Args:
-        axes: Axes. Where the matrix is drawn.
+        axes: Axes. Where the matrix is plotted.
         counts: int array of shape (classes, classes).
         shares: float array of the same shape. How dark each cell is.
         points: float. Side of a cell.
     """
-    told = [f"{count:,}" for count in counts.flat]
-    if points / max(map(len, told)) < 5:
-        told = [f"{count / 1000:.0f}k" if count >= 10_000 else str(count) for count in counts.flat]
-    font = min(11.0, 1.45 * points / max(2, *map(len, told)))
+    stated = [f"{count:,}" for count in counts.flat]
+    if points / max(map(len, stated)) < 5:
+        stated = [
+            f"{count / 1000:.0f}k" if count >= 10_000 else str(count) for count in counts.flat
+        ]
+    font = min(11.0, 1.45 * points / max(2, *map(len, stated)))
     for row, column in zip(*np.nonzero(counts), strict=True):
         ink = "white" if shares[row, column] > 0.55 else "#222222"
-        axes.text(column, row, told[row * len(counts) + column], ha="center", va="center",
+        axes.text(column, row, stated[row * len(counts) + column], ha="center", va="center",
                   color=ink, fontsize=font)  # fmt: skip
 
 
@@ -102,7 +104,7 @@ def _cell_points(size: int) -> float:
     return float(np.clip(560 / size, 11, 56 if size > 3 else 76))
 
 
-def _draw_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure | None:
+def _plot_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure | None:
     wrong = counts * (1 - np.eye(len(names), dtype=np.int64))
     order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS_SHOWN]
     pairs = [np.unravel_index(i, wrong.shape) for i in order if wrong.flat[i]]
@@ -112,8 +114,8 @@ def _draw_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure 
     figure = new_figure(8, 0.26 * len(pairs) + 1.3)
     axes = figure.add_subplot()
     bars = axes.barh(range(len(pairs)), [wrong[pair] for pair in pairs], color=BLUE, height=0.7)
-    told = [f"{wrong[pair]:,} of {counts[pair[0]].sum():,}" for pair in pairs]
-    axes.bar_label(bars, told, padding=4, fontsize=8.5)
+    stated = [f"{wrong[pair]:,} of {counts[pair[0]].sum():,}" for pair in pairs]
+    axes.bar_label(bars, stated, padding=4, fontsize=8.5)
     axes.set_yticks(range(len(pairs)), labels, fontsize=8.5)
     axes.margins(x=0.16, y=0.01)
     axes.invert_yaxis()
@@ -126,7 +128,7 @@ def _draw_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure 
 
 @matplotlib.rc_context(STYLE)
 def reliability(evaluation: Evaluation) -> Figure:
-    """Draw how often the model is right at each level of confidence (Guo et al. 2017).
+    """Plot how often the model is right at each level of confidence (Guo et al. 2017).
 
     Args:
         evaluation: Evaluation. Of a classification.
@@ -135,7 +137,7 @@ def reliability(evaluation: Evaluation) -> Figure:
         Figure. Above, bars of accuracy and their gap to confidence; below, how many examples.
     """
     confidence, accuracy, counts = calibration_bins(
-        evaluation.answers["probabilities"], evaluation.truth["label"]
+        evaluation.predictions["probabilities"], evaluation.truth["label"]
     )
     error = float(np.average(np.abs(confidence - accuracy), weights=counts))
     width = 1 / CALIBRATION_BINS
@@ -148,7 +150,7 @@ def reliability(evaluation: Evaluation) -> Figure:
         centres, confidence - accuracy, width * 0.94, bottom=accuracy, label="gap to confidence",
         facecolor="none", edgecolor=VERMILION, hatch="////",
     )  # fmt: skip
-    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.2, label="perfect", zorder=3)
+    upper.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1.2, label="perfect", zorder=3)
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     upper.legend(loc="upper left")
     head(figure, f"Reliability, {plain(evaluation.split)}: expected calibration error {error:.3f}")
@@ -160,10 +162,10 @@ def reliability(evaluation: Evaluation) -> Figure:
 
 @matplotlib.rc_context(STYLE)
 def worst_mistakes(evaluation: Evaluation) -> Figure | None:
-    """Draw the pictures or series that were judged most wrongly, worst first.
+    """Plot the images or series that were judged most wrongly, worst first.
 
     Args:
-        evaluation: Evaluation. Of pictures or series; of a table's rows and of texts there is no
+        evaluation: Evaluation. Of images or series; of a table's rows and of texts there is no
             drawing.
 
     Returns:
@@ -179,46 +181,46 @@ def worst_mistakes(evaluation: Evaluation) -> Figure | None:
     columns = min(int(GRID_WIDTH / width), len(positions))
     rows = math.ceil(len(positions) / columns)
     if kind == "image":
-        images = evaluation.task.inputs(examples)["image"]
-        shown, draw = np.clip(images, 0, 255).astype(np.uint8), _draw_picture
+        images = evaluation.task.model_inputs(examples)["image"]
+        shown, plot_example = np.clip(images, 0, 255).astype(np.uint8), _plot_image
         height = 1.5 * min(shown.shape[1] / shown.shape[2], 2.0)
     else:
-        shown, draw, height = examples["values"], _draw_series, 1.2
+        shown, plot_example, height = examples["values"], _plot_series, 1.2
     height += 0.17 * len(lines) / len(captions) + 0.12
     figure = new_figure(max(width * columns, 4.5), height * rows + 0.4)
     head(figure, f"Worst mistakes, {plain(evaluation.split)}: true → predicted")
     for position, (example, caption) in enumerate(zip(shown, captions, strict=True)):
         axes = figure.add_subplot(rows, columns, position + 1)
-        draw(axes, example)
+        plot_example(axes, example)
         axes.set_title(caption, fontsize=8.5, loc="center")
     return figure
 
 
-def _draw_picture(axes: Axes, picture: np.ndarray) -> None:
+def _plot_image(axes: Axes, image: np.ndarray) -> None:
     # A few pixels must not be blurred into something that the model never saw.
-    smoothing = "nearest" if max(picture.shape[:2]) <= 64 else "antialiased"
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation=smoothing)
+    smoothing = "nearest" if max(image.shape[:2]) <= 64 else "antialiased"
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation=smoothing)
     axes.set_axis_off()
 
 
-def _draw_series(axes: Axes, series: np.ndarray) -> None:
+def _plot_series(axes: Axes, series: np.ndarray) -> None:
     for number, channel in enumerate(series.T[:CHANNELS_SHOWN]):
-        axes.plot(channel, color=(BLUE, VERMILION, GREEN, GREY)[number], linewidth=0.8)
+        axes.plot(channel, color=(BLUE, VERMILION, GREEN, GRAY)[number], linewidth=0.8)
     axes.tick_params(labelsize=6.5)
 
 
 def _caption(evaluation: Evaluation, position: int) -> str:
     """Return what an example is and what it was taken for, in short lines."""
-    facts, answers, truth = evaluation.task.facts, evaluation.answers, evaluation.truth
+    facts, predictions, truth = evaluation.task.facts, evaluation.predictions, evaluation.truth
     if "label" in truth:
-        chosen = answers["label_index"][position]
+        chosen = predictions["label_index"][position]
         true, taken = facts.class_names[truth["label"][position]], facts.class_names[chosen]
         true, taken = plain(true, 18), plain(taken, 16)
         gap = " " if len(true) + len(taken) <= 14 else "\n"
-        return f"{true}{gap}→ {taken}\n({answers['probabilities'][position, chosen]:.3f})"
-    pairs = zip(truth["target"][position], answers["predictions"][position], strict=True)
-    told = [f"{true:.4g} → {taken:.4g}" for true, taken in pairs]
-    if len(told) == 1:
-        return told[0]
-    named = [f"{plain(t.name, 14)}: {text}" for t, text in zip(facts.targets, told, strict=True)]
+        return f"{true}{gap}→ {taken}\n({predictions['probabilities'][position, chosen]:.3f})"
+    pairs = zip(truth["target"][position], predictions["predictions"][position], strict=True)
+    stated = [f"{true:.4g} → {taken:.4g}" for true, taken in pairs]
+    if len(stated) == 1:
+        return stated[0]
+    named = [f"{plain(t.name, 14)}: {text}" for t, text in zip(facts.targets, stated, strict=True)]
     return "\n".join([*named[:4], *(["…"] if len(named) > 4 else [])])

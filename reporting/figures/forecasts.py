@@ -1,4 +1,4 @@
-"""Figures of forecasts: beside what came, and how errors grow with the distance."""
+"""Figures of forecasts: alongside what came, and how errors grow with the distance."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from threefold.reporting.figures.style import (
     BLUE,
-    GREY,
+    GRAY,
     PALE,
     STYLE,
     VERMILION,
@@ -23,12 +23,12 @@ from threefold.tasks.forecasting import Forecasting
 
 SHOWN = 6  # windows
 COLUMNS = 3
-HORIZONS_BACK = 3  # of history beside a forecast
+HORIZONS_BACK = 3  # of history alongside a forecast
 
 
 @matplotlib.rc_context(STYLE)
 def forecasts(evaluation: Evaluation) -> Figure:
-    """Draw some forecasts beside the history that they were made from and what came.
+    """Plot some forecasts alongside the history that they were made from and what came.
 
     Args:
         evaluation: Evaluation. Of forecasts.
@@ -38,8 +38,8 @@ def forecasts(evaluation: Evaluation) -> Figure:
         the series, and how far what came lies from the forecast.
     """
     task, truth = evaluation.task, evaluation.truth
-    told = evaluation.answers["forecasts"]
-    error = np.abs(truth["future"] - told[:, :, task.middle]).mean(axis=1) / truth["scale"]
+    stated = evaluation.predictions["forecasts"]
+    error = np.abs(truth["future"] - stated[:, :, task.middle]).mean(axis=1) / truth["scale"]
     places = np.unique(np.linspace(0, len(error) - 1, SHOWN).astype(int))
     places = np.append(np.setdiff1d(places, error.argmax())[: SHOWN - 1], error.argmax())
     examples = evaluation.source[places]
@@ -53,10 +53,10 @@ def forecasts(evaluation: Evaluation) -> Figure:
         upper = figure.add_subplot(grid[2 * row, column])
         lower = figure.add_subplot(grid[2 * row + 1, column])
         example = {name: array[place] for name, array in examples.items()}
-        _draw_series(upper, task, example, told[window])
-        _draw_distance(lower, task, truth["naive"][window], example, told[window])
+        _plot_series(upper, task, example, stated[window])
+        _plot_distance(lower, task, truth["naive"][window], example, stated[window])
         which = "the worst: " if window == error.argmax() else ""
-        start = task.step.tell(int(example["time"][0]))
+        start = task.step.format(int(example["time"][0]))
         name = f"{plain(example['series'], 18)}, " if len(np.unique(truth["series"])) > 1 else ""
         upper.set_title(f"{name}{which}from {start}, MASE {error[window]:.2f}", fontsize=9)
         if place + columns >= len(places):
@@ -67,28 +67,28 @@ def forecasts(evaluation: Evaluation) -> Figure:
 
 @matplotlib.rc_context(STYLE)
 def predicted(
-    task: Forecasting, examples: Mapping[str, np.ndarray], answers: Mapping[str, np.ndarray]
+    task: Forecasting, examples: Mapping[str, np.ndarray], predictions: Mapping[str, np.ndarray]
 ) -> Figure:
-    """Draw how series are told to go on, beside their latest history.
+    """Plot how series are told to go on, alongside their latest history.
 
     Args:
         task: Forecasting. Of the run.
         examples: mapping of str to array. One window a series, of which the first `SHOWN` are
-            drawn.
-        answers: mapping of str to array. What was told of them.
+            plotted.
+        predictions: mapping of str to array. What was told of them.
 
     Returns:
         Figure. One panel a series.
     """
-    count = min(SHOWN, len(answers["forecasts"]))
+    count = min(SHOWN, len(predictions["forecasts"]))
     columns = min(COLUMNS, count)
     figure = new_figure(max(4.2 * columns, 6.0), 2.9 * -(-count // columns) + 0.7)
     head(figure, "Forecasts")
     for place in range(count):
         axes = figure.add_subplot(-(-count // columns), columns, place + 1)
         example = {name: array[place] for name, array in examples.items()}
-        _draw_series(axes, task, example, answers["forecasts"][place])
-        start = task.step.tell(int(example["time"][0]))
+        _plot_series(axes, task, example, predictions["forecasts"][place])
+        start = task.step.format(int(example["time"][0]))
         axes.set_title(f"{plain(example['series'], 18)}, from {start}", fontsize=9)
         axes.set_xlabel(f"steps of {task.step.describe()} from now")
     _explain(figure)
@@ -104,53 +104,55 @@ def _explain(figure: Figure) -> None:
     figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=len(handles))
 
 
-def _draw_series(
-    axes: Axes, task: Forecasting, example: Mapping[str, np.ndarray], told: np.ndarray
+def _plot_series(
+    axes: Axes, task: Forecasting, example: Mapping[str, np.ndarray], stated: np.ndarray
 ) -> None:
     back = min(task.facts.context, HORIZONS_BACK * task.facts.horizon)
-    history, ahead = example["history"][-back:], np.arange(1, len(told) + 1)
-    axes.plot(np.arange(1 - back, 1), history, color=GREY, linewidth=1.2, label="history")
-    axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1)
-    _draw_interval(axes, task, ahead, told)
+    history, ahead = example["history"][-back:], np.arange(1, len(stated) + 1)
+    axes.plot(np.arange(1 - back, 1), history, color=GRAY, linewidth=1.2, label="history")
+    axes.axvline(0.5, color=GRAY, linestyle=":", linewidth=1)
+    _plot_interval(axes, task, ahead, stated)
     if "future" in example:
-        axes.plot(ahead, example["future"], color=VERMILION, linewidth=1.4, marker=_marker(told),
+        axes.plot(ahead, example["future"], color=VERMILION, linewidth=1.4, marker=_marker(stated),
                   label="what came")  # fmt: skip
-    axes.plot(ahead, told[:, task.middle], color=BLUE, linewidth=1.4, linestyle="--",
-              marker=_marker(told), label="forecast")  # fmt: skip
+    axes.plot(ahead, stated[:, task.middle], color=BLUE, linewidth=1.4, linestyle="--",
+              marker=_marker(stated), label="forecast")  # fmt: skip
     axes.set_ylabel(plain(task.facts.targets[0].name, 24))
-    axes.set_xlim(-back, len(told) + 1)
+    axes.set_xlim(-back, len(stated) + 1)
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
 
 
-def _draw_distance(
+def _plot_distance(
     axes: Axes,
     task: Forecasting,
     naive: np.ndarray,
     example: Mapping[str, np.ndarray],
-    told: np.ndarray,
+    stated: np.ndarray,
 ) -> None:
-    """Draw all that lies ahead as a distance from the forecast."""
-    middle, ahead = told[:, task.middle], np.arange(1, len(told) + 1)
-    _draw_interval(axes, task, ahead, told - middle[:, None])
+    """Plot all that lies ahead as a distance from the forecast."""
+    middle, ahead = stated[:, task.middle], np.arange(1, len(stated) + 1)
+    _plot_interval(axes, task, ahead, stated - middle[:, None])
     axes.axhline(0, color=BLUE, linewidth=1.2, linestyle="--")
     axes.plot(ahead, example["future"] - middle, color=VERMILION, linewidth=1.2,
-              marker=_marker(told))  # fmt: skip
-    axes.plot(ahead, naive - middle, color=GREY, linewidth=1.2, linestyle=":", marker=_marker(told),
-              label="last season again")  # fmt: skip
+              marker=_marker(stated))  # fmt: skip
+    axes.plot(ahead, naive - middle, color=GRAY, linewidth=1.2, linestyle=":",
+              marker=_marker(stated), label="last season again")  # fmt: skip
     axes.set_ylabel("distance")
-    axes.set_xlim(0.5, len(told) + 0.5)
+    axes.set_xlim(0.5, len(stated) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
-def _draw_interval(axes: Axes, task: Forecasting, ahead: np.ndarray, told: np.ndarray) -> None:
-    if told.shape[1] > 1:
+def _plot_interval(axes: Axes, task: Forecasting, ahead: np.ndarray, stated: np.ndarray) -> None:
+    if stated.shape[1] > 1:
         label = f"{_nominal(task):.0%} interval"
         if len(ahead) == 1:
-            gaps = np.abs(told[:, [0, -1]] - told[:, [task.middle]]).T
-            axes.errorbar(ahead, told[:, task.middle], gaps, color=PALE, linewidth=6, label=label)
+            gaps = np.abs(stated[:, [0, -1]] - stated[:, [task.middle]]).T
+            axes.errorbar(ahead, stated[:, task.middle], gaps, color=PALE, linewidth=6, label=label)
         else:
-            axes.fill_between(ahead, told[:, 0], told[:, -1], color=PALE, label=label, linewidth=0)
+            axes.fill_between(
+                ahead, stated[:, 0], stated[:, -1], color=PALE, label=label, linewidth=0
+            )
 
 
 def _nominal(task: Forecasting) -> float:
@@ -158,33 +160,33 @@ def _nominal(task: Forecasting) -> float:
     return task.quantiles[-1] - task.quantiles[0]
 
 
-def _marker(told: np.ndarray) -> str | None:
-    return "o" if len(told) == 1 else None  # a line of one point is not seen
+def _marker(stated: np.ndarray) -> str | None:
+    return "o" if len(stated) == 1 else None  # a line of one point is not seen
 
 
 @matplotlib.rc_context(STYLE)
 def errors_by_step(evaluation: Evaluation) -> Figure | None:
-    """Draw how errors grow with the distance, and whether the intervals hold what they promise.
+    """Plot how errors grow with the distance, and whether the intervals hold what they promise.
 
     Args:
         evaluation: Evaluation. Of forecasts.
 
     Returns:
-        Figure. The scaled error of each step beside that of the seasonal naive forecast; and the
+        Figure. The scaled error of each step alongside that of the seasonal naive forecast; and the
         share of the truth within the interval, where there is one. None for a single step.
     """
     task, truth = evaluation.task, evaluation.truth
-    told, future = evaluation.answers["forecasts"], truth["future"]
-    if told.shape[1] == 1:
+    stated, future = evaluation.predictions["forecasts"], truth["future"]
+    if stated.shape[1] == 1:
         return None
-    scale, steps = truth["scale"][:, None], np.arange(1, told.shape[1] + 1)
+    scale, steps = truth["scale"][:, None], np.arange(1, stated.shape[1] + 1)
     panels = 2 if len(task.quantiles) > 1 else 1
     figure = new_figure(4.8 * panels + 0.4, 3.6)
     left, *rest = np.atleast_1d(figure.subplots(1, panels))
     head(figure, f"Errors by distance, {plain(evaluation.split)}")
     for name, values, colour, style in (
-        ("forecast", told[:, :, task.middle], BLUE, "-"),
-        ("last season again", truth["naive"], GREY, ":"),
+        ("forecast", stated[:, :, task.middle], BLUE, "-"),
+        ("last season again", truth["naive"], GRAY, ":"),
     ):
         error = (np.abs(future - values) / scale).mean(axis=0)
         left.plot(steps, error, color=colour, linestyle=style, marker=".", label=name)
@@ -192,9 +194,9 @@ def errors_by_step(evaluation: Evaluation) -> Figure | None:
     left.set_ylabel("MASE")
     left.legend()
     for axes in rest:
-        inside = (told[:, :, 0] <= future) & (future <= told[:, :, -1])
+        inside = (stated[:, :, 0] <= future) & (future <= stated[:, :, -1])
         axes.plot(steps, inside.mean(axis=0), color=BLUE, marker=".", label="found")
-        axes.axhline(_nominal(task), color=GREY, linestyle="--", linewidth=1.2, label="promised")
+        axes.axhline(_nominal(task), color=GRAY, linestyle="--", linewidth=1.2, label="promised")
         axes.set_ylim(0, 1.02)
         axes.set_ylabel("share within the interval")
         axes.legend(loc="lower right")

@@ -10,20 +10,20 @@ from matplotlib.ticker import MaxNLocator
 
 from threefold.reporting.figures.style import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     STYLE,
     VERMILION,
     new_figure,
     plain,
 )
 
-LOG_SPREAD = 50  # a loss that falls by this factor is drawn on a logarithmic axis
+LOG_SPREAD = 50  # a loss that falls by this factor is plotted on a logarithmic axis
 
 
 @matplotlib.rc_context(STYLE)
 def learning_curves(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Draw every metric by epoch, training against validation, with the best epoch marked.
+    """Plot every metric by epoch, training against validation, with the best epoch marked.
 
     Args:
         history: sequence of mapping. At least one epoch's row: `epoch` from 1, `loss`, other
@@ -45,12 +45,12 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> Figure:
     best = find_best(history)
     for position, name in enumerate(panels):
         axes = figure.add_subplot(grid[divmod(position, columns)])
-        _draw_curve(axes, history, name, best)
+        _plot_curve(axes, history, name, best)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
     if has_rate:
         axes = figure.add_subplot(grid[rows, :])
         rates = [row.get("learning_rate", math.nan) for row in history]
-        axes.plot(_epochs(history), rates, color=GREY, marker=".", markersize=4)
+        axes.plot(_epochs(history), rates, color=GRAY, marker=".", markersize=4)
         axes.set_title("learning rate")
         axes.set_ylim(0, 1.1 * max(rates) or 1)
         _count_epochs(axes, history)
@@ -63,7 +63,7 @@ def find_best(history: Sequence[Mapping[str, float]]) -> int:
     return scores.index(min(scores))
 
 
-def _draw_curve(axes: Axes, history: Sequence[Mapping[str, float]], name: str, best: int) -> None:
+def _plot_curve(axes: Axes, history: Sequence[Mapping[str, float]], name: str, best: int) -> None:
     epochs = _epochs(history)
     marker = "." if len(epochs) <= 40 else None
     lines = {

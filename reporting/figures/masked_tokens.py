@@ -39,7 +39,7 @@ def filled_masks(evaluation: Evaluation) -> Figure:
             place = masked.places[row][mask]
             if place < len(words):
                 found, true = (
-                    evaluation.answers["candidates"][row, mask, 0],
+                    evaluation.predictions["candidates"][row, mask, 0],
                     masked.wanted[row][mask],
                 )
                 right = found == true

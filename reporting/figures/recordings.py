@@ -13,14 +13,14 @@ from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.metrics.ctc_decoding import align, count_frames
 
 SHOWN = 4  # recordings
-LONGEST = 6.0  # seconds of one
+MAX_LENGTH = 6.0  # seconds of one
 WINDOW = 0.032  # seconds that a spectrum is made of
-DEPTH = 50  # dB below the loudest that are told apart
+DEPTH = 50  # dB below the loudest that are distinguished
 
 
 @matplotlib.rc_context(STYLE)
 def spectrogram(evaluation: Evaluation) -> Figure:
-    """Draw recordings with what was written of them and what is true, over time.
+    """Plot recordings with what was written of them and what is true, over time.
 
     Args:
         evaluation: Evaluation. Of recordings.
@@ -40,26 +40,26 @@ def spectrogram(evaluation: Evaluation) -> Figure:
     )
     panels = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
     for axes, position, samples in zip(panels, chosen, examples["samples"], strict=True):
-        _draw_spectrum(axes, samples, evaluation.task.facts.rate)
-        _draw_symbols(axes, evaluation, position, len(samples))
+        _plot_spectrum(axes, samples, evaluation.task.facts.rate)
+        _plot_symbols(axes, evaluation, position, len(samples))
     panels[-1].set_xlabel("seconds")
     return figure
 
 
 def _choose(evaluation: Evaluation) -> np.ndarray:
     """Return the positions of the recordings to show."""
-    task, answers = evaluation.task, evaluation.answers
-    pairs = zip(evaluation.truth["symbols"], answers["symbols"], strict=True)
+    task, predictions = evaluation.task, evaluation.predictions
+    pairs = zip(evaluation.truth["symbols"], predictions["symbols"], strict=True)
     errors = [Levenshtein.distance(task.write(a), task.write(b)) for a, b in pairs]
-    surest = answers["probabilities"].max(axis=-1)  # (batch, time)
-    least = np.where(answers["probabilities"].any(axis=-1), surest, 1.0).min(axis=1)
+    surest = predictions["probabilities"].max(axis=-1)  # (batch, time)
+    least = np.where(predictions["probabilities"].any(axis=-1), surest, 1.0).min(axis=1)
     return np.lexsort((least, -np.array(errors)))[:SHOWN]
 
 
-def _draw_spectrum(axes: Axes, samples: np.ndarray, rate: int) -> None:
+def _plot_spectrum(axes: Axes, samples: np.ndarray, rate: int) -> None:
     from scipy.signal import spectrogram as transform
 
-    samples = samples[: math.ceil(LONGEST * rate)]
+    samples = samples[: math.ceil(MAX_LENGTH * rate)]
     size = max(2, min(int(WINDOW * rate), len(samples)))
     _, _, powers = transform(
         np.pad(samples, size // 2), rate, "hann", nperseg=size, noverlap=size - max(1, size // 8)
@@ -74,16 +74,16 @@ def _draw_spectrum(axes: Axes, samples: np.ndarray, rate: int) -> None:
     axes.grid(False)
 
 
-def _draw_symbols(axes: Axes, evaluation: Evaluation, position: int, length: int) -> None:
+def _plot_symbols(axes: Axes, evaluation: Evaluation, position: int, length: int) -> None:
     """Write above a spectrum what was heard, and above that what is true, each in its place."""
-    task, answers = evaluation.task, evaluation.answers
-    probabilities = answers["probabilities"][position]
+    task, predictions = evaluation.task, evaluation.predictions
+    probabilities = predictions["probabilities"][position]
     frames = count_frames(probabilities)
-    true, written = evaluation.truth["symbols"][position], answers["symbols"][position]
+    true, written = evaluation.truth["symbols"][position], predictions["symbols"][position]
     true, written = true[true > 0], written[written > 0]
     same = np.array_equal(true, written)
     known = true <= len(task.facts.alphabet)
-    index = answers["symbol_index"][position, :frames]
+    index = predictions["symbol_index"][position, :frames]
     starts = np.flatnonzero((index > 0) & (index != np.append(0, index[:-1])))
     rows = (
         ("true", true[known], align(probabilities[:frames], true[known]), "#222222"),
@@ -96,7 +96,7 @@ def _draw_symbols(axes: Axes, evaluation: Evaluation, position: int, length: int
                   fontsize=8.5, color=colour)  # fmt: skip
         for symbol, place in zip(symbols, places, strict=False):
             time = (place + 0.5) * seconds
-            if time < LONGEST:
+            if time < MAX_LENGTH:
                 axes.text(time, height, plain(task.write([symbol]).replace(" ", "␣")),
                           transform=axes.get_xaxis_transform(), ha="center", va="bottom",
                           fontsize=10, color=colour)  # fmt: skip

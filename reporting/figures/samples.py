@@ -1,4 +1,4 @@
-"""Figures of pictures that a network made."""
+"""Figures of images that a network made."""
 
 import math
 
@@ -12,12 +12,12 @@ from threefold.tasks.evaluation import Evaluation
 SHOWN = 64
 COLUMNS = 8
 POINT = 4  # pixels: fewer are a point of a plane
-MARGIN = 1  # pixels between two pictures of a grid
+MARGIN = 1  # pixels between two images of a grid
 
 
 @matplotlib.rc_context(STYLE)
 def samples(evaluation: Evaluation) -> Figure:
-    """Draw generated pictures beside real ones.
+    """Plot generated images alongside real ones.
 
     Args:
         evaluation: Evaluation. With `image` among its answers and its truth.
@@ -25,7 +25,7 @@ def samples(evaluation: Evaluation) -> Figure:
     Returns:
         Figure. Two grids; for points, both sets in one plane.
     """
-    made, real = evaluation.answers["image"], evaluation.truth["image"]
+    made, real = evaluation.predictions["image"], evaluation.truth["image"]
     if made[0].size < POINT:
         figure = new_figure(5.6, 5.4)
         head(figure, f"Generated points, {plain(evaluation.split)}, over real ones")
@@ -37,24 +37,24 @@ def samples(evaluation: Evaluation) -> Figure:
         return figure
     figure = new_figure(10.5, 5.6)
     head(figure, f"Generated (left) and real (right), {plain(evaluation.split)}")
-    for axes, pictures in zip(figure.subplots(1, 2), (made, real), strict=True):
-        grid = tile(np.clip(np.rint(pictures[:SHOWN]), 0, 255).astype(np.uint8), COLUMNS)
+    for axes, images in zip(figure.subplots(1, 2), (made, real), strict=True):
+        grid = tile(np.clip(np.rint(images[:SHOWN]), 0, 255).astype(np.uint8), COLUMNS)
         axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_axis_off()
     return figure
 
 
-def tile(pictures: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Return pictures side by side, as one.
+def tile(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+    """Return images side by side, as one.
 
     Args:
-        pictures: uint8 array of shape (pictures, height, width, channels).
-        columns: int. Pictures in a row; as many as there are rows if None.
+        images: uint8 array of shape (images, height, width, channels).
+        columns: int. Images in a row; as many as there are rows if None.
 
     Returns:
-        uint8 array of shape (height, width, channels), with a grey line between two pictures.
+        uint8 array of shape (height, width, channels), with a grayscale line between two images.
     """
-    count, height, width, channels = pictures.shape
+    count, height, width, channels = images.shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
     rows = math.ceil(count / columns)
     grid = np.full(
@@ -62,8 +62,8 @@ def tile(pictures: np.ndarray, columns: int | None = None) -> np.ndarray:
         128,
         np.uint8,
     )
-    for place, picture in enumerate(pictures):
+    for place, image in enumerate(images):
         row, column = divmod(place, columns)
         top, left = row * (height + MARGIN), column * (width + MARGIN)
-        grid[top : top + height, left : left + width] = picture
+        grid[top : top + height, left : left + width] = image
     return grid

@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-# From the palette of Okabe and Ito, whose colours colour-blind people tell apart.
+# From the palette of Okabe and Ito, whose colours colour-blind people distinguish.
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
-GREY, PALE = "#6B6B6B", "#BBD7E8"
+GRAY, PALE = "#6B6B6B", "#BBD7E8"
 
 STYLE = {
     "font.family": "sans-serif",
@@ -12,7 +12,7 @@ STYLE = {
     "font.size": 10,
     "text.color": "#222222",
     "axes.labelcolor": "#222222",
-    "axes.edgecolor": GREY,
+    "axes.edgecolor": GRAY,
     "axes.facecolor": "white",
     "axes.titlesize": 11,
     "axes.titleweight": "normal",

@@ -11,8 +11,8 @@ from rapidfuzz.distance import Levenshtein
 from threefold.datasets.texts.tokenizing import decode, kind_of, token_names
 from threefold.reporting.figures.style import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     PALE,
     STYLE,
     VERMILION,
@@ -27,15 +27,15 @@ from threefold.tasks.summarization import rouge
 
 SENTENCES_SHOWN = 12
 LINE_WIDTH = 140  # characters
-MOST_ACROSS, MOST_NAMED = 24, 120  # tokens of a source beside each other
+MOST_ACROSS, MOST_NAMED = 24, 120  # tokens of a source alongside each other
 SUMMARIES_SHOWN = 8
 SUMMARY_WIDTH = 135  # characters
-COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", GREY)
+COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", GRAY)
 
 
 @matplotlib.rc_context(STYLE)
 def attention(evaluation: Evaluation) -> Figure | None:
-    """Draw where the decoder looks while it writes each token.
+    """Plot where the decoder looks while it writes each token.
 
     Args:
         evaluation: Evaluation. With `attention` (texts, steps, time) among its details.
@@ -106,7 +106,7 @@ def tagged_text(evaluation: Evaluation) -> Figure | None:
     for row in rows:
         asked = np.asarray(examples["tags"][row]) >= 0
         true = [names[tag] for tag in np.asarray(examples["tags"][row])[asked]]
-        chosen = evaluation.answers["tag_index"][row][: len(asked)][asked]
+        chosen = evaluation.predictions["tag_index"][row][: len(asked)][asked]
         lines += _lay_out(examples["words"][row], true, [names[tag] for tag in chosen])
     figure = new_figure(10.5, 0.36 * len(lines) + 0.9)
     head(figure, f"Tagged text, {plain(evaluation.split)}: what was found, (what it is)")
@@ -142,7 +142,7 @@ def _lay_out(words, true: list[str], found: list[str]) -> list[list[tuple[int, s
 
 @matplotlib.rc_context(STYLE)
 def errors_by_length(evaluation: Evaluation) -> Figure:
-    """Draw the error rate of answers by the length of the true ones.
+    """Plot the error rate of answers by the length of the true ones.
 
     Args:
         evaluation: Evaluation. Of a translation.
@@ -150,7 +150,7 @@ def errors_by_length(evaluation: Evaluation) -> Figure:
     Returns:
         Figure.
     """
-    found, wanted = take_best(evaluation.answers, evaluation.truth)
+    found, wanted = take_best(evaluation.predictions, evaluation.truth)
     lengths = np.array([len(row) for row in wanted])
     edits = np.array([Levenshtein.distance(a, b) for a, b in zip(found, wanted, strict=True)])
     sizes = np.unique(lengths[lengths > 0])
@@ -175,7 +175,7 @@ def summaries(evaluation: Evaluation) -> Figure:
     Returns:
         Figure. Evenly spread over all, from the nearest to the truth to the farthest.
     """
-    found, _ = take_best(evaluation.answers, evaluation.truth)
+    found, _ = take_best(evaluation.predictions, evaluation.truth)
     found = decode(evaluation.task.facts.target_tokenizer, found)
     scores = rouge(found, evaluation.truth["text"])["rougeL"]
     order = np.argsort(-scores, kind="stable")
@@ -184,27 +184,27 @@ def summaries(evaluation: Evaluation) -> Figure:
     documents = evaluation.source[chosen]["source_text"]
     lines = []
     for row, document in zip(chosen, documents, strict=True):
-        parts = (("document", document, GREY), ("true", evaluation.truth["text"][row], GREEN),
+        parts = (("document", document, GRAY), ("true", evaluation.truth["text"][row], GREEN),
                  (f"written, {scores[row]:.2f}", found[row], BLUE))  # fmt: skip
         for name, text, colour in parts:
             wrapped = textwrap.wrap(text, SUMMARY_WIDTH, max_lines=3, placeholder=" …") or ["–"]
             names = [name, *[""] * (len(wrapped) - 1)]
             lines += [(*line, colour) for line in zip(names, wrapped, strict=True)]
-        lines.append(("", "", GREY))
+        lines.append(("", "", GRAY))
     figure = new_figure(10.5, 0.2 * len(lines) + 0.5)
     head(figure, f"Summaries, {plain(evaluation.split)}: what was written, and its ROUGE-L")
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(len(lines), -0.5))
     for height, (name, text, colour) in enumerate(lines):
-        axes.text(0, height, name, fontsize=8, color=GREY)
+        axes.text(0, height, name, fontsize=8, color=GRAY)
         axes.text(0.11, height, plain(text, 2 * SUMMARY_WIDTH), fontsize=8.5, color=colour)
     return figure
 
 
 @matplotlib.rc_context(STYLE)
 def loss_by_position(evaluation: Evaluation) -> Figure:
-    """Draw the loss of a token by its place in the window.
+    """Plot the loss of a token by its place in the window.
 
     Args:
         evaluation: Evaluation. Of a text generation.
@@ -212,19 +212,19 @@ def loss_by_position(evaluation: Evaluation) -> Figure:
     Returns:
         Figure.
     """
-    losses = -evaluation.answers["log_probabilities"].mean(axis=0)
+    losses = -evaluation.predictions["log_probabilities"].mean(axis=0)
     figure = new_figure(6.5, 3.6)
     head(figure, f"Loss by position, {plain(evaluation.split)}")
     axes = figure.add_subplot()
     axes.plot(np.arange(1, len(losses) + 1), losses, color=BLUE)
-    axes.axhline(losses.mean(), color=GREY, linestyle="--", linewidth=1)
+    axes.axhline(losses.mean(), color=GRAY, linestyle="--", linewidth=1)
     axes.set(xlabel="tokens before it", ylabel="loss, nats a token", ylim=(0, None))
     return figure
 
 
 @matplotlib.rc_context(STYLE)
 def answer_scores(evaluation: Evaluation) -> Figure:
-    """Draw how surely questions were answered, by whether the answer was right.
+    """Plot how surely questions were answered, by whether the answer was right.
 
     Args:
         evaluation: Evaluation. Of `question_answering`.
@@ -232,7 +232,7 @@ def answer_scores(evaluation: Evaluation) -> Figure:
     Returns:
         Figure. A histogram of the scores of the best answers, one colour for each kind of question.
     """
-    found, wanted, scores = evaluation.task.settle(evaluation.answers, evaluation.truth)
+    found, wanted, scores = evaluation.task.settle(evaluation.predictions, evaluation.truth)
     right = (
         np.array(
             [score_answers([f], [w])["exact_match"] for f, w in zip(found, wanted, strict=True)]
@@ -243,7 +243,7 @@ def answer_scores(evaluation: Evaluation) -> Figure:
     kinds = {
         "answered exactly": (~none & right, BLUE),
         "answered otherwise, or not": (~none & ~right, VERMILION),
-        "has no answer": (none, GREY),
+        "has no answer": (none, GRAY),
     }
     kinds = {name: (rows, colour) for name, (rows, colour) in kinds.items() if rows.any()}
     figure = new_figure(7.5, 4.0)

@@ -10,13 +10,13 @@ from threefold.tasks import graph
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Arrays, Task
 
-LARGE = 64  # pixels: from this side on, a picture is varied by leaving pixels out
+LARGE = 64  # pixels: from this side on, an image is varied by leaving pixels out
 
 
-class ImageFeatures(Task):
-    """Pictures of one shape, values 0 to 255, under the name `image`."""
+class ImageInputs(Task):
+    """Images of one shape, values 0 to 255, under the name `image`."""
 
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         images = examples["image"]
         if images.shape[1:] != self.facts.image_shape:  # of any size, as they were read
             images = np.stack([fit_image(image, self.facts.image_shape) for image in images])
@@ -27,7 +27,7 @@ class ImageFeatures(Task):
 
     def input_fields(self) -> tuple[Field, ...]:
         height, width, channels = self.facts.image_shape
-        colour = "grey levels" if channels == 1 else "red, green, blue"
+        colour = "gray levels" if channels == 1 else "red, green, blue"
         return (
             Field(
                 name="image",
@@ -38,19 +38,19 @@ class ImageFeatures(Task):
             ),
         )
 
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {"image": examples["image"]}
 
-    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         images = examples["image"]
         return {**examples, "image": stack_images([_vary_size(image) for image in images])}
 
-    def entrance(self) -> tuple[Callable, list]:
-        return lambda raw: {"image": graph.fit_pictures(raw["image"], *self.facts.image_shape)}, []
+    def preprocess_graph(self) -> tuple[Callable, list]:
+        return lambda raw: {"image": graph.fit_images(raw["image"], *self.facts.image_shape)}, []
 
 
 def _vary_size(image: np.ndarray) -> np.ndarray:
-    """Return a picture of another height and width, by other factors."""
+    """Return an image of another height and width, by other factors."""
     if min(image.shape[:2]) >= LARGE:
         return image[::2, ::3]
     return image.repeat(2, axis=0).repeat(3, axis=1)

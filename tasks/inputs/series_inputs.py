@@ -10,14 +10,14 @@ from threefold.tasks.signature import Field
 from threefold.tasks.task import Arrays, Task
 
 
-class SequenceFeatures(Task):
+class SeriesInputs(Task):
     """Series under the name `values`, the shorter of a batch filled up, and their `lengths`."""
 
-    free = ("values",)
+    dynamic_axes = ("values",)
 
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         found = self._pack(examples, np.int32)
-        length = padded_length(found["values"].shape[1], self.facts.longest)
+        length = padded_length(found["values"].shape[1], self.facts.max_length)
         missing = length - found["values"].shape[1]
         return {**found, "values": np.pad(found["values"], [(0, 0), (0, missing), (0, 0)])}
 
@@ -42,13 +42,13 @@ class SequenceFeatures(Task):
             ),
         )
 
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return self._pack(examples, np.int64)
 
-    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {**examples, "values": halve(examples["values"])}
 
-    def entrance(self) -> tuple[Callable, list]:
+    def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
         return lambda raw: {**raw, "lengths": tf.cast(raw["lengths"], tf.int32)}, []

@@ -12,10 +12,10 @@ from threefold.tasks.task import Arrays, Task
 KINDS = ("numeric", "dates", "categorical")
 
 
-class TableFeatures(Task):
+class TableInputs(Task):
     """Columns packed by kind: `numeric`, `dates` and `categorical`, those that the table has."""
 
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {kind: examples[kind] for kind in KINDS if getattr(self.facts, kind)}
 
     def arguments(self) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class TableFeatures(Task):
             for kind, name, column in self._columns()
         )
 
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         found = {}
         for kind in KINDS:
             columns = [(name, column) for k, name, column in self._columns() if k == kind]
@@ -55,10 +55,10 @@ class TableFeatures(Task):
                 found[name] = cells
         return found
 
-    def vary(self, examples: Mapping[str, np.ndarray]) -> None:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> None:
         return None
 
-    def entrance(self) -> tuple[Callable, list]:
+    def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
         names = {kind: [n for k, n, _ in self._columns() if k == kind] for kind in KINDS}
@@ -72,7 +72,7 @@ class TableFeatures(Task):
             if tables:
                 words = zip(names["categorical"], tables, strict=True)
                 ids = [table.lookup(raw[name]) for name, table in words]
-                # The shape is said: tf2onnx knows none behind a table, and counted across rows.
+                # The shape is said: tf2onnx knows none after a table, and counted across rows.
                 ids = tf.reshape(tf.stack(ids, axis=1), (-1, len(ids)))
                 packed["categorical"] = tf.cast(ids, tf.int32)
             return packed

@@ -11,22 +11,22 @@ from threefold.tasks.signature import Field
 from threefold.tasks.task import Arrays, Task
 
 
-class TextFeatures(Task):
+class TextInputs(Task):
     """Documents under the name `tokens`, the shorter of a batch filled up with zeros."""
 
     # Inputs that are texts, each with what its second axis is called.
     texts: ClassVar[dict[str, str]] = {"tokens": "time"}
-    free = ("tokens",)
+    dynamic_axes = ("tokens",)
 
-    def longest_of(self, name: str) -> int:
+    def max_length_of(self, name: str) -> int:
         """Return how many tokens an input has at most."""
-        return self.facts.longest
+        return self.facts.max_length
 
-    def inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         found = {}
         for name in self.texts:
             length = max(map(len, examples[name]), default=1)
-            length = padded_length(length, self.longest_of(name))
+            length = padded_length(length, self.max_length_of(name))
             found[name] = pad(examples[name], length, np.int32)
         return found
 
@@ -34,7 +34,7 @@ class TextFeatures(Task):
         first, last = find_marks(self.facts.tokenizer)
         return {
             "vocabulary_size": self.facts.vocabulary_size,
-            "longest": self.facts.longest,
+            "max_length": self.facts.max_length,
             "cls_token": first,
             "sep_token": last,
         }
@@ -51,16 +51,16 @@ class TextFeatures(Task):
             for name, time in self.texts.items()
         )
 
-    def raw(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {
             name: pad(examples[name], max(1, *map(len, examples[name])), np.int64)
             for name in self.texts
         }
 
-    def vary(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {**examples, **{name: halve(examples[name]) for name in self.texts}}
 
-    def entrance(self) -> tuple[Callable, list]:
+    def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
         return lambda raw: {name: tf.cast(raw[name], tf.int32) for name in self.texts}, []

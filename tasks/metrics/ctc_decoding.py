@@ -98,9 +98,9 @@ def log_likelihood(probabilities: np.ndarray, symbols: np.ndarray) -> np.ndarray
     paths[:, 2] = 1.0  # before the first frame, so that it may write the blank or the first symbol
     scale = np.zeros(batch)
     for frame in range(frames):
-        chances = probabilities[:, frame].astype(np.float64)
-        chances[~chances.any(axis=1), 0] = 1.0
-        here = np.take_along_axis(chances, np.where(known, states, 0), axis=1) * known
+        random_numbers = probabilities[:, frame].astype(np.float64)
+        random_numbers[~random_numbers.any(axis=1), 0] = 1.0
+        here = np.take_along_axis(random_numbers, np.where(known, states, 0), axis=1) * known
         moved = paths[:, 2:] + paths[:, 1:-1] + np.where(may_skip, paths[:, :-2], 0.0)
         paths[:, 2:] = moved * here
         total = paths.sum(axis=1)
@@ -151,6 +151,6 @@ def align(probabilities: np.ndarray, symbols: np.ndarray) -> np.ndarray:
 
 
 def count_frames(probabilities: np.ndarray) -> int:
-    """Return how many frames are a recording's own: behind its end, no symbol is possible."""
+    """Return how many frames are a recording's own: after its end, no symbol is possible."""
     sounding = np.flatnonzero(probabilities[:, 1:].any(axis=1))
     return int(sounding[-1]) + 1 if len(sounding) else len(probabilities)

@@ -1,7 +1,7 @@
-"""How good are pictures that were made? Judged by a classifier trained on real ones.
+"""How good are images that were made? Judged by a classifier trained on real ones.
 
 The classifier is a small one, of scikit-learn: an exported model is judged by the same numbers in
-a process that has no Keras. Its hidden layer gives the features in which pictures are compared, so
+a process that has no Keras. Its hidden layer gives the features in which images are compared, so
 distances mean something within one set of data, and nothing across two; none of them is the FID of
 other papers, whose features come from another network.
 """
@@ -14,48 +14,48 @@ HIDDEN = 64  # features
 LARGEST = 32  # pixels: longer sides are halved until they fit
 NEIGHBOURS_OF_RECALL, NEIGHBOURS_OF_COVERAGE = 3, 5  # as the papers have them
 BLOCK = 1000  # rows of a matrix of distances that are in memory at once
-FEWEST_PIXELS = 4  # below, a picture is a point of a plane
+FEWEST_PIXELS = 4  # below, an image is a point of a plane
 SPREAD = 3.0  # deviations from a mode within which a point belongs to it
 
 
-class PictureJudge:
-    """A classifier, and what it makes of generated pictures.
+class ImageEvaluator:
+    """A classifier, and what it makes of generated images.
 
     Args:
-        pictures: array of shape (pictures, height, width, channels), values 0 to 255. Real ones.
-        labels: int array of shape (pictures,).
+        images: array of shape (images, height, width, channels), values 0 to 255. Real ones.
+        labels: int array of shape (images,).
     """
 
-    def __init__(self, pictures: np.ndarray, labels: np.ndarray):
+    def __init__(self, images: np.ndarray, labels: np.ndarray):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
 
         self.classifier = MLPClassifier((HIDDEN,), alpha=1e-3, max_iter=60, random_state=0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.classifier.fit(_flatten(pictures), labels)
+            self.classifier.fit(_flatten(images), labels)
         self.modes = None
-        if pictures[0].size < FEWEST_PIXELS:
-            points = pictures.reshape(len(pictures), -1).astype(np.float64)
+        if images[0].size < FEWEST_PIXELS:
+            points = images.reshape(len(images), -1).astype(np.float64)
             parts = [points[labels == label] for label in np.unique(labels)]
             self.modes = np.stack([part.mean(axis=0) for part in parts])
             self.spread = float(np.mean([part.std(axis=0).mean() for part in parts]))
 
-    def classify(self, pictures: np.ndarray) -> np.ndarray:
-        """Return the class that each picture is taken for."""
-        return self.classifier.predict(_flatten(pictures))
+    def classify(self, images: np.ndarray) -> np.ndarray:
+        """Return the class that each image is taken for."""
+        return self.classifier.predict(_flatten(images))
 
-    def features(self, pictures: np.ndarray) -> np.ndarray:
-        """Return what the classifier's hidden layer makes of pictures, (pictures, HIDDEN)."""
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return what the classifier's hidden layer makes of images, (images, HIDDEN)."""
         weights, bias = self.classifier.coefs_[0], self.classifier.intercepts_[0]
-        return np.maximum(_flatten(pictures).astype(np.float64) @ weights + bias, 0)
+        return np.maximum(_flatten(images).astype(np.float64) @ weights + bias, 0)
 
     def compare(self, made: np.ndarray, real: np.ndarray) -> dict[str, float]:
-        """Compare generated pictures with real ones.
+        """Compare generated images with real ones.
 
         Args:
-            made: array of shape (pictures, height, width, channels), values 0 to 255.
-            real: array of the same shape but for the number of pictures.
+            made: array of shape (images, height, width, channels), values 0 to 255.
+            real: array of the same shape but for the number of images.
 
         Returns:
             dict of str to number. Distances, lower is better: the Fréchet distance of features
@@ -152,11 +152,11 @@ def _distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(squares, 0))
 
 
-def _flatten(pictures: np.ndarray) -> np.ndarray:
-    """Return pictures as rows of numbers from -1 to 1, larger ones halved until they fit."""
-    while min(pictures.shape[1:3]) > LARGEST:
-        height, width = (side - side % 2 for side in pictures.shape[1:3])
-        even = pictures[:, :height, :width]
-        pictures = (even[:, ::2, ::2] + even[:, 1::2, ::2] + even[:, ::2, 1::2]
+def _flatten(images: np.ndarray) -> np.ndarray:
+    """Return images as rows of numbers from -1 to 1, larger ones halved until they fit."""
+    while min(images.shape[1:3]) > LARGEST:
+        height, width = (side - side % 2 for side in images.shape[1:3])
+        even = images[:, :height, :width]
+        images = (even[:, ::2, ::2] + even[:, 1::2, ::2] + even[:, ::2, 1::2]
                     + even[:, 1::2, 1::2]) / 4  # fmt: skip
-    return pictures.reshape(len(pictures), -1).astype(np.float32) / np.float32(127.5) - 1
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(127.5) - 1

@@ -48,7 +48,7 @@ class KneserNey:
         shorter = [1, *map(len, keys)]
         self._orders = [self._close(*of) for of in zip(keys, counts, shorter[:-1], strict=True)]
 
-    def tell(self, windows: np.ndarray) -> np.ndarray:
+    def token_probabilities(self, windows: np.ndarray) -> np.ndarray:
         """Return the probability of every token but the first, from those before it.
 
         Args:
@@ -57,7 +57,7 @@ class KneserNey:
         Returns:
             float64 array of shape (windows, time - 1).
         """
-        told = np.full(windows.shape, 1 / self.vocabulary_size)
+        stated = np.full(windows.shape, 1 / self.vocabulary_size)
         places = np.zeros_like(windows)
         for length, order in enumerate(self._orders, 1):
             before = places[:, : windows.shape[1] - length + 1]
@@ -68,11 +68,11 @@ class KneserNey:
             counts = np.where(known, order.counts[slots], 0)
             taken = np.maximum(counts - order.discount, 0)
             left = order.discount * np.where(before >= 0, order.followers[before], 0)
-            rest = told[:, length - 1 :]
+            rest = stated[:, length - 1 :]
             with np.errstate(invalid="ignore", divide="ignore"):
                 rest[:] = np.where(total > 0, (taken + left * rest) / total, rest)
             places = np.where(known, slots, -1)
-        return told[:, 1:]
+        return stated[:, 1:]
 
     def _grow(self, places: np.ndarray, windows: np.ndarray, length: int) -> np.ndarray:
         """Return the keys of runs: the place of all but the last token, and that token."""

@@ -54,7 +54,7 @@ def fit_baselines(
         return score_answers([""] * len(asked["answers"]), asked["answers"])
 
     methods = {
-        "words behind those of the question, by TF-IDF": lambda source: find(
+        "words after those of the question, by TF-IDF": lambda source: find(
             read_questions(source), length
         )
     }
@@ -76,7 +76,7 @@ def split(context: str) -> list[str]:
 
 
 def cut(sentence: str, question: str, length: int) -> str:
-    """Return so many words of a sentence, behind the last that the question has, too; from the
+    """Return so many words of a sentence, after the last that the question has, too; from the
     start where that is the end.
     """
     known = {word.lower() for word in _WORD.findall(question)}

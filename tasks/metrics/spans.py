@@ -17,7 +17,7 @@ def find_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
         tags: sequence of str. One a word.
 
     Returns:
-        list of (kind, first word, word behind the last).
+        list of (kind, first word, word after the last).
     """
     spans: list[tuple[str, int, int]] = []
     kind, start = "", 0

@@ -16,10 +16,10 @@ SECOND = np.array([[8, 0], [9, 10], [0, 0]], np.int32)
 
 def build(builder, **options):
     seed_everything(0)
-    return builder(12, 3, 8, 2, 1, max_length=30, **SIZES, **options)
+    return builder(12, 3, 8, 2, 1, max_positions=30, **SIZES, **options)
 
 
-def ask(model, **inputs):
+def predict_with(model, **inputs):
     return np.asarray(model.predict_on_batch(inputs))
 
 
@@ -44,18 +44,18 @@ def test_marks_stand_around_texts_and_positions_count_true_tokens():
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 def test_padding_changes_no_class(pooling):
     model = build(bert.build_text_classifier, pooling=pooling)
-    wanted = ask(model, tokens=FIRST)
-    np.testing.assert_allclose(ask(model, tokens=longer(FIRST)), wanted, atol=1e-6)
-    np.testing.assert_allclose(ask(model, tokens=FIRST[1:2, :1]), wanted[1:2], atol=1e-6)
+    wanted = predict_with(model, tokens=FIRST)
+    np.testing.assert_allclose(predict_with(model, tokens=longer(FIRST)), wanted, atol=1e-6)
+    np.testing.assert_allclose(predict_with(model, tokens=FIRST[1:2, :1]), wanted[1:2], atol=1e-6)
     pairs = build(bert.build_pair_classifier, pooling=pooling)
-    wanted = ask(pairs, first=FIRST, second=SECOND)
-    found = ask(pairs, first=longer(FIRST), second=longer(SECOND))
+    wanted = predict_with(pairs, first=FIRST, second=SECOND)
+    found = predict_with(pairs, first=longer(FIRST), second=longer(SECOND))
     np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_padding_changes_no_tag():
     model = build(bert.build_tagger)
-    wanted, found = ask(model, tokens=FIRST), ask(model, tokens=longer(FIRST))
+    wanted, found = predict_with(model, tokens=FIRST), predict_with(model, tokens=longer(FIRST))
     assert wanted.shape == (3, 4, 3)
     for row, length in enumerate((3, 1, 4)):
         np.testing.assert_allclose(found[row, :length], wanted[row, :length], atol=1e-6)
@@ -63,14 +63,21 @@ def test_padding_changes_no_tag():
 
 def test_the_order_of_two_texts_matters():
     model = build(bert.build_pair_classifier)
-    one, other = ask(model, first=FIRST, second=SECOND), ask(model, first=SECOND, second=FIRST)
+    one, other = (
+        predict_with(model, first=FIRST, second=SECOND),
+        predict_with(model, first=SECOND, second=FIRST),
+    )
     assert not np.allclose(one[:2], other[:2], atol=1e-4)
 
 
 def test_every_tag_depends_on_every_token():
     model, other = build(bert.build_tagger), FIRST.copy()
     other[2, 3] = 4
-    assert not np.isclose(ask(model, tokens=FIRST)[2], ask(model, tokens=other)[2]).all(-1).any()
+    assert (
+        not np.isclose(predict_with(model, tokens=FIRST)[2], predict_with(model, tokens=other)[2])
+        .all(-1)
+        .any()
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,12 +105,12 @@ def test_more_blocks_than_there_are_cannot_be_frozen():
 
 def test_texts_must_fit_into_the_positions():
     with pytest.raises(ValueError, match="max_length 9 leaves room for -d max_tokens=3"):
-        bert.build_pair_classifier(12, 3, 4, 2, 1, max_length=9, **SIZES)
+        bert.build_pair_classifier(12, 3, 4, 2, 1, max_positions=9, **SIZES)
 
 
 def build_masked(**options):
     seed_everything(0)
-    sizes = SIZES | {"max_length": 30}
+    sizes = SIZES | {"max_positions": 30}
     return bert.TASKS["masked_language_modeling"](12, 8, 2, 1, **sizes, **options)
 
 
@@ -112,13 +119,13 @@ MASKED = np.array([[0, 3, -1], [1, 2, -1], [3, -1, -1]], np.int32)
 
 def test_masked_tokens_are_told_from_their_own_places():
     model = build_masked()
-    wanted = ask_masked(model, FIRST, SECOND)
-    padded = ask_masked(model, longer(FIRST), longer(SECOND))
+    wanted = predict_masked(model, FIRST, SECOND)
+    padded = predict_masked(model, longer(FIRST), longer(SECOND))
     for name, logits in wanted.items():
         np.testing.assert_allclose(padded[name], logits, atol=1e-5)
 
 
-def ask_masked(model, first, second):
+def predict_masked(model, first, second):
     found = model.predict_on_batch({"first": first, "second": second, "masked": MASKED})
     return {name: np.asarray(array) for name, array in found.items()}
 
@@ -158,18 +165,18 @@ def test_masked_tokens_are_told_by_the_vectors_that_are_read():
 
 def test_padding_changes_no_answer_and_is_none():
     seed_everything(0)
-    model = bert.build_question_answerer(12, 4, 4, 2, 1, max_length=30, **SIZES)
-    wanted = ask(model, question=SECOND[:2], context=FIRST[:2])
+    model = bert.build_question_answerer(12, 4, 4, 2, 1, max_positions=30, **SIZES)
+    wanted = predict_with(model, question=SECOND[:2], context=FIRST[:2])
     assert wanted.shape == (2, 2, 5) and (wanted[0, :, 4] < -1e3).all()
-    found = ask(model, question=longer(SECOND[:2]), context=longer(FIRST[:2]))
+    found = predict_with(model, question=longer(SECOND[:2]), context=longer(FIRST[:2]))
     np.testing.assert_allclose(found[:, :, :5], wanted, atol=1e-5)
     assert (found[:, :, 5:] < -1e3).all()
     # The question decides.
-    other = ask(model, question=SECOND[[1, 0]], context=FIRST[:2])
+    other = predict_with(model, question=SECOND[[1, 0]], context=FIRST[:2])
     assert not np.isclose(other[0, :, :4], wanted[0, :, :4], atol=1e-4).any()
 
 
 def test_a_question_and_a_context_must_fit_into_the_positions_together():
     with pytest.raises(ValueError, match="room for 7 .* max_question_tokens=3 and -d max_tokens=5"):
-        bert.build_question_answerer(12, 5, 3, 2, 1, max_length=10, **SIZES)
-    bert.build_question_answerer(12, 4, 3, 2, 1, max_length=10, **SIZES)
+        bert.build_question_answerer(12, 5, 3, 2, 1, max_positions=10, **SIZES)
+    bert.build_question_answerer(12, 4, 3, 2, 1, max_positions=10, **SIZES)

@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from threefold.blueprints import cnn
-from threefold.blueprints.parts.layers import LocalResponseNormalization, draw_dropout
+from threefold.blueprints.parts.layers import LocalResponseNormalization, make_dropout
 from threefold.core.errors import UserError
 from threefold.core.options import options_of
 from threefold.datasets.facts import ImageFacts
@@ -44,7 +44,7 @@ def test_every_combination_builds(chosen):
 
 
 @pytest.mark.parametrize("options", [{"padding": "valid", "stride": "2"}, {"pool_size": "3"}, {}])
-def test_the_picture_shrinks_as_told(options):
+def test_the_image_shrinks_as_told(options):
     sizes = {layer.name: layer.output.shape[1:3] for layer in build(**options).layers[:-4]}
     wanted = {"padding": (3, 1), "pool_size": (8, 2)}.get(next(iter(options), ""), (8, 4))
     assert sizes["stage_1_conv_1"] == (wanted[0],) * 2
@@ -76,7 +76,7 @@ def test_raw_pixels_go_in():
         ({"pool_size": "9"}, "stage 1"),
     ],
 )
-def test_a_picture_too_small_for_the_stages_is_refused_in_one_line(options, stage):
+def test_a_image_too_small_for_the_stages_is_refused_in_one_line(options, stage):
     with pytest.raises(UserError, match=f"8 × 8 pixels are too small: {stage} receives") as error:
         build(**options)
     assert "\n" not in str(error.value)
@@ -139,11 +139,11 @@ def test_local_response_normalisation_wants_an_odd_size():
 def test_dropout_drops_its_share_and_keeps_its_own_state():
     keras.config.set_dtype_policy("float32")
     ones = np.ones((100, 100), np.float32)
-    layer = draw_dropout(0.3, "some")
+    layer = make_dropout(0.3, "some")
     once, again = (ops.convert_to_numpy(layer(ones, training=True)) for _ in range(2))
     assert abs(np.mean(once == 0) - 0.3) < 0.03 and once.max() == pytest.approx(1 / 0.7)
     assert not np.array_equal(once, again)
     assert [variable.path.rpartition("/")[2] for variable in layer.variables] == [
         "seed_generator_state"
     ]
-    assert draw_dropout(0.3, "one").seed != draw_dropout(0.3, "other").seed
+    assert make_dropout(0.3, "one").seed != make_dropout(0.3, "other").seed

@@ -15,7 +15,7 @@ from threefold.training.building import build_model
 
 pytestmark = pytest.mark.each_backend
 
-FACTS = SpeechFacts(rate=1000, longest=700, alphabet=tuple("abc"), longest_transcript=4)
+FACTS = SpeechFacts(rate=1000, max_length=700, alphabet=tuple("abc"), max_transcript_length=4)
 TASK = find_task("speech_recognition")(FACTS)
 SMALL = {"window": "64", "mel_bands": "6", "filters": "4,4", "kernel_size": "3", "units": "3"}
 
@@ -140,7 +140,10 @@ def test_half_precision_hears_as_well():
     ("options", "reason"),
     [
         ({"window": "5"}, "windows of 5 ms leave gaps at hops of 10 ms"),
-        ({"mel_bands": "90"}, "90 mel_bands are more than windows of 64 ms tell apart at 1,000 Hz"),
+        (
+            {"mel_bands": "90"},
+            "90 mel_bands are more than windows of 64 ms distinguish at 1,000 Hz",
+        ),
     ],
 )
 def test_spectra_that_cannot_be_are_refused(options, reason):

@@ -24,11 +24,11 @@ def make(model, count=2, **labels):
 
 @pytest.mark.parametrize("architecture", ["dense", "dcgan", "sagan"])
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 48, 3)])
-def test_pictures_are_of_the_size_of_the_data(architecture, shape):
+def test_images_are_of_the_size_of_the_data(architecture, shape):
     model = build(shape, architecture=architecture)
-    pictures = make(model)
-    assert pictures.shape == (2, *shape) and np.abs(pictures).max() <= 1
-    found = model.get_layer("discriminator").predict_on_batch({"image": pictures})
+    images = make(model)
+    assert images.shape == (2, *shape) and np.abs(images).max() <= 1
+    found = model.get_layer("discriminator").predict_on_batch({"image": images})
     assert np.asarray(found["score"]).shape == (2, 1)
 
 
@@ -43,14 +43,14 @@ def test_a_size_that_cannot_be_reached_is_refused_with_one_that_can(shape):
     assert build(shape, architecture="dense")
 
 
-def test_the_class_decides_the_picture_and_the_score():
+def test_the_class_decides_the_image_and_the_score():
     model = build(conditional=True)
     labels = np.array([0, 2], np.int32)
-    pictures = make(model, label=labels)
-    assert not np.allclose(pictures, make(model, label=labels[::-1]))
+    images = make(model, label=labels)
+    assert not np.allclose(images, make(model, label=labels[::-1]))
     judge = model.get_layer("discriminator")
-    scores = [np.asarray(judge.predict_on_batch({"image": pictures, "label": told})["score"])
-              for told in (labels, labels[::-1])]  # fmt: skip
+    scores = [np.asarray(judge.predict_on_batch({"image": images, "label": explicit})["score"])
+              for explicit in (labels, labels[::-1])]  # fmt: skip
     assert not np.allclose(*scores)
 
 
@@ -85,7 +85,7 @@ def test_every_recipe_names_options_and_settings_that_exist(name):
     recipe = find_recipe(gan, name)
     options = resolve_options("gan", "image_generation", recipe["options"])
     assert options.items() >= recipe["options"].items()
-    assert gan.build((8, 8, 1), 3, **options | {"filters": 2}).rules
+    assert gan.build((8, 8, 1), 3, **options | {"filters": 2}).adversarial_config
     found = TrainingSettings(recipe=name, epochs=2).resolve(gan, "image_generation", ())
     assert found.model_dump().items() >= (recipe["settings"] | {"epochs": 2}).items()
 

@@ -40,7 +40,7 @@ def test_another_depth_is_refused_with_those_that_are(depth):
         build(depth=depth)
 
 
-def test_each_stage_halves_the_picture_and_doubles_the_filters():
+def test_each_stage_halves_the_image_and_doubles_the_filters():
     model = build(width="5")
     shapes = [model.get_layer(f"stage_{stage}_block_1_add").output.shape for stage in (1, 2, 3)]
     assert shapes == [(None, 8, 8, 5), (None, 4, 4, 10), (None, 2, 2, 20)]
@@ -51,7 +51,7 @@ def test_a_block_of_equal_shapes_adds_its_input_itself():
     assert names == ["stage_2_block_1_shortcut", "stage_3_block_1_shortcut"]
 
 
-def test_large_pictures_enter_through_a_striding_stem():
+def test_large_images_enter_through_a_striding_stem():
     assert build((64, 64, 3)).get_layer("stem_conv").output.shape == (None, 64, 64, 4)
     large = build((96, 96, 3))
     assert large.get_layer("stem_conv").output.shape == (None, 48, 48, 4)
@@ -93,8 +93,8 @@ def test_a_backbone_sees_pixels_as_it_was_trained_on_them(preset):
     mean_colour = np.tile(np.float32([123.675, 116.28, 103.53]), (1, 8, 8, 1))
     found = np.asarray(scaled.predict_on_batch({"image": mean_colour}))
     np.testing.assert_allclose(found, 0, atol=1e-5)
-    grey = np.full((1, 8, 8, 1), 100, np.float32)
-    answer = build(backbone=str(preset[0])).predict_on_batch({"image": grey})
+    gray = np.full((1, 8, 8, 1), 100, np.float32)
+    answer = build(backbone=str(preset[0])).predict_on_batch({"image": gray})
     assert np.asarray(answer).shape == (1, 3)
 
 
@@ -116,7 +116,7 @@ def test_a_fit_from_a_backbone_learns_and_is_rebuilt(preset, tmp_path):
     path = "conv1_conv/kernel"
     assert not np.array_equal(found[path], weights[path])  # it was trained, not frozen
     examples = loading.load("digits", command.data_options).splits["test"][np.arange(180)]
-    answers = task.answer(np.asarray(model.predict_on_batch(task.inputs(examples))))
+    answers = task.postprocess(np.asarray(model.predict_on_batch(task.model_inputs(examples))))
     share = np.mean(answers["label_index"] == examples["label"])
     assert share == pytest.approx(accuracy["test"], abs=0.006)
 

@@ -13,14 +13,14 @@ CELLS = ("simple", "lstm", "gru")
 VARIANTS = (
     {"convolutions": (4, 3)},
     {"pooling": ("last",)},
-    {"pooling": ("mean", "max"), "shortcut": False},
+    {"pooling": ("mean", "max"), "skip_connection": False},
     {"bidirectional": False},
 )
 OPTIONS = [{}, *(pytest.param(given, marks=pytest.mark.variant) for given in VARIANTS)]
 TOKENS = np.array([[5, 3, 7, 0], [4, 0, 0, 0], [6, 6, 2, 9]], np.int32)
 
 
-def ask(model, **inputs):
+def predict_with(model, **inputs):
     return np.asarray(model.predict_on_batch(inputs))
 
 
@@ -32,17 +32,17 @@ def lengthen(array, steps, fill=0):
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_padding_changes_no_class(cell, options):
     model = rnn.build_text_classifier(12, 3, embedding_dim=5, units=(4, 3), cell=cell, **options)
-    wanted = ask(model, tokens=TOKENS)
-    np.testing.assert_allclose(ask(model, tokens=lengthen(TOKENS, 5)), wanted, atol=1e-6)
-    alone = ask(model, tokens=TOKENS[1:2, :1])
+    wanted = predict_with(model, tokens=TOKENS)
+    np.testing.assert_allclose(predict_with(model, tokens=lengthen(TOKENS, 5)), wanted, atol=1e-6)
+    alone = predict_with(model, tokens=TOKENS[1:2, :1])
     np.testing.assert_allclose(alone, wanted[1:2], atol=1e-6)
 
 
 @pytest.mark.parametrize("convolutions", [(), (4,)], ids=str)
 def test_padding_changes_no_tag(convolutions):
     model = rnn.build_tagger(12, 3, embedding_dim=5, convolutions=convolutions, units=(4,))
-    wanted = ask(model, tokens=TOKENS)
-    longer = ask(model, tokens=lengthen(TOKENS, 3))
+    wanted = predict_with(model, tokens=TOKENS)
+    longer = predict_with(model, tokens=lengthen(TOKENS, 3))
     for row, length in enumerate((3, 1, 4)):
         np.testing.assert_allclose(longer[row, :length], wanted[row, :length], atol=1e-6)
 
@@ -53,10 +53,12 @@ def test_what_fills_a_series_up_changes_nothing(pooling):
                                           pooling=(pooling,))  # fmt: skip
     values = np.random.default_rng(0).normal(size=(3, 6, 2)).astype(np.float32)
     lengths = np.array([6, 2, 4], np.int32)
-    wanted = ask(model, values=values, lengths=lengths)
+    wanted = predict_with(model, values=values, lengths=lengths)
     longer = lengthen(values, 3, fill=99.0)
     longer[1, 2:], longer[2, 4:] = -99.0, 99.0
-    np.testing.assert_allclose(ask(model, values=longer, lengths=lengths), wanted, atol=1e-6)
+    np.testing.assert_allclose(
+        predict_with(model, values=longer, lengths=lengths), wanted, atol=1e-6
+    )
 
 
 def test_a_missing_value_counts_as_the_mean():
@@ -66,28 +68,29 @@ def test_a_missing_value_counts_as_the_mean():
     missing[0, 1] = np.nan
     lengths = np.array([3], np.int32)
     np.testing.assert_allclose(
-        ask(model, values=missing, lengths=lengths), ask(model, values=values, lengths=lengths)
+        predict_with(model, values=missing, lengths=lengths),
+        predict_with(model, values=values, lengths=lengths),
     )
 
 
 def test_backwards_a_text_is_read_from_its_own_end():
     """The state that pools the last step of a short text must have read all of it, both ways."""
-    model = rnn.build_text_classifier(12, 2, embedding_dim=5, units=(4,), shortcut=False)
+    model = rnn.build_text_classifier(12, 2, embedding_dim=5, units=(4,), skip_connection=False)
     one, other = TOKENS.copy(), TOKENS.copy()
     other[0, 2] = 8  # the last true token of the first text
-    assert not np.allclose(ask(model, tokens=one)[0], ask(model, tokens=other)[0])
+    assert not np.allclose(predict_with(model, tokens=one)[0], predict_with(model, tokens=other)[0])
     tagger = rnn.build_tagger(12, 2, embedding_dim=5, units=(4,))
-    first = [ask(tagger, tokens=tokens)[0, 0] for tokens in (one, other)]
+    first = [predict_with(tagger, tokens=tokens)[0, 0] for tokens in (one, other)]
     assert not np.allclose(*first)  # the first tag knows of the last token
     alone = rnn.build_tagger(12, 2, embedding_dim=5, units=(4,), bidirectional=False)
-    first = [ask(alone, tokens=tokens)[0, 0] for tokens in (one, other)]
+    first = [predict_with(alone, tokens=tokens)[0, 0] for tokens in (one, other)]
     np.testing.assert_array_equal(*first)
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_step_of_decoding_goes_on_where_the_text_was_left(cell):
     model = rnn.build_language_model(12, embedding_dim=5, units=(4, 3), cell=cell)
-    whole = ask(model, tokens=TOKENS)
+    whole = predict_with(model, tokens=TOKENS)
     first_state, decoder = model.get_layer("first_state"), model.get_layer("decoder")
     state = {name: np.asarray(value.numpy() if hasattr(value, "numpy") else value)
              for name, value in first_state(TOKENS).items()}  # fmt: skip
@@ -101,7 +104,9 @@ def test_the_future_changes_no_prediction():
     model = rnn.build_language_model(12, embedding_dim=5, units=(4,))
     other = TOKENS.copy()
     other[:, 3] = 11
-    np.testing.assert_array_equal(ask(model, tokens=TOKENS)[:, :3], ask(model, tokens=other)[:, :3])
+    np.testing.assert_array_equal(
+        predict_with(model, tokens=TOKENS)[:, :3], predict_with(model, tokens=other)[:, :3]
+    )
 
 
 def test_a_kernel_without_convolutions_is_refused():

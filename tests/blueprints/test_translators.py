@@ -45,8 +45,8 @@ def tell(model, source, target):
     return np.asarray(model.predict_on_batch({"source": source, "target": target}))
 
 
-def search(model, longest, width, source):
-    return numbers(BeamSearch(model, longest, width, 1.0).predict_on_batch({"source": source}))
+def search(model, max_length, width, source):
+    return numbers(BeamSearch(model, max_length, width, 1.0).predict_on_batch({"source": source}))
 
 
 def test_padding_changes_no_token(model):
@@ -119,7 +119,9 @@ def test_a_text_is_answered_alike_alone_and_among_others(model):
 def test_one_vocabulary_has_one_set_of_vectors():
     sizes = {"num_layers": 1, "num_heads": 2, "model_dim": 8, "feed_forward_dim": 12}
     names = {}
-    for joint in (False, True):
-        model = transformer.build_translator(10, 10, joint, 8, 6, **sizes)
-        names[joint] = [weight.path for weight in model.weights if "embeddings" in weight.path]
+    for shared_vocabulary in (False, True):
+        model = transformer.build_translator(10, 10, shared_vocabulary, 8, 6, **sizes)
+        names[shared_vocabulary] = [
+            weight.path for weight in model.weights if "embeddings" in weight.path
+        ]
     assert len(names[True]) == 1 and len(names[False]) == 2

@@ -45,8 +45,8 @@ def test_a_cell_is_exported_and_proven(cell, format):
         assert_onnx(artifact, task)
 
 
-def assert_judged_alike(found, wanted, task: Task) -> None:
-    for name in task.headline:
+def assert_evaluated_alike(found, wanted, task: Task) -> None:
+    for name in task.summary_metrics:
         assert found[name] == pytest.approx(wanted[name], abs=1e-5, rel=1e-5), name
 
 
@@ -61,7 +61,7 @@ def assert_proven(parity, run, task: Task) -> None:
     assert parity.agreement > 0.99 and not parity.quantized
     metrics = run.read_metrics()["test"]
     for who in ("run", "artifact"):
-        assert list(parity.metrics[who]) == list(task.headline)
+        assert list(parity.metrics[who]) == list(task.summary_metrics)
         for name, value in parity.metrics[who].items():
             assert value == pytest.approx(metrics[name], abs=1e-5, rel=1e-5), (who, name)
 
@@ -70,11 +70,11 @@ def assert_whole(artifact: Artifact, task: Task) -> None:
     """Check the files, and that the examples hold what goes in and what comes out."""
     folder, record = artifact.folder, artifact.record
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    pictures = {name for name in names if name.endswith(".png")}
+    images = {name for name in names if name.endswith(".png")}
     facts = task.facts.sidecars()
     sidecars = {"artifact.json", "examples.npz", "example.py", "README.md", *facts}
-    assert names - pictures == FILES[record.format] | sidecars
-    assert len(pictures) == 1 and set(record.files) == names - {"artifact.json"}
+    assert names - images == FILES[record.format] | sidecars
+    assert len(images) == 1 and set(record.files) == names - {"artifact.json"}
     for name, text in facts.items():
         assert (folder / name).read_text(encoding="utf-8") == text
     if task.facts.class_names:
@@ -107,9 +107,9 @@ def assert_onnx(artifact: Artifact, task: Task) -> None:
     record = artifact.record.run
     source = load_run_dataset(record, record.facts.raw()).splits["validation"]
     run = load_runtime(artifact.model, "onnx", artifact.record.signature)
-    whole = run(task.raw(source[np.arange(11)]))
+    whole = run(task.raw_inputs(source[np.arange(11)]))
     for rows in ([10], [0, 4, 2], [7, 7]):
-        for name, array in run(task.raw(source[np.array(rows)])).items():
+        for name, array in run(task.raw_inputs(source[np.array(rows)])).items():
             wanted = whole[name][rows]
             if array.shape != wanted.shape:  # longer only for what the other rows held
                 wanted = wanted[:, : array.shape[1]]
@@ -121,7 +121,7 @@ def test_an_artifact_is_judged_as_its_run_by_the_command_line(cell, format, comm
     assert code == 0 and "keras" not in loaded
     for split, found in json.loads(out)["metrics"].items():
         task = bind_task(cell.whole.record)
-        assert_judged_alike(found, cell.whole.read_metrics()[split], task)
+        assert_evaluated_alike(found, cell.whole.read_metrics()[split], task)
 
 
 def test_nothing_is_left_beside_the_artifact(cell, format):

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.each_backend, pytest.mark.variant]
 
 def test_every_option_is_honoured_or_refused(cell):
     """A value changes the model, or is refused in one line; none is ignored."""
-    default = outline(cell.build())
+    default = schema(cell.build())
     for name, option in cell.options.items():
         for value in other_values(option):
             if value == cell.cell.options.get(name):
@@ -25,7 +25,7 @@ def test_every_option_is_honoured_or_refused(cell):
                 assert not option.choices, f"{name}={value}: {error}"
                 assert_one_line(error, name)
             else:
-                assert outline(model) != default, f"{name}={value} changes nothing"
+                assert schema(model) != default, f"{name}={value} changes nothing"
 
 
 def test_a_value_that_does_not_fit_names_the_option_and_what_it_takes(cell):
@@ -42,12 +42,14 @@ def test_an_unknown_option_suggests_the_closest(cell):
             cell.build(**{f"{name}_": "1"})
 
 
-def outline(model) -> str:
+def schema(model) -> str:
     """Return all that a model is made of, but for the random seeds."""
     layers = [(layer.name, type(layer).__name__, layer.get_config()) for layer in model.layers]
     shapes = [weight.shape for weight in model.weights]
-    rules = getattr(model, "rules", None)  # of a model that is not trained by one loss
-    return re.sub(r"'seed': \d+", "", repr((layers, shapes, rules)))
+    adversarial_config = getattr(
+        model, "adversarial_config", None
+    )  # of a model that is not trained by one loss
+    return re.sub(r"'seed': \d+", "", repr((layers, shapes, adversarial_config)))
 
 
 def other_values(option: Option) -> list[str]:

@@ -16,7 +16,7 @@ STEPS = (0, 1, 0, 1, 2, 0)  # which batch each step takes
 AGREEMENT = 5e-5
 
 
-def ask_all(model, inputs) -> list[np.ndarray]:
+def predict_all(model, inputs) -> list[np.ndarray]:
     """Return all raw outputs of a model, of which most have one."""
     import keras
 
@@ -38,14 +38,14 @@ def test_raw_outputs_have_the_promised_shape(cell, trained):
     inputs = cell.inputs(ROWS)
     assert set(model.input) == set(inputs) == {tensor.name for tensor in model.inputs}
     promised = [tensor.shape for tensor in model.outputs]
-    for shape, outputs in zip(promised, ask_all(model, inputs), strict=True):
+    for shape, outputs in zip(promised, predict_all(model, inputs), strict=True):
         shape = [side or found for side, found in zip(shape, outputs.shape, strict=True)]
         assert list(outputs.shape) == shape and len(outputs) == ROWS
         assert outputs.dtype == np.float32 and np.isfinite(outputs).all()
-    answers = cell.task.answer(cell.ask(model, ROWS))
+    predictions = cell.task.postprocess(cell.predict_with(model, ROWS))
     fields = {field.name: field for field in cell.task.output_fields()}
-    assert set(answers) == set(fields)
-    for name, array in answers.items():
+    assert set(predictions) == set(fields)
+    for name, array in predictions.items():
         wanted = [ROWS if side == "batch" else side for side in fields[name].shape]
         found = [w if isinstance(w, str) else s for s, w in zip(array.shape, wanted, strict=True)]
         assert (array.dtype, found) == (fields[name].dtype, wanted)
@@ -81,22 +81,22 @@ def test_a_saved_model_answers_as_before(cell, trained, tmp_path):
     model, _ = trained
     save_checkpoint(tmp_path, "best", state.collect_weights(model), {})
     inputs = cell.inputs(ROWS)
-    wanted = ask_all(model, inputs)
+    wanted = predict_all(model, inputs)
     # One that is compiled already, with the weights of another.
     model.set_weights(cell.build(seed=1).get_weights())
-    changed = zip(ask_all(model, inputs), wanted, strict=True)
+    changed = zip(predict_all(model, inputs), wanted, strict=True)
     assert not any(np.array_equal(found, before) for found, before in changed)
     state.restore_weights(model, load_checkpoint(tmp_path, "best")[0])
-    for found, before in zip(ask_all(model, inputs), wanted, strict=True):
+    for found, before in zip(predict_all(model, inputs), wanted, strict=True):
         np.testing.assert_array_equal(found, before)
 
 
 def test_an_answer_does_not_depend_on_the_rest_of_the_batch(cell, trained):
     model, _ = trained
     inputs = cell.inputs(ROWS)
-    together = ask_all(model, inputs)
+    together = predict_all(model, inputs)
     rows = [{name: array[i : i + 1] for name, array in inputs.items()} for i in range(ROWS)]
-    alone = zip(*(ask_all(model, row) for row in rows), strict=True)
+    alone = zip(*(predict_all(model, row) for row in rows), strict=True)
     for parts, whole in zip(alone, together, strict=True):
         np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-4, atol=1e-5)
 
@@ -106,7 +106,7 @@ def test_an_answer_does_not_depend_on_the_rest_of_the_batch(cell, trained):
 def test_dropout_is_for_training_alone(cell):
     given = dict.fromkeys((name for name in cell.options if "dropout" in name), "0.5")
     model, inputs = cell.build(**given), cell.inputs(ROWS)
-    for one, other in zip(ask_all(model, inputs), ask_all(model, inputs), strict=True):
+    for one, other in zip(predict_all(model, inputs), predict_all(model, inputs), strict=True):
         np.testing.assert_array_equal(one, other)
     if given:
         from keras import ops, tree

@@ -15,7 +15,7 @@ from PIL import Image
 from threefold import cli
 from threefold.datasets.bundled.digits import read_digits
 
-SMALL_DATA = ("-d", "test_fraction=0.1", "-d", "validation_fraction=0.7")  # 359 pictures to fit
+SMALL_DATA = ("-d", "test_fraction=0.1", "-d", "validation_fraction=0.7")  # 359 images to fit
 SMALL_CNN = ("-o", "filters=4", "-o", "dense_units=8", "--batch-size", "64")
 CLASSES = ("naught", "one", "two")
 
@@ -83,11 +83,11 @@ def photo_run(place, photos) -> str:
 @pytest.fixture(scope="session")
 def people(place) -> Path:
     """A table of 60 rows in Latin-1, with numbers, words and missing cells."""
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     rows = ["age,city,income,answer"]
     for number in range(60):
-        age, city = draw.integers(18, 80), ("Bonn", "Köln", "")[number % 3]
-        income = "" if number % 7 == 0 else f"{age * 100 + draw.integers(0, 500)}"
+        age, city = sample.integers(18, 80), ("Bonn", "Köln", "")[number % 3]
+        income = "" if number % 7 == 0 else f"{age * 100 + sample.integers(0, 500)}"
         rows.append(f"{age},{city},{income},{'yes' if age > 45 else 'no'}")
     path = place / "people.csv"
     path.write_bytes(("\n".join(rows) + "\n").encode("latin-1"))

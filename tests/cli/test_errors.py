@@ -58,12 +58,12 @@ def some(fit: str) -> tuple[str, ...]:
         "epochs": ("cnn --epochs 0", ["--epochs 0 does not fit", "greater than or equal to 1"]),
         "rate": ("cnn --learning-rate nan", ["--learning-rate nan does not fit", "finite"]),
         "augment": ("cnn --augment flap", ["--augment flap does not fit"]),
-        "augmented table": ("dnn --augment flip", ["--augment is for pictures; wine is a table"]),
+        "augmented table": ("dnn --augment flip", ["--augment is for images; wine is a table"]),
         "flag": ("cnn --epoks 3", ["No such option '--epoks'", "'--epochs'"]),
         "nothing": ("", ["give one of: a blueprint, --resume RUN, --again RUN"]),
         "too much": ("cnn --again runs/x", ["give one of: a blueprint, --resume RUN"]),
         "no run": ("--resume runs/x", ["no run 'runs/x'"]),
-        "too small": ("cnn -o filters=8,8,8,8,8", ["pictures of 8 × 8 pixels are too small"]),
+        "too small": ("cnn -o filters=8,8,8,8,8", ["images of 8 × 8 pixels are too small"]),
     }.values(),
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -97,23 +97,23 @@ def test_a_bad_table_is_one_line(run_cli, kind):
     assert not os.path.exists("runs")
 
 
-PICTURES = {
+IMAGES = {
     "text": (lambda path: path.write_text("words"), "one/00.png': not a JPEG, PNG"),
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-30]), "one/00.png': "),
     "200 megapixels": (
         lambda path: Image.new("1", (20_000, 10_000)).save(path), "more than 89,478,485 pixels"
     ),
-    "class without pictures": (
+    "class without images": (
         lambda path: [other.unlink() for other in path.parent.iterdir()],
-        "class folder 'one' of 'shots' holds no pictures",
+        "class folder 'one' of 'shots' holds no images",
     ),
     "empty": (lambda path: [shutil.rmtree(f) for f in Path("shots").iterdir()], "is empty"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize("kind", IMAGES)
 def test_a_bad_folder_is_one_line(run_cli, photos, kind):
-    spoil, part = PICTURES[kind]
+    spoil, part = IMAGES[kind]
     shutil.copytree(photos, "shots")
     spoil(Path("shots/one/00.png"))
     assert_refused(run_cli("fit", "cnn", "--dataset", "shots"), part)

@@ -15,8 +15,8 @@ def test_texts_of_a_library_go_all_the_way(library, run_cli, in_tmp, monkeypatch
     CompiledOnce().stand_in(monkeypatch)
     reference, options = save(library, in_tmp, REVIEWS, train=reviews(40), test=reviews(8, 40))
     capsys.readouterr()  # what TFDS prints while it prepares
-    told = [word for name, value in options.items() for word in ("-d", f"{name}={value}")]
-    fit = ["fit", "rnn", "--dataset", reference, *told, "-o", "units=4", "-d", "max_tokens=12",
+    explicit = [word for name, value in options.items() for word in ("-d", f"{name}={value}")]
+    fit = ["fit", "rnn", "--dataset", reference, *explicit, "-o", "units=4", "-d", "max_tokens=12",
            "--epochs", "2", "--batch-size", "8"]  # fmt: skip
     code, out, err = run_cli(*fit, "--run", "whole", "--json")
     assert code == 0, err

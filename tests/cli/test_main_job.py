@@ -27,7 +27,7 @@ def test_fit_prints_one_object(digits_fit, backend):
     assert set(digits_fit) == {
         "run", "backend", "seconds", "epochs", "headline", "metrics", "artifacts",
     }  # fmt: skip
-    assert digits_fit["artifacts"] == {} and digits_fit["headline"][0] == "accuracy"
+    assert digits_fit["artifacts"] == {} and digits_fit["summary_metrics"][0] == "accuracy"
     assert digits_fit["backend"] == backend
     assert (digits_fit["epochs"], digits_fit["seconds"] > 0) == (2, True)
     assert list(digits_fit["metrics"]) == ["validation", "test"]
@@ -144,15 +144,15 @@ def test_folders_globs_and_standard_input(run_cli, photo_run, photos):
     assert names == [str(photos / name) for name in expected]
 
 
-def test_a_bad_picture_is_named_skipped_and_counted(run_cli, digits_run, digit_files):
-    Path("note.png").write_text("no picture")
+def test_a_bad_image_is_named_skipped_and_counted(run_cli, digits_run, digit_files):
+    Path("note.png").write_text("no image")
     words = ("predict", digits_run, digit_files[0], "note.png", digit_files[1])
     code, out, err = run_cli(*words, "--json")
     found = the_only_object(out)
     assert code == 1
     assert [one["input"] for one in found["predictions"]] == digit_files[:2]
     assert found["skipped"] == [
-        "cannot read 'note.png': not a JPEG, PNG, WebP, BMP or GIF picture"
+        "cannot read 'note.png': not a JPEG, PNG, WebP, BMP or GIF image"
     ]  # fmt: skip
     assert "skipped: cannot read 'note.png'" in err
     assert "1 of 3 skipped" in err

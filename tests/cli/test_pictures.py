@@ -1,4 +1,4 @@
-"""Pictures from the command line: fitted, made and asked wrongly."""
+"""Images from the command line: fitted, made and asked wrongly."""
 
 import json
 
@@ -26,7 +26,7 @@ def fitted(run_cli):
     return run_cli
 
 
-def test_a_fitted_model_makes_pictures_without_the_data(fitted, in_tmp, monkeypatch):
+def test_a_fitted_model_makes_images_without_the_data(fitted, in_tmp, monkeypatch):
     record = json.loads((in_tmp / "it" / "run.json").read_text())
     assert record["settings"]["recipe"] == "lsgan" and record["task"] == "image_generation"
     assert record["options"]["loss"] == "least_squares" and record["options"]["filters"] == 2
@@ -35,8 +35,8 @@ def test_a_fitted_model_makes_pictures_without_the_data(fitted, in_tmp, monkeypa
     monkeypatch.setattr(loading, "load", None)
     code, out, err = fitted("generate", "it", "--count", "9", "--output", "grid.png", "--json")
     assert code == 0, err
-    told = json.loads(out)
-    assert told["pictures"] == 9 and told["classes"] == list("012345678")
+    explicit = json.loads(out)
+    assert explicit["images"] == 9 and explicit["classes"] == list("012345678")
     assert read("grid.png").shape == (26, 26)  # three of 8 pixels, a line between two
     for folder, seed in (("one", "5"), ("same", "5"), ("other", "6")):
         words = ("generate", "it", "--count", "12", "--seed", seed, "--output", folder)
@@ -53,8 +53,8 @@ def test_a_fitted_model_makes_pictures_without_the_data(fitted, in_tmp, monkeypa
 def test_wrong_wishes_are_refused_in_a_line(fitted, in_tmp):
     (in_tmp / "full").mkdir()
     (in_tmp / "full" / "x").write_text("")
-    for words, told in (
-        (["generate", "it"], "pictures take --output"),
+    for words, explicit in (
+        (["generate", "it"], "images take --output"),
         (["generate", "it", "--output", "x.gif"], "expected .png, or a folder"),
         (["generate", "it", "--output", "full"], "name a new or an empty folder"),
         (["generate", "it", "--output", "x.png", "--class", "ten"], "no class 'ten'"),
@@ -62,10 +62,10 @@ def test_wrong_wishes_are_refused_in_a_line(fitted, in_tmp):
         (["predict", "it", "x.png"], "takes no inputs: ask it with threefold generate"),
         (["fit", "--again", "it", "--recipe", "wgan"], "start a new fit for another"),
         (["fit", "gan", "--recipe", "wgam"], "did you mean 'wgan'"),
-        (["fit", "gan", "--augment", "mixup"], "makes no pictures"),
-        (["fit", "gan", "--dataset", "wine"], "takes pictures in classes"),
+        (["fit", "gan", "--augment", "mixup"], "makes no images"),
+        (["fit", "gan", "--dataset", "wine"], "takes images in classes"),
     ):
         code, _, err = fitted(*words)
-        assert (code, told in err) == (2, True), err
+        assert (code, explicit in err) == (2, True), err
         assert "Traceback" not in err
     assert fitted("generate", "it", "--count", "0", "--output", "x.png")[0] == 2

@@ -117,7 +117,7 @@ def test_a_model_of_limited_sight_says_what_it_does_not_see(task_run, run_cli):
     code, _, err = run_cli("generate", run, "--prompt", "bread " * 40, "--length", "5")
     assert code == 0 and "the prompt has 241 tokens; the model sees the last" in err
     code, _, err = run_cli("generate", run, "--prompt", "bread", "--beams", "2")
-    assert code == 2 and "behind this prompt, not 200; give --length" in " ".join(err.split())
+    assert code == 2 and "after this prompt, not 200; give --length" in " ".join(err.split())
 
 
 def test_an_artifact_writes_what_its_run_writes(task_run, run_cli, in_tmp):
@@ -125,8 +125,8 @@ def test_an_artifact_writes_what_its_run_writes(task_run, run_cli, in_tmp):
     code, _, err = run_cli("export", run, "--format", "onnx", "--output", str(in_tmp / "made"))
     assert code == 0, err
     words = ("--prompt", "cheese", "--length", "25", "--count", "2", "--seed", "3", "--json")
-    told = [json.loads(run_cli("generate", who, *words)[1])["texts"] for who in (run, "made")]
-    assert told[0] == told[1]
+    explicit = [json.loads(run_cli("generate", who, *words)[1])["texts"] for who in (run, "made")]
+    assert explicit[0] == explicit[1]
     assert (in_tmp / "made" / "tokenizer.json").is_file()
 
 
@@ -190,4 +190,4 @@ def test_answers_are_judged_beside_simple_methods(task_run, run_cli):
     metrics = json.loads(out)["metrics"]["test"]
     assert code == 0 and set(metrics) >= {"f1", "exact_match", "loss", "baselines"}
     assert all(0 <= metrics[name] <= 1 for name in ("f1", "exact_match"))
-    assert any(name.startswith("words behind") for name in metrics["baselines"])
+    assert any(name.startswith("words after") for name in metrics["baselines"])

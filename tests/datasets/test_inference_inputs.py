@@ -12,7 +12,7 @@ from threefold.core.errors import UserError
 from threefold.datasets.facts import CategoricalColumn, ImageFacts, NumericColumn, TableFacts
 from threefold.datasets.inference_inputs import read_inputs
 
-PICTURES = ImageFacts(image_shape=(4, 4, 1), class_names=("a", "b"))
+IMAGES = ImageFacts(image_shape=(4, 4, 1), class_names=("a", "b"))
 TABLE = TableFacts(
     numeric=(NumericColumn(name="age", mean=0, scale=1),),
     categorical=(CategoricalColumn(name="city", vocabulary=("Bonn", "Köln")),),
@@ -22,17 +22,17 @@ TABLE = TableFacts(
 
 
 @pytest.fixture
-def pictures(in_tmp) -> list[str]:
-    """Five pictures, each of one level of grey: its number."""
+def images(in_tmp) -> list[str]:
+    """Five images, each of one level of grayscale: its number."""
     paths = [f"shots/{name}" for name in ("b.png", "a.PNG", "deep/c.bmp", "deep/d.png", "e.jpg")]
     Path("shots/deep").mkdir(parents=True)
     for level, path in enumerate(paths):
         Image.new("L", (4, 4), level).save(path)
-    Path("shots/notes.txt").write_text("no picture")
+    Path("shots/notes.txt").write_text("no image")
     return paths
 
 
-def read(*given, facts=PICTURES, stdin=b"", batch_size=2, **options):
+def read(*given, facts=IMAGES, stdin=b"", batch_size=2, **options):
     """Return names, examples and errors of all parts together."""
     parts = list(read_inputs(given, facts, io.BytesIO(stdin), batch_size, **options))
     names = [name for part in parts for name in part.names]
@@ -44,22 +44,22 @@ def levels(parts):
     return np.concatenate([part["image"][:, 0, 0, 0] for part in parts]).tolist()
 
 
-def test_pictures_come_in_the_order_given(pictures):
-    given = [pictures[3], pictures[0], pictures[3], pictures[1], pictures[2]]
+def test_images_come_in_the_order_given(images):
+    given = [images[3], images[0], images[3], images[1], images[2]]
     names, parts, errors = read(*given)
     assert (names, errors) == (given, [])
     assert levels(parts) == [3, 0, 3, 1, 2]
     assert [len(part["image"]) for part in parts] == [2, 2, 1]
 
 
-def test_a_folder_stands_for_the_pictures_in_it(pictures):
+def test_a_folder_stands_for_the_images_in_it(images):
     names, parts, errors = read("shots/e.jpg", "shots", batch_size=10)
-    assert names == ["shots/e.jpg", *sorted(pictures)]
+    assert names == ["shots/e.jpg", *sorted(images)]
     assert levels(parts) == [4, 1, 0, 2, 3, 4]
     assert errors == []
 
 
-def test_globs_are_expanded_where_the_shell_did_not(pictures):
+def test_globs_are_expanded_where_the_shell_did_not(images):
     assert read("shots/*.png")[0] == ["shots/b.png"]
     assert read("shots/**/*.png")[0] == ["shots/b.png", "shots/deep/d.png"]
     assert read("shots/[be].*", "shots/deep/c*")[0] == [
@@ -72,15 +72,15 @@ def test_a_name_that_looks_like_a_glob_is_a_file_where_there_is_one(in_tmp):
     assert read("shot[1].png")[0] == ["shot[1].png"]
 
 
-def test_home_is_expanded(pictures, monkeypatch):
+def test_home_is_expanded(images, monkeypatch):
     monkeypatch.setenv("HOME", os.getcwd())
     assert read("~/shots/b.png")[0] == [f"{os.getcwd()}/shots/b.png"]
 
 
-def test_standard_input_gives_paths_of_pictures_between_others(pictures):
-    stdin = f"{pictures[4]}\r\n\n{pictures[2]}\n".encode()
-    assert read(pictures[0], "-", pictures[1], stdin=stdin)[0] == [
-        pictures[0], pictures[4], pictures[2], pictures[1]
+def test_standard_input_gives_paths_of_images_between_others(images):
+    stdin = f"{images[4]}\r\n\n{images[2]}\n".encode()
+    assert read(images[0], "-", images[1], stdin=stdin)[0] == [
+        images[0], images[4], images[2], images[1]
     ]  # fmt: skip
 
 
@@ -92,20 +92,20 @@ def test_a_path_need_not_be_utf8(in_tmp):
     assert levels(parts) == [7]
 
 
-def test_bad_pictures_are_left_out_and_named(pictures):
-    Path("shots/bad.png").write_text("no picture either")
-    whole = Path(pictures[0]).read_bytes()
+def test_bad_images_are_left_out_and_named(images):
+    Path("shots/bad.png").write_text("no image either")
+    whole = Path(images[0]).read_bytes()
     Path("shots/cut.png").write_bytes(whole[: len(whole) // 2])
-    names, parts, errors = read("shots/bad.png", pictures[1], "shots/cut.png", "-", pictures[2],
+    names, parts, errors = read("shots/bad.png", images[1], "shots/cut.png", "-", images[2],
                                 stdin=b"gone.png\n")  # fmt: skip
-    assert names == [pictures[1], pictures[2]]
+    assert names == [images[1], images[2]]
     assert levels(parts) == [1, 2]
     bad = ("shots/bad.png", "shots/cut.png", "gone.png")
     for path, error in zip(bad, errors, strict=True):
         assert path in error
 
 
-def test_bad_pictures_alone_leave_an_empty_batch(in_tmp):
+def test_bad_images_alone_leave_an_empty_batch(in_tmp):
     Path("bad.png").write_text("x")
     names, parts, errors = read("bad.png")
     assert (names, len(errors)) == ([], 1)
@@ -115,7 +115,7 @@ def test_bad_pictures_alone_leave_an_empty_batch(in_tmp):
 @pytest.mark.parametrize("word", ["gone.png", "gone*.png", "gone/"])
 def test_a_path_that_is_not_there_is_refused_at_once(in_tmp, word):
     with pytest.raises(UserError, match="no file, folder or match for 'gone"):
-        read_inputs([word], PICTURES, io.BytesIO(), 2)
+        read_inputs([word], IMAGES, io.BytesIO(), 2)
     with pytest.raises(UserError, match="no file, folder or match for 'gone"):
         read_inputs([word], TABLE, io.BytesIO(), 2)
 
@@ -124,7 +124,7 @@ def test_a_folder_without_anything_to_read_is_refused(in_tmp):
     Path("empty").mkdir()
     Path("empty/readme.txt").touch()
     with pytest.raises(UserError, match="empty holds no file of the kinds .jpg"):
-        read_inputs(["empty"], PICTURES, io.BytesIO(), 2)
+        read_inputs(["empty"], IMAGES, io.BytesIO(), 2)
     with pytest.raises(UserError, match="empty holds no file of the kinds .csv"):
         read_inputs(["empty"], TABLE, io.BytesIO(), 2)
 

@@ -168,7 +168,9 @@ def test_data_of_another_shape_than_a_runs_are_refused(table):
     renamed = run.model_copy(update={"class_names": tuple("abcdefghij")})
     with pytest.raises(UserError, match="the classes 0, 1, .* fitted on the classes a, b, c"):
         loading.load("digits", facts=renamed)
-    with pytest.raises(UserError, match="holds a table of 13 numeric .* fitted on grey pictures"):
+    with pytest.raises(
+        UserError, match="holds a table of 13 numeric .* fitted on grayscale images"
+    ):
         loading.load("wine", facts=run)
     wine = loading.load("wine").facts
     other = wine.numeric[0].model_copy(update={"name": "sweetness"})

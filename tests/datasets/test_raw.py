@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from threefold.core.errors import UserError
-from threefold.datasets.dataset import ArraySource, Joined, join_arrays
+from threefold.datasets.dataset import ArraySource, ConcatSource, join_arrays
 from threefold.datasets.facts import ImageFacts
 from threefold.datasets.images.image_files import fit_image, read_batch, stack_images
 from threefold.datasets.inference_inputs import read_inputs
@@ -23,12 +23,12 @@ def noise(*shape):
 
 @pytest.fixture
 def photos(tmp_path):
-    """Sixteen coloured pictures of four sizes, in two classes."""
+    """Sixteen coloured images of four sizes, in two classes."""
     for number in range(16):
         place = tmp_path / "photos" / ("cat", "dog")[number % 2]
         place.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(noise(*SIZES[number // 4], 3) + np.uint8(number))
-        picture.save(place / f"{number:02}.png")
+        image = Image.fromarray(noise(*SIZES[number // 4], 3) + np.uint8(number))
+        image.save(place / f"{number:02}.png")
     return tmp_path / "photos"
 
 
@@ -37,8 +37,8 @@ def test_raw_facts_leave_the_size_open_and_keep_all_else():
     raw = facts.raw()
     assert raw.image_shape == (None, None, 3) and raw.raw() == raw
     assert raw.model_copy(update={"image_shape": (8, 9, 3)}) == facts
-    assert facts.describe() == "colour pictures of 8 × 9 pixels, 2 classes"
-    assert raw.describe() == "colour pictures of any size, 2 classes"
+    assert facts.describe() == "colour images of 8 × 9 pixels, 2 classes"
+    assert raw.describe() == "colour images of any size, 2 classes"
 
 
 @pytest.mark.parametrize("options", [{}, {"image_size": "10"}, {"image_size": "7,9"}])
@@ -54,17 +54,17 @@ def test_a_folder_is_read_in_the_sizes_of_its_files(photos, options):
         np.testing.assert_array_equal(examples["label"], wanted["label"])
         assert {image.dtype.name for image in examples["image"]} == {"uint8"}
         assert {image.shape[:2] for image in examples["image"]} <= set(SIZES)
-        np.testing.assert_array_equal(task.inputs(examples)["image"], wanted["image"])
+        np.testing.assert_array_equal(task.model_inputs(examples)["image"], wanted["image"])
     assert raw.splits["train"][np.arange(3)]["image"].dtype == object
 
 
-def test_grey_is_read_as_grey_and_colour_as_colour(photos):
+def test_gray_is_read_as_gray_and_colour_as_colour(photos):
     fitted = load(str(photos), {"channels": "1"})
     raw = load(str(photos), {"channels": "1"}, facts=fitted.facts.raw())
     assert {image.shape[2] for image in raw.splits["train"][np.arange(5)]["image"]} == {1}
 
 
-def test_pictures_of_one_size_come_in_one_array(photos):
+def test_images_of_one_size_come_in_one_array(photos):
     for path in photos.rglob("*.png"):
         Image.open(path).resize((6, 4)).save(path)
     fitted = load(str(photos))
@@ -83,7 +83,7 @@ def test_bundled_data_are_raw_already(reference):
         assert examples[name].dtype == array.dtype
         np.testing.assert_array_equal(examples[name], array)
     for field in task.input_fields():
-        given = task.raw(examples)[field.name]
+        given = task.raw_inputs(examples)[field.name]
         assert given.dtype == field.dtype and len(given) == 3
 
 
@@ -104,15 +104,15 @@ def test_records_of_other_libraries_are_read_in_the_sizes_that_they_have(tmp_pat
         Image.fromarray(noise(*SIZES[number % 4])).save(buffer, "png")
         return {"bytes": buffer.getvalue(), "path": None}
 
-    features = hf.Features({"picture": hf.Image(), "kind": hf.ClassLabel(names=["a", "b"])})
-    columns = {"picture": [png(n) for n in range(24)], "kind": [n % 2 for n in range(24)]}
+    features = hf.Features({"image": hf.Image(), "kind": hf.ClassLabel(names=["a", "b"])})
+    columns = {"image": [png(n) for n in range(24)], "kind": [n % 2 for n in range(24)]}
     hf.Dataset.from_dict(columns, features=features).save_to_disk(str(tmp_path / "saved"))
     fitted = load(str(tmp_path / "saved"))
     raw = load(str(tmp_path / "saved"), facts=fitted.facts.raw())
     task = find_task("image_classification")(fitted.facts)
     examples, wanted = (found.splits["train"][np.arange(8)] for found in (raw, fitted))
     assert {image.shape for image in examples["image"]} == {(*size, 1) for size in SIZES}
-    np.testing.assert_array_equal(task.inputs(examples)["image"], wanted["image"])
+    np.testing.assert_array_equal(task.model_inputs(examples)["image"], wanted["image"])
 
 
 def test_other_classes_or_colours_are_refused_raw_too(photos):
@@ -120,24 +120,26 @@ def test_other_classes_or_colours_are_refused_raw_too(photos):
     other = facts.model_copy(update={"class_names": ("cat", "cow")})
     with pytest.raises(UserError, match="dog"):
         load(str(photos), facts=other)
-    with pytest.raises(UserError, match="holds grey pictures of 8 × 8 pixels, 10 classes; the run"):
+    with pytest.raises(
+        UserError, match="holds grayscale images of 8 × 8 pixels, 10 classes; the run"
+    ):
         load("digits", facts=facts)
 
 
-def test_a_picture_without_a_size_to_fit_keeps_its_own(tmp_path):
-    grey, colour = noise(5, 4), noise(5, 4, 3)
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    as_it_is = fit_image(tmp_path / "grey.png", (None, None, 1))
+def test_a_image_without_a_size_to_fit_keeps_its_own(tmp_path):
+    gray, colour = noise(5, 4), noise(5, 4, 3)
+    Image.fromarray(gray).save(tmp_path / "grayscale.png")
+    as_it_is = fit_image(tmp_path / "grayscale.png", (None, None, 1))
     assert as_it_is.dtype == np.uint8
-    np.testing.assert_array_equal(as_it_is, grey[..., None])
-    np.testing.assert_array_equal(fit_image(grey, (None, None, 3)), np.dstack([grey] * 3))
+    np.testing.assert_array_equal(as_it_is, gray[..., None])
+    np.testing.assert_array_equal(fit_image(gray, (None, None, 3)), np.dstack([gray] * 3))
     np.testing.assert_array_equal(fit_image(colour, (None, None, 3)), colour)
     assert fit_image(colour, (None, None, 1)).shape == (5, 4, 1)
-    with pytest.raises(ValueError, match="expected a uint8 picture"):
+    with pytest.raises(ValueError, match="expected a uint8 image"):
         fit_image(colour.astype(float), (None, None, 3))
 
 
-def test_pictures_are_stacked_where_they_can_be():
+def test_images_are_stacked_where_they_can_be():
     images = [noise(3, 4, 1), noise(3, 4, 1)]
     assert stack_images(images).shape == (2, 3, 4, 1)
     assert stack_images(images[:1]).shape == (1, 3, 4, 1)
@@ -182,12 +184,12 @@ def test_batches_are_joined_in_their_order(parts):
 def test_splits_of_other_sizes_are_read_as_one():
     one = ArraySource({"image": noise(4, 3, 3, 1), "label": np.arange(4)})
     other = ArraySource({"image": noise(3, 5, 2, 1), "label": np.arange(4, 7)})
-    found = Joined([one, other])[np.array([6, 0, 4, 3])]
+    found = ConcatSource([one, other])[np.array([6, 0, 4, 3])]
     assert found["label"].tolist() == [6, 0, 4, 3]
     assert [image.shape for image in found["image"]] == [
         (5, 2, 1), (3, 3, 1), (5, 2, 1), (3, 3, 1),
     ]  # fmt: skip
-    assert Joined([one, one])[np.array([5, 1])]["image"].shape == (2, 3, 3, 1)
+    assert ConcatSource([one, one])[np.array([5, 1])]["image"].shape == (2, 3, 3, 1)
 
 
 def test_inputs_for_a_prediction_are_read_in_their_own_sizes(photos, tmp_path):

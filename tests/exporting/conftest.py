@@ -44,7 +44,7 @@ SMALL = {
 }
 
 # Runs commands of threefold in one process; prints what each said, and what was imported.
-ASK = """
+PREDICT = """
 import contextlib, io, json, sys
 from threefold import cli
 
@@ -82,22 +82,22 @@ def one_at_a_time(place: Path, name: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def photos(place) -> Path:
-    """A folder of coloured noise, twelve pictures of many sizes for each of three classes."""
+    """A folder of coloured noise, twelve images of many sizes for each of three classes."""
     with one_at_a_time(place, "photos"):
         if not (place / "photos").exists():
-            draw_photos(place / "photos")
+            make_photos(place / "photos")
     return place / "photos"
 
 
-def draw_photos(folder: Path) -> None:
-    draw = np.random.default_rng(0)
+def make_photos(folder: Path) -> None:
+    sample = np.random.default_rng(0)
     sizes = [(20, 20), (20, 20), (9, 31), (41, 17), (64, 70), (20, 1), (33, 20), (20, 20)]
     for level, name in enumerate(("dark", "dim", "light")):
         (folder / name).mkdir(parents=True)
         for number in range(12):
-            pixels = draw.integers(60 * level, 60 * level + 120, (*sizes[number % 8], 3))
-            picture = Image.fromarray(pixels.astype(np.uint8))
-            picture.save(folder / name / f"{number:02d}.png")
+            pixels = sample.integers(60 * level, 60 * level + 120, (*sizes[number % 8], 3))
+            image = Image.fromarray(pixels.astype(np.uint8))
+            image.save(folder / name / f"{number:02d}.png")
 
 
 @pytest.fixture(scope="session")
@@ -110,18 +110,18 @@ def table(place) -> Path:
 
 
 def write_table(path: Path) -> None:
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for row in range(90):
-            size = draw.normal(170, 10)
+            size = sample.normal(170, 10)
             writer.writerow([
                 "" if row % 11 == 0 else f"{size:.2f}",
                 "" if row % 13 == 0 else f"20{10 + row % 12}-0{1 + row % 9}-1{row % 9}",
                 row % 5,
-                f"{draw.normal():.3f}",
-                int(draw.integers(0, 99)),
+                f"{sample.normal():.3f}",
+                int(sample.integers(0, 99)),
                 ("a", "b", "c,d")[row % 3],
                 ("Bonn", "Köln", "")[row % 3],
                 ("North", "南", "🙂", "")[row % 4],
@@ -198,7 +198,7 @@ def copy_of(in_tmp, artifact_of):
 def export_from(monkeypatch):
     """Let exports take a model file that is there, perhaps spoilt, instead of making one.
 
-    What is onnx is proven in this process, behind Keras's back: a process costs seconds.
+    What is onnx is proven in this process, after Keras's back: a process costs seconds.
     """
     from threefold.exporting import export, parity
 
@@ -232,12 +232,12 @@ def export_from(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def ask_apart():
+def predict_in_process():
     """Run commands in one process without Keras; return what each told, and the modules."""
 
-    def ask(*commands: tuple[str, ...]) -> tuple[list, list[str], str]:
+    def predict_with(*commands: tuple[str, ...]) -> tuple[list, list[str], str]:
         ended = subprocess.run(
-            [sys.executable, "-c", ASK, json.dumps(commands)],
+            [sys.executable, "-c", PREDICT, json.dumps(commands)],
             capture_output=True,
             text=True,
             env={name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"},
@@ -246,7 +246,7 @@ def ask_apart():
         found = json.loads(ended.stdout)
         return found["told"], found["loaded"], ended.stderr
 
-    return ask
+    return predict_with
 
 
 @pytest.fixture(params=FORMATS)

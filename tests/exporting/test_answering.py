@@ -32,7 +32,7 @@ def close(found, wanted):
 
 @pytest.fixture(scope="module")
 def inputs(place, photos, table) -> dict[str, list[str]]:
-    """What is asked about: pictures of many sizes with one that is none, and rows of a table."""
+    """What is asked about: images of many sizes with one that is none, and rows of a table."""
     (place / "other").mkdir()
     (place / "other" / "words.png").write_text("words")
     rows = table.read_text("utf-8").split("\n")
@@ -41,10 +41,10 @@ def inputs(place, photos, table) -> dict[str, list[str]]:
     (place / "some.csv").write_text("\n".join(rows[:40]), "utf-8")
     (place / "lacking.csv").write_text("\n".join(lacking), "utf-8")
     names = ("light/04.png", "dark/00.png", "dim/05.png", "dim/02.png", "light/00.png")
-    pictures = [str(photos / name) for name in names]
-    pictures.insert(2, str(place / "other" / "words.png"))
+    images = [str(photos / name) for name in names]
+    images.insert(2, str(place / "other" / "words.png"))
     return {
-        "photos": pictures,
+        "photos": images,
         "table": [str(place / "some.csv")],
         "lacking": [str(place / "lacking.csv")],
         "nothing": [str(place / "other" / "words.png")],
@@ -52,7 +52,7 @@ def inputs(place, photos, table) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module", params=["onnx", "savedmodel"])
-def told(request, artifact_of, ask_apart, inputs):
+def explicit(request, artifact_of, predict_in_process, inputs):
     """What a process told that was asked of both artifacts, and what it had loaded."""
     photos, table = (str(artifact_of(kind, request.param)) for kind in ("photos", "table"))
     commands = {
@@ -64,14 +64,14 @@ def told(request, artifact_of, ask_apart, inputs):
         "predict nothing": ("predict", photos, *inputs["nothing"], "--json"),
         "for a person": ("predict", photos, inputs["photos"][0]),
     }
-    answers, loaded, said = ask_apart(*commands.values())
-    return request.param, dict(zip(commands, answers, strict=True)), loaded, said
+    predictions, loaded, said = predict_in_process(*commands.values())
+    return request.param, dict(zip(commands, predictions, strict=True)), loaded, said
 
 
 @pytest.mark.parametrize(("kind", "split"), [("photos", "all"), ("table", None)])
-def test_an_artifact_is_judged_as_its_run(told, run_of, run_cli, kind, split):
-    format, answers, _, _ = told
-    code, out = answers[f"evaluate {kind}"]
+def test_an_artifact_is_judged_as_its_run(explicit, run_of, run_cli, kind, split):
+    format, predictions, _, _ = explicit
+    code, out = predictions[f"evaluate {kind}"]
     found = json.loads(out)
     assert (code, set(found), found["format"]) == (0, {"artifact", "format", "metrics"}, format)
     words = ("--split", split) if split else ()
@@ -81,10 +81,10 @@ def test_an_artifact_is_judged_as_its_run(told, run_of, run_cli, kind, split):
 
 @pytest.mark.parametrize("kind", ["photos", "table"])
 def test_an_artifact_answers_as_its_run_in_the_order_of_the_inputs(
-    told, run_of, run_cli, inputs, kind
+    explicit, run_of, run_cli, inputs, kind
 ):
-    format, answers, _, _ = told
-    code, out = answers[f"predict {kind}"]
+    format, predictions, _, _ = explicit
+    code, out = predictions[f"predict {kind}"]
     found = json.loads(out)
     assert set(found) == {"artifact", "format", "predictions", "skipped"}
     wanted_code, out, _ = run_cli("predict", str(run_of(kind).folder), *inputs[kind], "--json")
@@ -98,36 +98,36 @@ def test_an_artifact_answers_as_its_run_in_the_order_of_the_inputs(
         assert [name.rpartition(" ")[2] for name in names] == [str(n) for n in range(2, 41)]
 
 
-def test_what_cannot_be_read_is_skipped_and_named(told):
-    _, answers, _, said = told
+def test_what_cannot_be_read_is_skipped_and_named(explicit):
+    _, predictions, _, said = explicit
     for kind, skipped, word in (
         ("photos", 1, "words.png"),
         ("nothing", 1, "words.png"),
         ("lacking", 1, "no column 'größe (cm)'"),
     ):
-        code, out = answers[f"predict {kind}"]
+        code, out = predictions[f"predict {kind}"]
         found = json.loads(out)
         assert code == 1
         assert len(found["skipped"]) == skipped and word in found["skipped"][0]
         assert word in said
-    assert json.loads(answers["predict nothing"][1])["predictions"] == []
+    assert json.loads(predictions["predict nothing"][1])["predictions"] == []
 
 
-def test_neither_keras_nor_another_backend_is_loaded(told):
-    format, _, loaded, _ = told
+def test_neither_keras_nor_another_backend_is_loaded(explicit):
+    format, _, loaded, _ = explicit
     assert not {name.partition(".")[0] for name in loaded} & HELD[format]
 
 
-def test_a_person_reads_a_table_and_no_greeting_of_a_library(told):
-    _, answers, _, said = told
-    code, out = answers["for a person"]
+def test_a_person_reads_a_table_and_no_greeting_of_a_library(explicit):
+    _, predictions, _, said = explicit
+    code, out = predictions["for a person"]
     assert code == 0 and "light/04.png" in "".join(out.split())
     for line in said.splitlines():
         assert line.startswith("skipped: ") or line.endswith(" skipped"), line
 
 
-def test_a_report_is_written_beside_and_not_into_the_artifact(told, artifact_of):
-    folder = artifact_of("photos", told[0])
+def test_a_report_is_written_beside_and_not_into_the_artifact(explicit, artifact_of):
+    folder = artifact_of("photos", explicit[0])
     assert (folder.parent / f"{folder.name}-report" / "index.html").is_file()
     assert not (folder / "report").exists()
 
@@ -157,22 +157,22 @@ def test_what_the_artifact_cannot_be_asked_is_one_line(run_cli, copy_of):
         assert err.startswith("error: ") and err.count("\n") == 1 and part in err
 
 
-def test_pictures_of_any_size_are_answered_alike_alone_and_together(artifact_of, run_cli, in_tmp):
+def test_images_of_any_size_are_answered_alike_alone_and_together(artifact_of, run_cli, in_tmp):
     """Also where a whole batch is of one size that is not the network's."""
     from PIL import Image
 
     for number, image in enumerate(read_digits()[0][:5]):
-        picture = Image.fromarray(image[..., 0])
-        picture.resize((8 * (number // 2 + 1), 8)).save(f"{number}.png")
+        drawing = Image.fromarray(image[..., 0])
+        drawing.resize((8 * (number // 2 + 1), 8)).save(f"{number}.png")
     names = [f"{number}.png" for number in (4, 0, 2, 1, 3)]
     folder = str(artifact_of("digits", "onnx"))
 
-    def ask(*given):
+    def predict_with(*given):
         return json.loads(run_cli("predict", folder, *given, "--json")[1])["predictions"]
 
-    together = ask(*names)
+    together = predict_with(*names)
     assert [record["input"] for record in together] == names
-    close(together, [record for name in names for record in ask(name)])
+    close(together, [record for name in names for record in predict_with(name)])
     probabilities = np.array([list(record["probabilities"].values()) for record in together])
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert Path(folder).is_dir()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.once
 
 @pytest.fixture(scope="module", params=["onnx", "savedmodel"])
 def whole(request, artifact_of, tmp_path_factory) -> Path:
-    """An artifact that a test may damage, and must mend again."""
+    """An artifact that a test may damage, and must fix again."""
     place = tmp_path_factory.mktemp("damage") / "it"
     return Path(shutil.copytree(artifact_of("digits", request.param), place))
 
@@ -27,9 +27,9 @@ def files_of(folder: Path) -> list[str]:
 
 
 def assert_damaged(folder: Path, name: str, what: str = "") -> None:
-    with pytest.raises(Failure) as told:
+    with pytest.raises(Failure) as explicit:
         open_artifact(str(folder))
-    text = str(told.value)
+    text = str(explicit.value)
     assert text.startswith(f"the artifact {folder} is damaged: {name}") and "\n" not in text, text
     assert text.endswith(f"{what}; export again")
 

@@ -54,15 +54,15 @@ def run_example(folder: Path, format: str) -> subprocess.CompletedProcess:
 def test_the_example_answers_as_expected(kind, format, artifact_of):
     ended = run_example(artifact_of(kind, format), format)
     assert ended.returncode == 0, ended.stderr
-    *answers, last = ended.stdout.splitlines()
+    *predictions, last = ended.stdout.splitlines()
     assert last == "as expected"
     names = {
         "digits": set("0123456789"),
         "photos": {"dark", "dim", "light"},
         "table": {"yes", "no way"},
     }
-    assert len(answers) >= 1
-    for answer in answers:
+    assert len(predictions) >= 1
+    for answer in predictions:
         label, probability = answer.split("  ")
         assert label in names[kind] and 0 < float(probability) <= 1
 

@@ -33,10 +33,10 @@ def test_json_is_one_object_that_holds_the_report(run_cli, run_of, artifact_of, 
     export_from(artifact_of("digits", "onnx"))
     words = ("export", str(run_of("digits").folder), "--format", "onnx", "--output", "it")
     code, out, err = run_cli(*words, "--json")
-    told = json.loads(out)
+    explicit = json.loads(out)
     assert (code, err, out.count("\n")) == (0, "", 1)
-    assert set(told) == {"artifact", "format", "parity"}
-    assert told["parity"] == open_artifact("it").record.parity.model_dump(mode="json")
+    assert set(explicit) == {"artifact", "format", "parity"}
+    assert explicit["parity"] == open_artifact("it").record.parity.model_dump(mode="json")
 
 
 def test_the_folders_of_the_one_who_trained_are_not_on_the_card(artifact_of, format, place):
@@ -44,8 +44,8 @@ def test_the_folders_of_the_one_who_trained_are_not_on_the_card(artifact_of, for
         folder = artifact_of(kind, format)
         text = (folder / "README.md").read_text("utf-8")
         assert str(place) not in text and "/tmp" not in text
-        [picture] = folder.glob("*.png")
-        assert f"]({picture.name})" in text
+        [image] = folder.glob("*.png")
+        assert f"]({image.name})" in text
 
 
 def test_mixed_precision_and_averaged_weights_become_float32(fit, in_tmp):

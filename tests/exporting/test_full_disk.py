@@ -59,7 +59,7 @@ UNSHARE = ["unshare", "--map-root-user", "--mount"]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory, run_of, artifact_of):
+def explicit(tmp_path_factory, run_of, artifact_of):
     """Export over an artifact with the disk full, twice: what each said and left."""
     folder = tmp_path_factory.mktemp("disk")
     run, artifact = run_of("digits").folder.resolve(), artifact_of("digits", "onnx")
@@ -80,18 +80,20 @@ def told(tmp_path_factory, run_of, artifact_of):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_full_disk_is_one_line_that_says_so(told):
-    for found in told:
+def test_a_full_disk_is_one_line_that_says_so(explicit):
+    for found in explicit:
         assert (found["code"], len(found["errors"])) == (1, 1), found
-    assert "cannot write the artifact to shelf/it: " in told[0]["errors"][0]
-    assert "the export failed while building: " in told[1]["errors"][0]
+    assert "cannot write the artifact to shelf/it: " in explicit[0]["errors"][0]
+    assert "the export failed while building: " in explicit[1]["errors"][0]
 
 
-def test_the_artifact_of_before_is_untouched_and_nothing_half_written_is_left(told, artifact_of):
+def test_the_artifact_of_before_is_untouched_and_nothing_half_written_is_left(
+    explicit, artifact_of
+):
     folder = artifact_of("digits", "onnx")
     wanted = {
         f"shelf/it/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.iterdir()
     }
-    for found in told:
+    for found in explicit:
         assert found["sums"] == wanted and found["hidden"] == []

@@ -29,7 +29,7 @@ TARGETS = (
     NumericTarget(name="share", mean=0.5, scale=0.01),
 )
 CLASSES = {"class_names": ("a", "b", "c"), "class_counts": (1, 1, 1)}
-COLOUR, GREY = (14, 11, 3), (8, 8, 1)
+COLOUR, GRAY = (14, 11, 3), (8, 8, 1)
 
 
 def table(words: int = 2, numbers: int = 2, dates: int = 1, **goal) -> TableFacts:
@@ -45,7 +45,7 @@ def table(words: int = 2, numbers: int = 2, dates: int = 1, **goal) -> TableFact
     )
 
 
-PICTURES = {
+IMAGES = {
     "gelu": {"activation": "gelu"},
     "elu": {"activation": "elu"},
     "leaky relu": {"activation": "leaky_relu"},
@@ -73,20 +73,20 @@ ROWS = {
 
 def scatter_weights(model) -> None:
     """Give every weight a value of its own: first weights are zeros and ones in places."""
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     for weight in model.weights:
         if "float" in weight.dtype:
             low, high = (0.5, 1.5) if "variance" in weight.path else (-0.5, 0.5)
-            weight.assign(draw.uniform(low, high, weight.shape))
+            weight.assign(sample.uniform(low, high, weight.shape))
 
 
-def some_pictures(facts: ImageFacts) -> list[np.ndarray]:
+def some_images(facts: ImageFacts) -> list[np.ndarray]:
     """Return batches of the network's size, of others, of one pixel and of mixed sizes."""
-    draw = np.random.default_rng(1)
+    sample = np.random.default_rng(1)
     height, width, channels = facts.image_shape
 
     def batch(count, *size):
-        return draw.integers(0, 256, (count, *size, channels), dtype=np.uint8)
+        return sample.integers(0, 256, (count, *size, channels), dtype=np.uint8)
 
     mixed = stack_images([image for size in ((9, 9), (30, 5), (9, 9)) for image in batch(1, *size)])
     sizes = ((height, width), (2 * height + 1, 3 * width), (5, 6), (1, 1), (height, 40))
@@ -94,20 +94,20 @@ def some_pictures(facts: ImageFacts) -> list[np.ndarray]:
 
 
 def some_rows(task: Task) -> list[dict[str, np.ndarray]]:
-    draw = np.random.default_rng(1)
+    sample = np.random.default_rng(1)
     batches = []
     for count in (1, 6):
         examples = {
-            "numeric": draw.normal(0, 3, (count, len(task.facts.numeric))).astype(np.float32),
-            "dates": draw.uniform(0, 3e4, (count, len(task.facts.dates))).astype(np.float32),
+            "numeric": sample.normal(0, 3, (count, len(task.facts.numeric))).astype(np.float32),
+            "dates": sample.uniform(0, 3e4, (count, len(task.facts.dates))).astype(np.float32),
             "categorical": np.stack(
-                [draw.integers(0, len(c.vocabulary) + 1, count) for c in task.facts.categorical]
+                [sample.integers(0, len(c.vocabulary) + 1, count) for c in task.facts.categorical]
                 or [np.zeros(count, int)],
                 axis=1,
             ).astype(np.int32),
         }
         for kind in ("numeric", "dates"):
-            examples[kind][draw.random(examples[kind].shape) < 0.2] = np.nan
+            examples[kind][sample.random(examples[kind].shape) < 0.2] = np.nan
         batches.append(examples)
     return batches
 
@@ -127,14 +127,14 @@ def assert_answers_agree(blueprint: str, task: Task, options: dict[str, str], fo
         load_runtime(folder / "model.onnx", "onnx", signature),
     ]
     if task.facts.kind == "image":
-        batches = [{"image": images} for images in some_pictures(task.facts)]
+        batches = [{"image": images} for images in some_images(task.facts)]
     else:
         batches = some_rows(task)
     for examples in batches:
-        wanted = task.answer(np.asarray(model.predict_on_batch(task.inputs(examples))))
-        decided = ~task.undecided(wanted, 1e-5)
+        wanted = task.postprocess(np.asarray(model.predict_on_batch(task.model_inputs(examples))))
+        decided = ~task.near_ties(wanted, 1e-5)
         for run in runs:
-            found = run(task.raw(examples))
+            found = run(task.raw_inputs(examples))
             assert set(found) == {field.name for field in outputs}
             for field in outputs:
                 assert found[field.name].dtype == field.dtype
@@ -146,10 +146,10 @@ def assert_answers_agree(blueprint: str, task: Task, options: dict[str, str], fo
                     assert far.shape == wanted[field.name].shape and far.max() <= field.limit
 
 
-@pytest.mark.parametrize("kind", PICTURES)
-def test_a_network_for_pictures_answers_alike(kind, tmp_path):
+@pytest.mark.parametrize("kind", IMAGES)
+def test_a_network_for_images_answers_alike(kind, tmp_path):
     task = find_task("image_classification")(ImageFacts(image_shape=COLOUR, **CLASSES))
-    options = {"filters": "4,5", "dense_units": "6"} | PICTURES[kind]
+    options = {"filters": "4,5", "dense_units": "6"} | IMAGES[kind]
     assert_answers_agree("cnn", task, options, tmp_path)
 
 
@@ -161,13 +161,13 @@ def test_a_network_for_tables_answers_alike(kind, tmp_path):
 
 
 def test_a_sigmoid_for_each_class_answers_alike(tmp_path):
-    facts = ImageFacts(image_shape=GREY, **CLASSES)
+    facts = ImageFacts(image_shape=GRAY, **CLASSES)
     task = find_task("image_classification")(facts, loss="binary_cross_entropy")
     assert_answers_agree("cnn", task, {"filters": "4", "dense_units": "6"}, tmp_path)
 
 
-def test_several_numbers_of_a_picture_answer_alike_in_their_own_units(tmp_path):
-    task = find_task("image_regression")(ImageFacts(image_shape=GREY, targets=TARGETS))
+def test_several_numbers_of_a_image_answer_alike_in_their_own_units(tmp_path):
+    task = find_task("image_regression")(ImageFacts(image_shape=GRAY, targets=TARGETS))
     assert_answers_agree("cnn", task, {"filters": "4", "dense_units": "6"}, tmp_path)
 
 

@@ -33,19 +33,25 @@ class Played:
         outputs = self.task.arguments()["num_outputs"]
         self.weights = np.random.default_rng(1).normal(0, 0.01, (4, outputs)).astype(np.float32)
         whole = self.source[np.arange(ROWS)]
-        few = self.task.vary(self.source[np.arange(16)])
-        self.reference = {f"answers/{n}": a for n, a in self.answer(self.task.raw(whole)).items()}
-        self.reference |= {f"varied/{n}": a for n, a in self.answer(self.task.raw(few)).items()}
+        few = self.task.resized_examples(self.source[np.arange(16)])
+        self.reference = {
+            f"answers/{n}": a for n, a in self.postprocess(self.task.raw_inputs(whole)).items()
+        }
+        self.reference |= {
+            f"varied/{n}": a for n, a in self.postprocess(self.task.raw_inputs(few)).items()
+        }
         self.batches = []
 
     def answer(self, raw):
-        images = self.task.inputs(raw)["image"]
-        return self.task.answer(images.reshape(len(images), 4) @ self.weights)
+        images = self.task.model_inputs(raw)["image"]
+        return self.task.postprocess(images.reshape(len(images), 4) @ self.weights)
 
-    def compare(self, spoil=lambda raw, answers: answers, atol=None) -> tuple[Comparison, dict]:
+    def compare(
+        self, spoil=lambda raw, predictions: predictions, atol=None
+    ) -> tuple[Comparison, dict]:
         def run(raw):
             self.batches.append(raw["image"].shape)
-            return spoil(raw, self.answer(raw))
+            return spoil(raw, self.postprocess(raw))
 
         comparison = Comparison(self.task, self.task.output_fields(), atol)
         return comparison, compare(run, self.task, self.source, self.reference, comparison)
@@ -61,10 +67,12 @@ def numbers():
     return Played("image_regression", NUMBERS)
 
 
-def test_rows_are_replayed_in_every_batch_size_and_in_another_picture_size(classes):
-    comparison, answers = classes.compare()
+def test_rows_are_replayed_in_every_batch_size_and_in_another_image_size(classes):
+    comparison, predictions = classes.compare()
     assert comparison.refusals == []
-    np.testing.assert_array_equal(answers["label_index"], classes.reference["answers/label_index"])
+    np.testing.assert_array_equal(
+        predictions["label_index"], classes.reference["answers/label_index"]
+    )
     sizes = [shape[0] for shape in classes.batches]
     assert sizes == [1] * 64 + [2] * 32 + [7] * 9 + [1] + [32, 32, 7] + [16]
     assert {shape[1:] for shape in classes.batches[:-1]} == {(2, 2, 1)}
@@ -76,10 +84,10 @@ def test_rows_are_replayed_in_every_batch_size_and_in_another_picture_size(class
 
 @pytest.mark.parametrize("size", [1, 2, 7, 32])
 def test_a_fault_of_one_batch_size_is_found_and_named(classes, size):
-    def spoil(raw, answers):
+    def spoil(raw, predictions):
         if raw["image"].shape[:2] == (size, 2):
-            answers["probabilities"] = np.roll(answers["probabilities"], 1, axis=0) + 0.01
-        return answers
+            predictions["probabilities"] = np.roll(predictions["probabilities"], 1, axis=0) + 0.01
+        return predictions
 
     comparison, _ = classes.compare(spoil)
     assert comparison.refusals
@@ -87,11 +95,11 @@ def test_a_fault_of_one_batch_size_is_found_and_named(classes, size):
                for reason in comparison.refusals)  # fmt: skip
 
 
-def test_a_fault_of_another_picture_size_is_found_and_named(classes):
-    def spoil(raw, answers):
+def test_a_fault_of_another_image_size_is_found_and_named(classes):
+    def spoil(raw, predictions):
         wrong = raw["image"].shape[1] != 2
         return {n: a + np.float32(0.001) * (wrong and n == "probabilities")
-                for n, a in answers.items()}  # fmt: skip
+                for n, a in predictions.items()}  # fmt: skip
 
     comparison, _ = classes.compare(spoil)
     [reason] = comparison.refusals
@@ -99,10 +107,10 @@ def test_a_fault_of_another_picture_size_is_found_and_named(classes):
 
 
 def test_one_number_in_one_row_is_enough(classes):
-    def spoil(raw, answers):
+    def spoil(raw, predictions):
         if len(raw["image"]) == 32:
-            answers["probabilities"][31, 2] += np.float32(2e-5)
-        return answers
+            predictions["probabilities"][31, 2] += np.float32(2e-5)
+        return predictions
 
     assert len(classes.compare(spoil)[0].refusals) == 2
     assert classes.compare(spoil, atol=3e-5)[0].refusals == []
@@ -113,9 +121,9 @@ def test_another_class_is_refused_unless_two_are_as_good_as_equal(classes):
     reference = classes.reference["answers/probabilities"]
     best = reference.max(axis=1)
 
-    def spoil(raw, answers):
-        answers["label_index"] = (answers["label_index"] + 1) % 3
-        return answers
+    def spoil(raw, predictions):
+        predictions["label_index"] = (predictions["label_index"] + 1) % 3
+        return predictions
 
     comparison, _ = classes.compare(spoil)
     assert "label_index differs in 1 of 1 rows in a batch of 1" in comparison.refusals
@@ -127,7 +135,7 @@ def test_another_class_is_refused_unless_two_are_as_good_as_equal(classes):
         classes.reference[f"{kind}/probabilities"] = tied[:rows]
         classes.reference[f"{kind}/label_index"] = np.zeros(rows, int)
 
-    def take_the_other(raw, answers):
+    def take_the_other(raw, predictions):
         rows = len(raw["image"])
         return {"probabilities": tied[:rows], "label_index": np.full(rows, 2)}
 
@@ -138,8 +146,8 @@ def test_another_class_is_refused_unless_two_are_as_good_as_equal(classes):
 
 def test_differences_of_numbers_count_in_the_spread_of_each_target(numbers):
     def off_by(large, small):
-        def spoil(raw, answers):
-            return {"predictions": answers["predictions"] + np.float32([large, small])}
+        def spoil(raw, predictions):
+            return {"predictions": predictions["predictions"] + np.float32([large, small])}
 
         return numbers.compare(spoil)[0]
 
@@ -153,23 +161,23 @@ def test_differences_of_numbers_count_in_the_spread_of_each_target(numbers):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_is_refused_and_not_judged(numbers, value):
-    def spoil(raw, answers):
-        answers["predictions"][-1, 0] = value
-        return answers
+    def spoil(raw, predictions):
+        predictions["predictions"][-1, 0] = value
+        return predictions
 
-    comparison, answers = numbers.compare(spoil, atol=1e9)
-    assert answers is None
+    comparison, predictions = numbers.compare(spoil, atol=1e9)
+    assert predictions is None
     assert "predictions is not a number in some rows in a batch of 1" in comparison.refusals
 
 
 def test_a_runtime_that_fails_at_times_is_refused_and_not_judged(classes):
-    def spoil(raw, answers):
+    def spoil(raw, predictions):
         if len(raw["image"]) == 7:
             raise RuntimeError("out of\nluck")
-        return answers
+        return predictions
 
-    comparison, answers = classes.compare(spoil)
-    assert answers is None
+    comparison, predictions = classes.compare(spoil)
+    assert predictions is None
     assert set(comparison.refusals) == {"the runtime fails in a batch of 7: out of luck"}
 
 

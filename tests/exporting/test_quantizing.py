@@ -36,11 +36,11 @@ def test_weights_and_activations_become_integers(run_of, artifact_of, export_fro
     export_from(artifact_of("digits", "onnx"))
     words = ("--format", "onnx", "--quantize", "int8", "--max-metric-drop", "0.1", "--json")
     code, out, _ = run_cli("export", str(run_of("digits").folder), *words)
-    told = json.loads(out)
-    assert (code, told["artifact"]) == (0, "artifacts/digits-onnx-int8")
-    assert told["parity"]["quantized"] is True
-    assert list(told["parity"]["metrics"]) == ["run", "artifact"]
-    before, after = (told["parity"]["metrics"][who]["accuracy"] for who in ("run", "artifact"))
+    explicit = json.loads(out)
+    assert (code, explicit["artifact"]) == (0, "artifacts/digits-onnx-int8")
+    assert explicit["parity"]["quantized"] is True
+    assert list(explicit["parity"]["metrics"]) == ["run", "artifact"]
+    before, after = (explicit["parity"]["metrics"][who]["accuracy"] for who in ("run", "artifact"))
     assert before > 0.6 and before - after <= 0.1
 
     artifact = open_artifact("artifacts/digits-onnx-int8")

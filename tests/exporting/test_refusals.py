@@ -64,9 +64,9 @@ def test_force_replaces_an_artifact_and_leaves_nothing_of_it(
     export_from(artifact_of("digits", "onnx"))
     words = ("export", str(run_of("digits").folder), "--format", "onnx", "--output", "shelf")
     code, out, _ = run_cli(*words, "--force", "--json")
-    told = json.loads(out)
-    assert (code, told["artifact"], told["format"]) == (0, "shelf", "onnx")
-    assert told["parity"]["rows"] == 180
+    explicit = json.loads(out)
+    assert (code, explicit["artifact"], explicit["format"]) == (0, "shelf", "onnx")
+    assert explicit["parity"]["rows"] == 180
     record = open_artifact("shelf").record
     assert record.format == "onnx" and record.run.blueprint == "cnn"
     assert "1/saved_model.pb" not in content_of(folder)
@@ -106,7 +106,7 @@ def test_an_artifact_that_cannot_be_put_in_its_place_keeps_the_one_of_before(
 
 
 def test_force_replaces_nothing_but_an_artifact(run_of, artifact_of, copy_run, export_from):
-    """A folder of other things is more likely a slip than a wish: the run itself, say."""
+    """A folder of other things is more likely a slip than a config: the run itself, say."""
     run = copy_run("digits")
     before = content_of(run.folder)
     Path("work/deep").mkdir(parents=True)

@@ -24,7 +24,7 @@ def opened(artifact_of):
 
 
 @pytest.fixture(scope="module")
-def pictures(opened):
+def run_images(opened):
     return opened("photos")[1]
 
 
@@ -51,7 +51,7 @@ def mixed(*shapes):
     return found
 
 
-WRONG_PICTURES = {
+WRONG_IMAGES = {
     "float32": noise(2, 9, 9, 3, dtype=np.float32),
     "int64": noise(2, 9, 9, 3, dtype=np.int64),
     "uint16": noise(2, 9, 9, 3, dtype=np.uint16),
@@ -67,42 +67,42 @@ WRONG_PICTURES = {
 }
 
 
-@pytest.mark.parametrize("kind", WRONG_PICTURES)
-def test_a_wrong_picture_is_told_what_was_expected(pictures, kind):
-    with pytest.raises(UserError) as told:
-        pictures({"image": WRONG_PICTURES[kind]})
+@pytest.mark.parametrize("kind", WRONG_IMAGES)
+def test_a_wrong_image_is_told_what_was_expected(run_images, kind):
+    with pytest.raises(UserError) as explicit:
+        run_images({"image": WRONG_IMAGES[kind]})
     wanted = "input 'image': expected uint8 of shape (batch, height, width, 3), got "
-    assert str(told.value).startswith(wanted), str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(explicit.value).startswith(wanted), str(explicit.value)
+    assert "\n" not in str(explicit.value)
 
 
-def test_what_was_given_is_said_too(pictures):
+def test_what_was_given_is_said_too(run_images):
     for array, got in (
         (noise(2, 9, 9, 1), "uint8 of shape (batch, 9, 9, 1)"),
         (noise(2, 9, 9, 3, dtype=np.float32), "float32 of shape (batch, 9, 9, 3)"),
         (mixed((9, 9, 3), (9, 8, 1)), "uint8 of shape (batch, 9, 8, 1)"),
     ):
-        with pytest.raises(UserError, match="got ") as told:
-            pictures({"image": array})
-        assert str(told.value).endswith(f"got {got}")
+        with pytest.raises(UserError, match="got ") as explicit:
+            run_images({"image": array})
+        assert str(explicit.value).endswith(f"got {got}")
 
 
 @pytest.mark.parametrize(
     ("names", "got"),
-    [((), "none"), (("picture",), "picture"), (("image", "mask"), "image, mask")],
+    [((), "none"), (("image",), "image"), (("image", "mask"), "image, mask")],
 )
-def test_missing_and_unknown_inputs_are_named(pictures, names, got):
+def test_missing_and_unknown_inputs_are_named(run_images, names, got):
     with pytest.raises(UserError, match=f"^expected the inputs image, got {got}$"):
-        pictures(dict.fromkeys(names, noise(1, 9, 9, 3)))
+        run_images(dict.fromkeys(names, noise(1, 9, 9, 3)))
 
 
 def test_a_column_that_is_missing_is_told_by_the_names_of_all(rows):
     run, raw = rows
     for names in (list(raw)[1:], [*raw, "more"]):
-        with pytest.raises(UserError) as told:
+        with pytest.raises(UserError) as explicit:
             run({name: raw.get(name, raw["Size"]) for name in names})
         wanted = f"expected the inputs {', '.join(raw)}, got {', '.join(names)}"
-        assert str(told.value) == wanted
+        assert str(explicit.value) == wanted
 
 
 @pytest.mark.parametrize(
@@ -125,44 +125,44 @@ def test_a_column_that_is_missing_is_told_by_the_names_of_all(rows):
 )
 def test_a_wrong_column_is_told_what_was_expected(rows, column, array, wanted, got):
     run, raw = rows
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as explicit:
         run(raw | {column: array})
-    text = str(told.value)
+    text = str(explicit.value)
     assert text.startswith(f"input '{column}': expected {wanted}, got ") and text.endswith(got)
 
 
-def test_right_inputs_are_answered(pictures, rows):
+def test_right_inputs_are_answered(run_images, rows):
     run, raw = rows
-    answers = run(raw)
-    assert answers["probabilities"].shape == (3, 2) and answers["label_index"].shape == (3,)
-    assert np.isfinite(answers["probabilities"]).all()
-    answers = pictures({"image": noise(4, 9, 13, 3)})
-    assert answers["probabilities"].dtype == np.float32
-    assert answers["label_index"].dtype == np.int64
+    predictions = run(raw)
+    assert predictions["probabilities"].shape == (3, 2) and predictions["label_index"].shape == (3,)
+    assert np.isfinite(predictions["probabilities"]).all()
+    predictions = run_images({"image": noise(4, 9, 13, 3)})
+    assert predictions["probabilities"].dtype == np.float32
+    assert predictions["label_index"].dtype == np.int64
 
 
 def test_a_word_is_found_and_any_other_is_unknown(rows):
     run, raw = rows
     one = {name: array[:1] for name, array in raw.items()}
 
-    def ask(word):
+    def predict_with(word):
         return run(one | {"city": np.array([word])})["probabilities"]
 
-    assert not np.array_equal(ask("Köln"), ask("Bonn"))
+    assert not np.array_equal(predict_with("Köln"), predict_with("Bonn"))
     for word in ("", "köln", "Köln ", "🙂", "a" * 999):
-        np.testing.assert_array_equal(ask(word), ask("unknown"))
+        np.testing.assert_array_equal(predict_with(word), predict_with("unknown"))
 
 
-def test_mixed_sizes_are_answered_in_their_order(pictures):
+def test_mixed_sizes_are_answered_in_their_order(run_images):
     images = mixed((9, 9, 3), (20, 20, 3), (9, 9, 3), (1, 1, 3), (20, 20, 3), (9, 10, 3))
-    answers = pictures({"image": images})
+    predictions = run_images({"image": images})
     for position, image in enumerate(images):
-        alone = pictures({"image": image[None]})
+        alone = run_images({"image": image[None]})
         for name, array in alone.items():
-            np.testing.assert_allclose(answers[name][position], array[0], rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(predictions[name][position], array[0], rtol=1e-4, atol=1e-6)
 
 
-def test_inputs_beside_mixed_pictures_keep_their_rows(monkeypatch):
+def test_inputs_beside_mixed_images_keep_their_rows(monkeypatch):
     """No task has such a model yet; the runtime must not tell them apart wrongly."""
     from threefold.exporting import runtime
 

@@ -17,12 +17,14 @@ from threefold.training.run import DatasetRecord, RunRecord
 from threefold.training.settings import TrainingSettings
 
 
-def _judge(task, source, answers, truth, split="test") -> Evaluation:
-    return Evaluation(split, task, source, answers, truth, task.judge(answers, truth))
+def _evaluate(task, source, predictions, truth, split="test") -> Evaluation:
+    return Evaluation(
+        split, task, source, predictions, truth, task.compute_metrics(predictions, truth)
+    )
 
 
 def classify(names, labels, predicted, confidence, *, images=None, split="test") -> Evaluation:
-    """Pictures of classes `labels`, taken for `predicted` with probability `confidence`."""
+    """Images of classes `labels`, taken for `predicted` with probability `confidence`."""
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     size = len(labels)
     confidence = np.broadcast_to(np.asarray(confidence, np.float32), size)
@@ -30,13 +32,13 @@ def classify(names, labels, predicted, confidence, *, images=None, split="test")
     rest[np.arange(size), predicted] = confidence
     images = np.zeros((size, 4, 4, 1), np.uint8) if images is None else images
     task = ImageClassification(ImageFacts(image_shape=images.shape[1:], class_names=tuple(names)))
-    answers = {"probabilities": rest.astype(np.float32), "label_index": predicted}
+    predictions = {"probabilities": rest.astype(np.float32), "label_index": predicted}
     source = ArraySource({"image": images, "label": labels})
-    return _judge(task, source, answers, {"label": labels}, split)
+    return _evaluate(task, source, predictions, {"label": labels}, split)
 
 
 def measure(true, predicted, *, names=("angle",), images=None, split="test") -> Evaluation:
-    """Pictures of numbers `true`, shape (examples, targets), answered with `predicted`."""
+    """Images of numbers `true`, shape (examples, targets), answered with `predicted`."""
     true, predicted = np.asarray(true, np.float32), np.asarray(predicted, np.float32)
     images = np.zeros((len(true), 4, 4, 1), np.uint8) if images is None else images
     targets = tuple(
@@ -45,7 +47,7 @@ def measure(true, predicted, *, names=("angle",), images=None, split="test") -> 
     )
     task = ImageRegression(ImageFacts(image_shape=images.shape[1:], targets=targets))
     source = ArraySource({"image": images, "target": true})
-    return _judge(task, source, {"predictions": predicted}, {"target": true}, split)
+    return _evaluate(task, source, {"predictions": predicted}, {"target": true}, split)
 
 
 def classify_rows(facts: TableFacts, arrays, labels, predicted, confidence) -> Evaluation:
@@ -55,14 +57,14 @@ def classify_rows(facts: TableFacts, arrays, labels, predicted, confidence) -> E
     probabilities[np.arange(size), labels] = 1 - np.asarray(confidence)
     probabilities[np.arange(size), predicted] = confidence
     source = ArraySource(arrays | {"label": labels})
-    answers = {"probabilities": probabilities, "label_index": predicted}
-    return _judge(TabularClassification(facts), source, answers, {"label": labels})
+    predictions = {"probabilities": probabilities, "label_index": predicted}
+    return _evaluate(TabularClassification(facts), source, predictions, {"label": labels})
 
 
 def measure_rows(facts: TableFacts, arrays, true, predicted) -> Evaluation:
     true, predicted = np.asarray(true, np.float32), np.asarray(predicted, np.float32)
     source = ArraySource(arrays | {"target": true})
-    return _judge(TabularRegression(facts), source, {"predictions": predicted}, {"target": true})
+    return _evaluate(TabularRegression(facts), source, {"predictions": predicted}, {"target": true})
 
 
 def make_history(epochs: int, *, validation: bool = True, rate: bool = False) -> list[dict]:

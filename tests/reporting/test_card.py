@@ -21,7 +21,7 @@ HOME = "/home/somebody/private"
 
 @pytest.fixture
 def content(examples):
-    """What `artifact.json` would hold of a small run on a folder of pictures."""
+    """What `artifact.json` would hold of a small run on a folder of images."""
 
     def content(facts=None, task="image_classification", **changes):
         record = examples.make_record(task=task, init=f"{HOME}/runs/older")
@@ -31,7 +31,7 @@ def content(examples):
         facts = facts or ImageFacts(image_shape=(4, 4, 1), class_names=("cat", "dog"))
         run = run.model_copy(update={"facts": facts})
         bound = find_task(task)(facts)
-        numbers = {name: 0.25 for name in bound.headline}
+        numbers = {name: 0.25 for name in bound.summary_metrics}
         return {
             "format": "onnx",
             "task": task,
@@ -47,7 +47,7 @@ def content(examples):
                 "mean_abs_diff": 1.5e-8,
                 "limit": 1e-5,
                 "agreement": 1.0,
-                "metrics": {"run": numbers, "artifact": numbers | {bound.score: 0.375}},
+                "metrics": {"run": numbers, "artifact": numbers | {bound.primary_metric: 0.375}},
                 "quantized": False,
             },
         } | changes
@@ -55,8 +55,8 @@ def content(examples):
     return content
 
 
-def write(folder, content, *pictures) -> str:
-    for name in pictures:
+def write(folder, content, *images) -> str:
+    for name in images:
         (folder / name).write_bytes(b"")
     write_card(folder, content)
     return (folder / "README.md").read_text("utf-8")
@@ -89,7 +89,7 @@ def test_a_savedmodel_names_its_own_file_and_runtime(content, tmp_path):
     text = write(tmp_path, content(format="savedmodel"))
     assert "exported for TensorFlow (`1/saved_model.pb`)" in text
     assert "by TensorFlow without Keras" in text and "onnx" not in text
-    assert "](" not in text  # no picture, no link to one
+    assert "](" not in text  # no image, no link to one
 
 
 def test_tables_hold_inputs_outputs_and_metrics(content, tmp_path):

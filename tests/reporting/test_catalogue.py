@@ -42,7 +42,7 @@ def blueprint():
         "tasks": ["image_classification"],
         "task": "image_classification",
         "dataset": "digits",
-        "data": "grey pictures",
+        "data": "grayscale images",
         "signature": "build(image_shape, filters=(32, 64))",
         "arguments": [{"name": "image_shape", "value": (8, 8, 1), "help": "Height, width."}],
         "options": [option],
@@ -69,7 +69,7 @@ def run():
         "options": {"filters": [32, 64], "dense_units": []},
         "settings": {"epochs": 30, "clip_norm": None},
         "dataset": {"reference": "./[photos]", "sizes": {"train": 1200}, "notes": ["guessed"]},
-        "data": "grey pictures",
+        "data": "grayscale images",
         "backend": "jax",
         "device": "cpu",
         "versions": {"jax": "0.10.1"},
@@ -150,7 +150,7 @@ def test_layers_keep_their_whole_names_in_a_narrow_terminal(blueprint):
     assert fits("\n".join(rest)) and "…" not in text
 
 
-def test_a_network_without_pictures_shows_no_fields(blueprint):
+def test_a_network_without_images_shows_no_fields(blueprint):
     blueprint["layers"] = [layer("dense", "Dense", (3,), 12, field=None)]
     text = printed(description_tables(blueprint))
     assert "field" not in text and "?" not in text
@@ -166,7 +166,7 @@ def test_a_run_says_how_it_went_and_what_to_type_next(run):
     text = printed(description_tables(run))
     assert "runs/net-digits-001: finished" in text
     assert "12 of 30 epochs, the best is epoch 9" in text
-    assert "./[photos]: grey pictures; 1,200 train" in text and "guessed" in text
+    assert "./[photos]: grayscale images; 1,200 train" in text and "guessed" in text
     assert "0.9876" in text and "dense_units (empty)" in text
     assert "clip_norm" not in text  # it was off
     assert "threefold predict runs/net-digits-001" in text and "--resume" not in text

@@ -30,7 +30,7 @@ VOID = {"meta", "img", "br", "link", "input"}
 
 
 class Page(HTMLParser):
-    """Reads a page as a browser would: texts, pictures, tables, and whether tags are closed."""
+    """Reads a page as a browser would: texts, images, tables, and whether tags are closed."""
 
     def __init__(self, path):
         super().__init__()
@@ -70,7 +70,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(autouse=True)
-def coarse_pictures(monkeypatch):
+def coarse_images(monkeypatch):
     """Draw quickly: these tests read the page, not the pixels."""
     monkeypatch.setattr(report, "PIXELS_PER_INCH", 30)
 
@@ -80,9 +80,9 @@ def cats(examples, predicted=(0, 1, 1, 1), split="test", names=("cat", "dog")):
 
 
 def brief(examples, split="test"):
-    """One picture: quick, where it matters only that it is there."""
+    """One image: quick, where it matters only that it is there."""
     evaluation = cats(examples, split=split)
-    evaluation.task.pictures = ("reliability",)
+    evaluation.task.figures = ("reliability",)
     return evaluation
 
 
@@ -114,9 +114,9 @@ def test_the_page_tells_what_was_found(tmp_path, examples):
 
 def test_the_page_tells_how_the_run_was_made(tmp_path, examples):
     page = write(tmp_path / "report", examples, [cats(examples)])
-    for told in ("f1d2d2f924e986ac", "split by seed 0", "3.15.1", "cpu", "100 train, 20 test",
+    for explicit in ("f1d2d2f924e986ac", "split by seed 0", "3.15.1", "cpu", "100 train, 20 test",
                  "./my photos", "32, 64", "2026-01-02 03:04:05 UTC"):  # fmt: skip
-        assert told in page.text, told
+        assert explicit in page.text, explicit
     assert "--again" not in page.text
     (tmp_path / "run.json").write_text("{}")
     page = write(tmp_path / "report", examples, [cats(examples)])
@@ -143,7 +143,7 @@ def test_names_are_shown_literally(tmp_path, examples):
         device=HOSTILE, init=HOSTILE, options={HOSTILE: HOSTILE}, versions={HOSTILE: HOSTILE},
     )  # fmt: skip
     assert "script" not in page.tags
-    assert page.source.count("<b>") == len(evaluation.task.headline)
+    assert page.source.count("<b>") == len(evaluation.task.summary_metrics)
     assert page.text.count(HOSTILE) >= 8
     assert any(row[0] == HOSTILE for row in page.rows)
 
@@ -160,7 +160,7 @@ def test_any_text_leaves_the_page_whole(tmp_path_factory, examples, name):
     section = {
         "examples": 1,
         "metrics": {"by_class": {name: {"f1": 0.5}}},
-        "headline": [],
+        "summary_metrics": [],
         "figures": [curves],
         "remarks": [name],
         "mistakes": {"caption": name, "header": [name], "rows": [[name]]},
@@ -240,7 +240,7 @@ def test_a_full_disk_keeps_the_old_page(tmp_path, examples, monkeypatch):
     before = (tmp_path / "index.html").read_bytes()
     replace, calls = os.replace, []
 
-    for allowed in (0, 4, 5):  # a picture, the memory, the page
+    for allowed in (0, 4, 5):  # an image, the memory, the page
         calls.clear()
 
         def fail(source, target, allowed=allowed):

@@ -101,23 +101,23 @@ def _write_measured_images(path: Path) -> None:
 
 
 def _write_series(path: Path) -> None:
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     lines = ["@problemName small", "@classLabel true up down", "@data"]
     for number in range(60):
-        steps = np.arange(draw.integers(5, 14))
+        steps = np.arange(sample.integers(5, 14))
         slope = 1 if number % 2 else -1
-        channels = [slope * steps + draw.normal(size=len(steps)) for _ in range(2)]
+        channels = [slope * steps + sample.normal(size=len(steps)) for _ in range(2)]
         texts = [",".join(f"{value:.3f}" for value in channel) for channel in channels]
         lines.append(":".join([*texts, "up" if number % 2 else "down"]))
     path.write_text("\n".join(lines))
 
 
 def _write_documents(path: Path) -> None:
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     lines = []
     for number in range(60):
         topic = number % 3
-        words = draw.choice(WORDS[4 * topic : 4 * topic + 4], draw.integers(2, 12))
+        words = sample.choice(WORDS[4 * topic : 4 * topic + 4], sample.integers(2, 12))
         label = ("food", "land", "car")[topic]
         lines.append(json.dumps({"text": f"{' '.join(words)} {number}", "label": label}))
     path.write_text("\n".join(lines))
@@ -125,12 +125,12 @@ def _write_documents(path: Path) -> None:
 
 def _write_text_pairs(path: Path) -> None:
     """Write pairs of words that are of one kind, or not."""
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     lines = []
     for number in range(60):
-        one, other = (int(kind) for kind in draw.integers(0, 3, 2))
+        one, other = (int(kind) for kind in sample.integers(0, 3, 2))
         other = one if number % 2 else other
-        words = [draw.choice(WORDS[4 * kind : 4 * kind + 4], 2) for kind in (one, other)]
+        words = [sample.choice(WORDS[4 * kind : 4 * kind + 4], 2) for kind in (one, other)]
         first, second = (" ".join(pair) for pair in words)
         label = "same" if one == other else "other"
         row = {"premise": f"{first} {number}", "hypothesis": second, "label": label}
@@ -140,10 +140,10 @@ def _write_text_pairs(path: Path) -> None:
 
 def _write_paragraphs(path: Path) -> None:
     """Write texts of a few sentences whose words stand in a fixed order."""
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     lines = []
     for number in range(60):
-        starts = draw.integers(0, len(WORDS) - 4, draw.integers(2, 5))
+        starts = sample.integers(0, len(WORDS) - 4, sample.integers(2, 5))
         sentences = [" ".join(WORDS[start : start + 4]) for start in starts]
         lines.append(json.dumps({"text": f"{'. '.join(sentences)} {number}."}))
     path.write_text("\n".join(lines))
@@ -151,29 +151,29 @@ def _write_paragraphs(path: Path) -> None:
 
 def _write_questions(path: Path) -> None:
     """Write contexts of three things with what each costs, and questions for one of them."""
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     lines = []
     for number in range(60):
-        things = draw.choice(WORDS, 4, replace=False)
-        prices = draw.choice(["one", "two", "six", "ten"], 3)
+        things = sample.choice(WORDS, 4, replace=False)
+        prices = sample.choice(["one", "two", "six", "ten"], 3)
         context = " ".join(f"{a} {b} ." for a, b in zip(things[:3], prices, strict=True))
         context += f" {number}"
-        thing = draw.integers(0, 4) if number % 4 == 0 else draw.integers(0, 3)
-        answers: dict[str, list] = {"text": [], "answer_start": []}
+        thing = sample.integers(0, 4) if number % 4 == 0 else sample.integers(0, 3)
+        predictions: dict[str, list] = {"text": [], "answer_start": []}
         if thing < 3:
             start = context.index(things[thing]) + len(things[thing]) + 1
-            answers = {"text": [prices[thing]], "answer_start": [start]}
+            predictions = {"text": [prices[thing]], "answer_start": [start]}
         row = {"id": str(number), "question": f"price of {things[thing]} ?", "context": context}
-        lines.append(json.dumps(row | {"answers": answers}))
+        lines.append(json.dumps(row | {"answers": predictions}))
     path.write_text("\n".join(lines))
 
 
 def _write_sentences(path: Path) -> None:
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     sentences = []
     for _ in range(60):
         rows = []
-        for word in draw.choice(WORDS, draw.integers(3, 10)):
+        for word in sample.choice(WORDS, sample.integers(3, 10)):
             place = WORDS.index(word)
             if place < 4:
                 rows += [f"{word} B-FOOD", "pie I-FOOD"]
@@ -184,25 +184,25 @@ def _write_sentences(path: Path) -> None:
 
 
 def _write_prose(path: Path) -> None:
-    draw = np.random.default_rng(0)
-    paragraphs = [" ".join(draw.choice(WORDS, 8)) + "." for _ in range(16)]
+    sample = np.random.default_rng(0)
+    paragraphs = [" ".join(sample.choice(WORDS, 8)) + "." for _ in range(16)]
     path.write_text("\n\n".join(paragraphs))
 
 
 def _write_pairs(path: Path) -> None:
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     lines = []
     for _ in range(60):
-        word = "".join(draw.choice(list("abcde"), draw.integers(2, 9)))
+        word = "".join(sample.choice(list("abcde"), sample.integers(2, 9)))
         lines.append(f"{word}\t{' '.join(reversed(word.upper()))}")
     path.write_text("\n".join(lines) + "\n")
 
 
 def _write_summaries(path: Path) -> None:
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     lines = []
     for number in range(60):
-        words = draw.choice(WORDS, draw.integers(3, 12))
+        words = sample.choice(WORDS, sample.integers(3, 12))
         document = f"{words[0]} {words[1]}.\n{' '.join(words[2:])} {number}."
         lines.append(json.dumps({"document": document, "summary": f"{words[1]} {words[0]}"}))
     path.write_text("\n".join(lines))
@@ -213,24 +213,24 @@ def _write_recordings(path: Path) -> None:
     import soundfile
 
     path.mkdir()
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     for number in range(60):
-        word = "".join(draw.choice(["a", "b"], draw.integers(1, 3)))
-        parts = [draw.normal(0, 0.01, 60)]
+        word = "".join(sample.choice(["a", "b"], sample.integers(1, 3)))
+        parts = [sample.normal(0, 0.01, 60)]
         for letter in word:
             waves = np.arange(100) * 2 * np.pi * (100 if letter == "a" else 300) / 1000
-            parts += [0.5 * np.sin(waves), draw.normal(0, 0.01, 60)]
+            parts += [0.5 * np.sin(waves), sample.normal(0, 0.01, 60)]
         soundfile.write(path / f"{number:02d}.wav", np.concatenate(parts), 1000)
         (path / f"{number:02d}.txt").write_text(word)
 
 
 def _write_steps(path: Path) -> None:
     """Write a quantity by the hour that follows the day, a plan, and something else."""
-    draw = np.random.default_rng(0)
+    sample = np.random.default_rng(0)
     lines = ["time,load,plan,wind"]
     for hour in range(24 * 8):
-        day, plan, wind = divmod(hour, 24)[0], int(hour % 24 in (8, 9)), draw.normal()
-        load = 10 + 3 * np.sin(hour * np.pi / 12) + 2 * plan + 0.3 * wind + 0.1 * draw.normal()
+        day, plan, wind = divmod(hour, 24)[0], int(hour % 24 in (8, 9)), sample.normal()
+        load = 10 + 3 * np.sin(hour * np.pi / 12) + 2 * plan + 0.3 * wind + 0.1 * sample.normal()
         lines.append(f"2024-03-{1 + day:02d} {hour % 24:02d}:00,{load:.3f},{plan},{wind:.3f}")
     path.write_text("\n".join(lines) + "\n")
 
@@ -258,7 +258,13 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "forecasting": (
         "steps.csv",
         _write_steps,
-        {"context": "48", "horizon": "4", "target": "load", "known": "plan", "past": "wind"},
+        {
+            "context": "48",
+            "horizon": "4",
+            "target": "load",
+            "future_covariates": "plan",
+            "past_covariates": "wind",
+        },
     ),
     "text_generation": ("prose.txt", _write_prose, {"context": "12"}),
     "summarization": (

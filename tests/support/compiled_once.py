@@ -58,7 +58,7 @@ class CompiledOnce:
 
     def _bind(self, record):
         task = bind_task(record)
-        make = task.responder
+        make = task.predict_fn
 
         def responder(model):
             if model is not self._built[0]:
@@ -67,7 +67,7 @@ class CompiledOnce:
                 self._responder = make(model)
             return self._responder
 
-        task.responder = responder
+        task.predict_fn = responder
         return task
 
     def _build(self, *given):

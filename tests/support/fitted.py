@@ -12,7 +12,7 @@ from resuming import quiet
 
 from threefold.core.options import Option, options_of
 from threefold.datasets import loading
-from threefold.datasets.dataset import Dataset, Subset
+from threefold.datasets.dataset import Dataset, SubsetSource
 from threefold.tasks.task import Task, find_task
 from threefold.training import fit as fitting
 from threefold.training.backend import choose_backend, seed_everything
@@ -66,13 +66,13 @@ class FittedCell:
         names = [name for name in self.options if "dropout" in name]
         return self.build(**dict.fromkeys(names, "0"))
 
-    def ask(self, model, count: int):
+    def predict_with(self, model, count: int):
         """Return raw outputs as an evaluation gets them."""
         examples = self.dataset.splits["train"][np.arange(count)]
-        return self.task.responder(model)(self.task.asked(examples))
+        return self.task.predict_fn(model)(self.task.inference_inputs(examples))
 
-    def inputs(self, count: int) -> dict[str, np.ndarray]:
-        return self.task.inputs(self.dataset.splits["train"][np.arange(count)])
+    def model_inputs(self, count: int) -> dict[str, np.ndarray]:
+        return self.task.model_inputs(self.dataset.splits["train"][np.arange(count)])
 
     def step_losses(self, model, positions: list[int]) -> list[float]:
         """Compile, take one step on each of some batches; return the losses before the steps."""
@@ -87,7 +87,7 @@ class FittedCell:
         source, losses = self.dataset.splits["train"], []
         for position in positions:
             rows = (np.arange(BATCH_SIZE) + position * BATCH_SIZE) % len(source)
-            batches = Batches(Subset(source, rows), self.task, BATCH_SIZE)
+            batches = Batches(SubsetSource(source, rows), self.task, BATCH_SIZE)
             # An epoch of one step: the loss that Keras reports is that of the step alone.
             history = model.fit(batches, shuffle=False, verbose=0).history
             # Of two networks against each other, the discriminator's falls at first.

@@ -20,7 +20,7 @@ def record(path: Path, samples=None, rate=RATE, **kind) -> Path:
 
 
 def record_ten(folder: Path) -> Path:
-    """Write ten recordings with transcripts beside them."""
+    """Write ten recordings with transcripts alongside them."""
     for number in range(10):
         record(folder / f"{number}.wav", tone(0.4 + 0.01 * number))
         (folder / f"{number}.txt").write_text(f"{number:04b}", encoding="utf-8")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from threefold.training import fit as fitting
-from threefold.training.callbacks import Interrupted, Keeper
+from threefold.training.callbacks import CheckpointCallback, Interrupted
 from threefold.training.checkpoints import load_checkpoint
 from threefold.training.run import open_run
 
@@ -40,14 +40,14 @@ def final_state(folder):
 
 def cut_at(monkeypatch, epoch, step):
     """Send SIGTERM after a step of an epoch, both counted from 0."""
-    original = Keeper.on_train_batch_end
+    original = CheckpointCallback.on_train_batch_end
 
     def cut(self, batch, logs=None):
         if self.progress.epoch == epoch and batch + self.batches.first_step == step:
             signal.raise_signal(signal.SIGTERM)
         original(self, batch, logs)
 
-    monkeypatch.setattr(Keeper, "on_train_batch_end", cut)
+    monkeypatch.setattr(CheckpointCallback, "on_train_batch_end", cut)
 
 
 def assert_same_state(one, other):

@@ -7,7 +7,7 @@ import pandas as pd
 
 from threefold.datasets import loading
 
-SMALL = {"context": "4", "horizon": "2", "season": "1"}
+SMALL = {"context": "4", "horizon": "2", "season_length": "1"}
 
 
 def days(count, first="2024-01-01"):
@@ -28,11 +28,11 @@ def whole(source):
     return source[np.arange(len(source))]
 
 
-def draw_plain():
+def make_plain():
     return pd.DataFrame({"date": days(60), "sales": np.arange(60.0)})
 
 
-def draw_shops():
+def make_shops():
     """Two shops one below the other; the second opens ten days later."""
     parts = []
     for shop, first in (("north", 0), ("south", 10)):

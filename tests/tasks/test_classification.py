@@ -25,36 +25,44 @@ def random_answers(count=200, seed=0):
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 3, count)
     scores = generator.normal(0, 1, (count, 3)) + 1.5 * np.eye(3)[labels]
-    return make().answer(scores), {"label": labels}
+    return make().postprocess(scores), {"label": labels}
 
 
 def test_answers_are_the_softmax_of_the_scores():
-    answers = make().answer(np.log([[0.2, 0.5, 0.3], [0.7, 0.1, 0.2]]) + 7)
-    np.testing.assert_allclose(answers["probabilities"], [[0.2, 0.5, 0.3], [0.7, 0.1, 0.2]], 1e-5)
-    assert answers["label_index"].tolist() == [1, 0]
+    predictions = make().postprocess(np.log([[0.2, 0.5, 0.3], [0.7, 0.1, 0.2]]) + 7)
+    np.testing.assert_allclose(
+        predictions["probabilities"], [[0.2, 0.5, 0.3], [0.7, 0.1, 0.2]], 1e-5
+    )
+    assert predictions["label_index"].tolist() == [1, 0]
 
 
 def test_one_against_the_rest_answers_with_sigmoids_that_sum_to_one():
     positive = np.array([[0.9, 0.3, 0.3]])
     scores = np.log(positive / (1 - positive))
-    found = make(loss="binary_cross_entropy").answer(scores)["probabilities"]
+    found = make(loss="binary_cross_entropy").postprocess(scores)["probabilities"]
     np.testing.assert_allclose(found, positive / 1.5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("loss", Classification.losses)
 def test_extreme_scores_are_finite_probabilities(loss):
     scores = np.array([[1e4, -1e4, 0], [-1e4, -1e4, -1e4], [80, 90, -200]], np.float32)
-    found = make(loss=loss).answer(scores)["probabilities"]
+    found = make(loss=loss).postprocess(scores)["probabilities"]
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-5)
 
 
 def test_metrics_are_those_of_scikit_learn():
-    answers, truth = random_answers()
-    found, labels, predicted = make().judge(answers, truth), truth["label"], answers["label_index"]
+    predictions, truth = random_answers()
+    found, labels, predicted = (
+        make().compute_metrics(predictions, truth),
+        truth["label"],
+        predictions["label_index"],
+    )
     assert 0.5 < found["accuracy"] < 1
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted))
-    assert found["loss"] == pytest.approx(metrics.log_loss(labels, answers["probabilities"]), 1e-5)
+    assert found["loss"] == pytest.approx(
+        metrics.log_loss(labels, predictions["probabilities"]), 1e-5
+    )
     for name in ("precision", "recall", "f1"):
         score = getattr(metrics, f"{name}_score")
         assert found[name] == pytest.approx(score(labels, predicted, average="macro"))
@@ -65,15 +73,15 @@ def test_metrics_are_those_of_scikit_learn():
 
 
 def test_a_class_that_a_split_lacks_is_left_out_of_the_mean():
-    answers = make().answer(np.eye(3)[[0, 0, 1, 2]])
-    found = make().judge(answers, {"label": np.array([0, 0, 1, 1])})
+    predictions = make().postprocess(np.eye(3)[[0, 0, 1, 2]])
+    found = make().compute_metrics(predictions, {"label": np.array([0, 0, 1, 1])})
     assert found["recall"] == pytest.approx((1 + 0.5) / 2)
     assert found["by_class"]["cat"] == {"precision": 0, "recall": 0, "f1": 0, "count": 0}
 
 
 def test_a_certain_mistake_costs_a_finite_loss():
-    answers = make().answer(np.array([[1e4, 0, 0]]))
-    found = make().judge(answers, {"label": np.array([1])})
+    predictions = make().postprocess(np.array([[1e4, 0, 0]]))
+    found = make().compute_metrics(predictions, {"label": np.array([1])})
     assert found["loss"] == pytest.approx(-np.log(1e-7)) and found["accuracy"] == 0
 
 
@@ -86,11 +94,13 @@ def test_calibration_error_by_hand():
     assert counts.tolist() == [3, 2]
     wanted = (3 * (0.62 - 1 / 3) + 2 * 0.05) / 5
     assert calibration_error(probabilities, labels) == pytest.approx(wanted)
-    answers = {"probabilities": probabilities, "label_index": probabilities.argmax(-1)}
+    predictions = {"probabilities": probabilities, "label_index": probabilities.argmax(-1)}
     two = find_task("image_classification")(
         ImageFacts(image_shape=(2, 2, 1), class_names=("a", "b"), class_counts=(1, 1))
     )
-    assert two.judge(answers, {"label": labels})["calibration_error"] == pytest.approx(wanted)
+    assert two.compute_metrics(predictions, {"label": labels})[
+        "calibration_error"
+    ] == pytest.approx(wanted)
 
 
 def test_honest_answers_have_no_calibration_error_and_boasts_have():
@@ -160,23 +170,25 @@ def test_the_metric_in_training_is_accuracy():
 
 
 def test_a_description_reads_back_as_the_answer():
-    answers, truth = random_answers(20)
+    predictions, truth = random_answers(20)
     task = make()
-    records = task.describe(answers, {})
+    records = task.describe(predictions, {})
     assert {type(record["probability"]) for record in records} == {float}  # for JSON
-    assert [record["label"] for record in records] == [NAMES[i] for i in answers["label_index"]]
-    assert [r["probability"] for r in records] == pytest.approx(answers["probabilities"].max(-1))
+    assert [record["label"] for record in records] == [NAMES[i] for i in predictions["label_index"]]
+    assert [r["probability"] for r in records] == pytest.approx(
+        predictions["probabilities"].max(-1)
+    )
     again = {
         "probabilities": np.array([[r["probabilities"][name] for name in NAMES] for r in records]),
         "label_index": np.array([NAMES.index(record["label"]) for record in records]),
     }
-    one, other = task.judge(answers, truth), task.judge(again, truth)
+    one, other = task.compute_metrics(predictions, truth), task.compute_metrics(again, truth)
     assert one.pop("by_class") == other.pop("by_class") and one == pytest.approx(other)
 
 
 def test_inputs_are_raw_pixels_as_numbers():
     image = np.full((1, 2, 2, 1), 255, np.uint8)
-    found = make().inputs({"image": image, "label": np.array([0])})
+    found = make().model_inputs({"image": image, "label": np.array([0])})
     assert list(found) == ["image"] and found["image"].dtype == np.float32
     assert found["image"].max() == 255
     assert make().arguments() == {"image_shape": (2, 2, 1), "num_outputs": 3}
@@ -190,7 +202,9 @@ def test_a_table_gives_the_columns_it_has():
         class_counts=(1, 1, 1),
     )
     task = find_task("tabular_classification")(facts)
-    assert list(task.inputs({"numeric": np.zeros((1, 1)), "label": np.zeros(1)})) == ["numeric"]
+    assert list(task.model_inputs({"numeric": np.zeros((1, 1)), "label": np.zeros(1)})) == [
+        "numeric"
+    ]
     assert task.arguments() == {
         "numeric": ((1.0, 2.0),), "dates": (), "category_counts": (), "num_outputs": 3,
     }  # fmt: skip
@@ -198,11 +212,11 @@ def test_a_table_gives_the_columns_it_has():
 
 def test_a_row_is_undecided_where_its_two_best_classes_are_as_good_as_equal():
     rows = [[0.5, 0.3, 0.2], [0.4, 0.2, 0.4], [0.1, 0.449, 0.451], [0.34, 0.33, 0.33], [0, 1, 0]]
-    answers = {"probabilities": np.array(rows)}
-    assert make().undecided(answers, 1e-5).tolist() == [False, True, False, False, False]
-    assert make().undecided(answers, 2e-3).tolist() == [False, True, True, False, False]
-    assert make().undecided(answers, 0.006).tolist() == [False, True, True, True, False]
-    assert make().undecided(answers, 0.0).tolist() == [False, True, False, False, False]
+    predictions = {"probabilities": np.array(rows)}
+    assert make().near_ties(predictions, 1e-5).tolist() == [False, True, False, False, False]
+    assert make().near_ties(predictions, 2e-3).tolist() == [False, True, True, False, False]
+    assert make().near_ties(predictions, 0.006).tolist() == [False, True, True, True, False]
+    assert make().near_ties(predictions, 0.0).tolist() == [False, True, False, False, False]
 
 
 def test_outputs_are_promised_with_their_classes_and_limits():
@@ -210,6 +224,6 @@ def test_outputs_are_promised_with_their_classes_and_limits():
     assert (probabilities.shape, probabilities.range) == (("batch", 3), (0, 1))
     assert (index.dtype, index.shape, index.range) == ("int64", ("batch",), (0, 2))
     assert (probabilities.limit, index.limit) == (1e-5, None)
-    answers, _ = random_answers(4)
+    predictions, _ = random_answers(4)
     for field in (probabilities, index):
-        assert answers[field.name].dtype == field.dtype
+        assert predictions[field.name].dtype == field.dtype

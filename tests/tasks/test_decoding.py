@@ -17,8 +17,11 @@ pytestmark = pytest.mark.each_backend
 def test_the_loss_is_that_of_one_hot_targets(smoothing):
     import keras
 
-    draw = np.random.default_rng(0)
-    outputs, targets = draw.normal(size=(3, 4, 5)).astype(np.float32), draw.integers(0, 5, (3, 4))
+    sample = np.random.default_rng(0)
+    outputs, targets = (
+        sample.normal(size=(3, 4, 5)).astype(np.float32),
+        sample.integers(0, 5, (3, 4)),
+    )
     wanted = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=smoothing, reduction=None
     )(np.eye(5, dtype=np.float32)[targets], outputs)
@@ -43,7 +46,7 @@ def test_an_error_rate_counts_edits_by_the_true_length():
 
 
 def table_model(table: np.ndarray):
-    """A model whose logits behind each token are a row of a table; its state counts its steps."""
+    """A model whose logits after each token are a row of a table; its state counts its steps."""
     import keras
     from keras import layers, ops
 
@@ -78,17 +81,17 @@ def test_a_wide_search_finds_the_best_of_all_texts(seed, penalty):
     """Against all texts of up to three tokens; nothing can be pruned that is among the best."""
     from threefold.blueprints.parts.decoding import BeamSearch
 
-    size, longest, width = 6, 3, 40
+    size, max_length, width = 6, 3, 40
     table = np.random.default_rng(seed).normal(0, 2, (size, size))
-    found = BeamSearch(table_model(table), longest, width, penalty).predict_on_batch(
+    found = BeamSearch(table_model(table), max_length, width, penalty).predict_on_batch(
         {"source": np.ones((2, 1), np.int32)}
     )
     tokens, scores = np.asarray(found["tokens"]), np.asarray(found["scores"])
     log = log_softmax(table)
     texts = []
-    for length in range(1, longest + 1):
+    for length in range(1, max_length + 1):
         for text in itertools.product(range(END, size), repeat=length):
-            ended = text[-1] == END or length == longest
+            ended = text[-1] == END or length == max_length
             if ended and END not in text[:-1]:
                 total = sum(log[a, b] for a, b in zip((START, *text), text, strict=False))
                 texts.append((total / length**penalty, text))

@@ -11,8 +11,9 @@ from sklearn import metrics
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource
 from threefold.datasets.facts import ForecastFacts, NumericColumn, NumericTarget
-from threefold.datasets.series.forecasting_tables import Wishes, from_table
+from threefold.datasets.series.forecasting_tables import from_table
 from threefold.datasets.series.series_columns import Columns
+from threefold.datasets.series.windows import WindowConfig
 from threefold.datasets.tables.table_files import table_of
 from threefold.tasks.task import find_task
 
@@ -26,13 +27,13 @@ FACTS = ForecastFacts(
     step=3600,
     context=4,
     horizon=3,
-    season=2,
+    season_length=2,
     quantiles=(0.1, 0.5, 0.9),
     floor=1e-3,
 )
 BESIDE = {
-    "past": (NumericColumn(name="rain", mean=1.0, scale=2.0),),
-    "known": (NumericColumn(name="price", mean=0.0, scale=1.0),
+    "past_covariates": (NumericColumn(name="rain", mean=1.0, scale=2.0),),
+    "future_covariates": (NumericColumn(name="price", mean=0.0, scale=1.0),
               NumericColumn(name="holiday", mean=0.0, scale=1.0)),
 }  # fmt: skip
 
@@ -41,11 +42,11 @@ def make(loss=None, **changes):
     return find_task("forecasting")(FACTS.model_copy(update=changes), loss=loss)
 
 
-def draw(count=40, horizon=3, seed=0):
-    draw = np.random.default_rng(seed)
+def sample(count=40, horizon=3, seed=0):
+    sample = np.random.default_rng(seed)
     return {
-        "history": draw.normal(10, 4, (count, 4)).astype(np.float32),
-        "future": draw.normal(10, 4, (count, horizon)).astype(np.float32),
+        "history": sample.normal(10, 4, (count, 4)).astype(np.float32),
+        "future": sample.normal(10, 4, (count, horizon)).astype(np.float32),
         "time": np.arange(count)[:, None] * 3600 + np.arange(horizon) * 3600,
         "scale": np.full(count, 2, np.float32),
         "series": np.repeat(["a", "b"], count // 2),
@@ -64,38 +65,38 @@ def lose(arguments, targets, outputs):
 
 
 def test_metrics_are_those_of_scikit_learn_in_units_of_the_series():
-    task, examples = make(), draw()
-    answers, truth = answers_for(examples), task.truth(examples)
-    found = task.judge(answers, truth)
-    future, told = truth["future"].ravel(), answers["forecasts"].reshape(-1, 3)
-    assert found["mae"] == pytest.approx(metrics.mean_absolute_error(future, told[:, 1]))
-    assert found["rmse"] == pytest.approx(metrics.root_mean_squared_error(future, told[:, 1]))
+    task, examples = make(), sample()
+    predictions, truth = answers_for(examples), task.truth(examples)
+    found = task.compute_metrics(predictions, truth)
+    future, explicit = truth["future"].ravel(), predictions["forecasts"].reshape(-1, 3)
+    assert found["mae"] == pytest.approx(metrics.mean_absolute_error(future, explicit[:, 1]))
+    assert found["rmse"] == pytest.approx(metrics.root_mean_squared_error(future, explicit[:, 1]))
     assert found["mase"] == pytest.approx(found["mae"] / 2)
-    losses = [metrics.mean_pinball_loss(future, told[:, place], alpha=level)
+    losses = [metrics.mean_pinball_loss(future, explicit[:, place], alpha=level)
               for place, level in enumerate((0.1, 0.5, 0.9))]  # fmt: skip
     assert found["loss"] == pytest.approx(np.mean(losses) / 2)
-    inside = (told[:, 0] <= future) & (future <= told[:, 2])
+    inside = (explicit[:, 0] <= future) & (future <= explicit[:, 2])
     assert found["coverage"] == pytest.approx(inside.mean())
 
 
 def test_skill_is_what_is_gained_over_the_last_season():
-    task, examples = make(), draw()
+    task, examples = make(), sample()
     truth = task.truth(examples)
     history = examples["history"]
     np.testing.assert_array_equal(truth["naive"], history[:, [2, 3, 2]])
     same = {"forecasts": np.repeat(truth["naive"][..., None], 3, axis=-1)}
-    assert task.judge(same, truth)["skill"] == pytest.approx(0)
+    assert task.compute_metrics(same, truth)["skill"] == pytest.approx(0)
     right = {"forecasts": np.repeat(truth["future"][..., None], 3, axis=-1)}
-    assert task.judge(right, truth)["skill"] == pytest.approx(1)
+    assert task.compute_metrics(right, truth)["skill"] == pytest.approx(1)
 
 
 def test_errors_are_told_by_step_and_by_series_where_these_are_few():
-    task, examples = make(), draw()
-    answers, truth = answers_for(examples), task.truth(examples)
-    found = task.judge(answers, truth)
+    task, examples = make(), sample()
+    predictions, truth = answers_for(examples), task.truth(examples)
+    found = task.compute_metrics(predictions, truth)
     assert list(found["by_step"]) == ["1", "2", "3"] and list(found["by_series"]) == ["a", "b"]
-    third = {"forecasts": answers["forecasts"][:, 2:]}
-    alone = make(horizon=1).judge(third, truth | {
+    third = {"forecasts": predictions["forecasts"][:, 2:]}
+    alone = make(horizon=1).compute_metrics(third, truth | {
         "future": truth["future"][:, 2:], "naive": truth["naive"][:, 2:], "series": ["a"] * 40
     })  # fmt: skip
     assert alone == pytest.approx(found["by_step"]["3"])
@@ -125,41 +126,41 @@ def test_point_losses_tell_a_single_forecast(loss, wanted):
     targets = task.targets({"future": np.float32([[1, 2]]), "scale": np.float32([2])})
     found = lose(task.compile_arguments(), targets, np.float32([[[0], [4]]]))
     np.testing.assert_allclose(found, [wanted])
-    examples = draw()
-    answers = {"forecasts": answers_for(examples)["forecasts"][..., 1:2]}
-    judged = task.judge(answers, task.truth(examples))
-    assert "coverage" not in judged and judged["mase"] > 0
-    assert "quantiles" not in task.describe(answers, examples)[0]
+    examples = sample()
+    predictions = {"forecasts": answers_for(examples)["forecasts"][..., 1:2]}
+    truth_found = task.compute_metrics(predictions, task.truth(examples))
+    assert "coverage" not in truth_found and truth_found["mase"] > 0
+    assert "quantiles" not in task.describe(predictions, examples)[0]
     assert task.output_fields()[0].shape == ("batch", 3, 1)
     with pytest.raises(UserError, match="forecasting has no loss 'huber'"):
         make("huber")
 
 
 def test_a_step_of_training_follows_the_loss():
-    task, examples = make(), draw(horizon=3)
+    task, examples = make(), sample(horizon=3)
     keras.config.set_dtype_policy("float32")
     history = keras.Input((4,), name="history")
-    told = keras.layers.Dense(9, kernel_initializer="zeros")(history)
-    model = keras.Model({"history": history}, keras.layers.Reshape((3, 3))(told))
+    explicit = keras.layers.Dense(9, kernel_initializer="zeros")(history)
+    model = keras.Model({"history": history}, keras.layers.Reshape((3, 3))(explicit))
     model.compile("sgd", **task.compile_arguments())
-    inputs, targets = task.inputs(examples), task.targets(examples)
+    inputs, targets = task.model_inputs(examples), task.targets(examples)
     found = model.fit(inputs, targets, batch_size=40, verbose=0).history
     naught = {"forecasts": np.zeros((40, 3, 3))}
-    wanted = task.judge(naught, task.truth(examples))
+    wanted = task.compute_metrics(naught, task.truth(examples))
     assert found["loss"] == [pytest.approx(wanted["loss"], rel=1e-5)]
     assert found["mase"] == [pytest.approx(wanted["mase"], rel=1e-5)]
 
 
 def test_a_record_holds_stamps_and_quantiles_as_plain_data():
-    examples = draw(4)
-    answers = answers_for(examples)
-    records = make().describe(answers, examples)
+    examples = sample(4)
+    predictions = answers_for(examples)
+    records = make().describe(predictions, examples)
     record = json.loads(json.dumps(records))[2]
     assert record["series"] == "b"
     assert record["time"] == ["1970-01-01 02:00", "1970-01-01 03:00", "1970-01-01 04:00"]
     assert list(record["quantiles"]) == ["0.1", "0.5", "0.9"]
     assert record["forecast"] == record["quantiles"]["0.5"]
-    np.testing.assert_allclose(record["quantiles"]["0.9"], answers["forecasts"][2, :, 2])
+    np.testing.assert_allclose(record["quantiles"]["0.9"], predictions["forecasts"][2, :, 2])
 
 
 def test_an_exported_model_takes_what_people_have():
@@ -167,12 +168,12 @@ def test_an_exported_model_takes_what_people_have():
     fields = {field.name: field for field in task.input_fields()}
     assert {name: field.shape for name, field in fields.items()} == {
         "history": ("batch", 4),
-        "past": ("batch", 4, 1),
-        "known": ("batch", 7, 2),
+        "past_covariates": ("batch", 4, 1),
+        "future_covariates": ("batch", 7, 2),
         "time": ("batch", 3),
     }
     assert fields["time"].dtype == "int64" and "seconds since 1970" in fields["time"].meaning
-    assert "price, holiday" in fields["known"].meaning
+    assert "price, holiday" in fields["future_covariates"].meaning
     [output] = task.output_fields()
     assert output.shape == ("batch", 3, 3) and output.scale == (4.0, 4.0, 4.0)
     assert "quantiles 0.1, 0.5, 0.9 of sales" in output.meaning
@@ -182,11 +183,11 @@ def test_an_exported_model_takes_what_people_have():
 def test_the_calendar_of_an_exported_graph_is_that_of_training():
     tf = pytest.importorskip("tensorflow")
     task = make(cycles=("day", "week", "year"))
-    examples = draw(50)
+    examples = sample(50)
     examples["time"] = np.random.default_rng(0).integers(-(10**9), 4 * 10**9, (50, 3))
-    enter, tables = task.entrance()
-    raw = {name: tf.constant(array) for name, array in task.raw(examples).items()}
-    found, wanted = enter(raw), task.inputs(examples)
+    enter, tables = task.preprocess_graph()
+    raw = {name: tf.constant(array) for name, array in task.raw_inputs(examples).items()}
+    found, wanted = enter(raw), task.model_inputs(examples)
     assert set(found) == set(wanted) == {"history", "calendar"} and tables == []
     np.testing.assert_allclose(found["calendar"], wanted["calendar"], atol=1e-6)
 
@@ -194,13 +195,16 @@ def test_the_calendar_of_an_exported_graph_is_that_of_training():
 @pytest.fixture(scope="module")
 def seasonal():
     """Two years of days that repeat each week, with a trend, plans that raise them, and noise."""
-    draw, steps = np.random.default_rng(0), np.arange(400)
-    plan = (draw.random(400) < 0.2).astype(float)
-    values = 10 * np.sin(steps * 2 * np.pi / 7) + 0.2 * steps + 8 * plan + draw.normal(size=400)
+    sample, steps = np.random.default_rng(0), np.arange(400)
+    plan = (sample.random(400) < 0.2).astype(float)
+    values = 10 * np.sin(steps * 2 * np.pi / 7) + 0.2 * steps + 8 * plan + sample.normal(size=400)
     frame = pd.DataFrame({"t": pd.date_range("2020", periods=400), "plan": plan, "y": values})
-    wishes = Wishes(context=28, horizon=7, season=7)
+    window_config = WindowConfig(context=28, horizon=7, season_length=7)
     return from_table(
-        table_of(frame, "x"), "x", Columns("t", values=("y",), known=("plan",)), wishes
+        table_of(frame, "x"),
+        "x",
+        Columns("t", values=("y",), future_covariates=("plan",)),
+        window_config,
     )
 
 
@@ -209,7 +213,9 @@ def test_baselines_are_judged_by_the_same_metrics(seasonal):
     baselines = task.baselines(seasonal.splits["train"])
     assert list(baselines) == ["seasonal_naive", "linear"]
     test = seasonal.splits["test"]
-    found = {name: judge(test) for name, judge in baselines.items()}
+    found = {
+        name: compute_baseline_metrics(test) for name, compute_baseline_metrics in baselines.items()
+    }
     examples = test[np.arange(len(test))]
     truth = task.truth(examples)
     error = np.abs(truth["future"] - truth["naive"]).mean()
@@ -230,18 +236,21 @@ def test_the_naive_error_in_training_is_one(seasonal):
 
 
 def test_baselines_take_windows_of_one_step_and_of_constant_history():
-    examples = draw(horizon=1) | {"history": np.full((40, 4), 3, np.float32)}
+    examples = sample(horizon=1) | {"history": np.full((40, 4), 3, np.float32)}
     source = ArraySource(examples)
     task = make(horizon=1)
-    for judge in task.baselines(source).values():
-        assert np.isfinite(list(judge(source).values())).all()
+    for compute_baseline_metrics in task.baselines(source).values():
+        assert np.isfinite(list(compute_baseline_metrics(source).values())).all()
 
 
 def test_score_grows_with_quality():
     """What an export holds on to must be in the headline and fall where answers get worse."""
-    task, examples = make(), draw()
+    task, examples = make(), sample()
     truth = task.truth(examples)
-    answers = answers_for(examples)
-    worse = {"forecasts": answers["forecasts"] + 5}
-    assert task.score in task.headline
-    assert task.judge(worse, truth)[task.score] < task.judge(answers, truth)[task.score]
+    predictions = answers_for(examples)
+    worse = {"forecasts": predictions["forecasts"] + 5}
+    assert task.primary_metric in task.summary_metrics
+    assert (
+        task.compute_metrics(worse, truth)[task.primary_metric]
+        < task.compute_metrics(predictions, truth)[task.primary_metric]
+    )

@@ -17,34 +17,34 @@ def noise(*shape):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("target", [(8, 8), (7, 5), (1, 1), (64, 33)])
-def test_pictures_are_resized_as_numpy_does(target, channels):
+def test_images_are_resized_as_numpy_does(target, channels):
     """Up, down, both, by odd factors, from and to a single pixel."""
     for size in SIZES:
         images = noise(3, *size, channels)
-        found = graph.fit_pictures(images, *target, channels).numpy()
+        found = graph.fit_images(images, *target, channels).numpy()
         wanted = np.stack([resize(image, *target) for image in images])
         assert found.dtype == np.float32
-        # Of 255 grey levels.
+        # Of 255 gray levels.
         np.testing.assert_allclose(found, wanted, rtol=0, atol=5e-4, err_msg=f"{size}")
 
 
 def test_a_photograph_is_resized_as_numpy_does():
     for size, target in (((1500, 2003), (96, 128)), ((1999, 1201), (224, 224))):
         image = noise(*size, 3)
-        found = graph.fit_pictures(image[None], *target, 3).numpy()[0]
+        found = graph.fit_images(image[None], *target, 3).numpy()[0]
         np.testing.assert_allclose(found, resize(image, *target), rtol=0, atol=2e-3)
 
 
-def test_pictures_that_fit_are_untouched():
+def test_images_that_fit_are_untouched():
     images = noise(2, 9, 7, 3)
-    np.testing.assert_array_equal(graph.fit_pictures(images, 9, 7, 3).numpy(), images)
+    np.testing.assert_array_equal(graph.fit_images(images, 9, 7, 3).numpy(), images)
 
 
 def test_one_traced_graph_serves_every_size():
     import tensorflow as tf
 
     fit = tf.function(
-        lambda images: graph.fit_pictures(images, 8, 6, 1),
+        lambda images: graph.fit_images(images, 8, 6, 1),
         input_signature=[tf.TensorSpec((None, None, None, 1), tf.uint8)],
     )
     for size in SIZES:

@@ -1,4 +1,4 @@
-"""Pictures made of noise: what a model is asked, and how its pictures are judged."""
+"""Images made of noise: what a model is asked, and how its images are judged."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from threefold.core.errors import UserError
 from threefold.datasets import loading
 from threefold.tasks.image_generation import ImageGeneration
-from threefold.tasks.metrics.image_quality import PictureJudge, frechet_distance, neighbour_shares
+from threefold.tasks.metrics.image_quality import ImageEvaluator, frechet_distance, neighbour_shares
 
 OPTIONS = {"latent_dim": 5, "conditional": True, "critic_steps": 1}
 
@@ -17,18 +17,18 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def judge(digits):
+def compute_baseline_metrics(digits):
     train = digits.splits["train"][np.arange(600)]
-    return PictureJudge(train["image"].astype(np.float32), train["label"])
+    return ImageEvaluator(train["image"].astype(np.float32), train["label"])
 
 
 def test_noise_hangs_on_the_example_and_not_on_its_place(digits):
     task = ImageGeneration(digits.facts, options=OPTIONS)
-    whole = task.inputs(digits.splits["test"][np.arange(7)])
-    part = task.inputs(digits.splits["test"][np.array([4, 2])])
+    whole = task.model_inputs(digits.splits["test"][np.arange(7)])
+    part = task.model_inputs(digits.splits["test"][np.array([4, 2])])
     for name in ("noise", "label"):
         np.testing.assert_array_equal(part[name], whole[name][[4, 2]])
-    other = task.inputs(digits.splits["train"][np.array([4])])
+    other = task.model_inputs(digits.splits["train"][np.array([4])])
     assert not np.array_equal(other["noise"][0], whole["noise"][4])
 
 
@@ -47,19 +47,21 @@ def test_the_seed_and_the_class_decide_what_is_made(digits):
 
 
 def test_pixels_come_out_as_they_went_in():
-    answers = {"image": np.array([[[[-3.0], [254.6], [300.0]]]], np.float32)}
+    predictions = {"image": np.array([[[[-3.0], [254.6], [300.0]]]], np.float32)}
     task = ImageGeneration(loading.load("digits").facts, options=OPTIONS | {"conditional": False})
-    (record,) = task.describe(answers, {})
+    (record,) = task.describe(predictions, {})
     assert record["image"].dtype == np.uint8 and record["image"].ravel().tolist() == [0, 255, 255]
-    assert task.answer(np.array([-1.0, 0.0, 1.0]))["image"].tolist() == [0, 127.5, 255]
+    assert task.postprocess(np.array([-1.0, 0.0, 1.0]))["image"].tolist() == [0, 127.5, 255]
 
 
-def test_real_pictures_are_better_than_worse_ones(digits, judge):
+def test_real_images_are_better_than_worse_ones(digits, compute_baseline_metrics):
     real, others = (digits.splits[name][np.arange(250)]["image"].astype(np.float32)
                     for name in ("test", "validation"))  # fmt: skip
     noisy = np.clip(others + np.random.default_rng(0).normal(0, 120, others.shape), 0, 255)
     collapsed = np.repeat(others[:1], 250, axis=0)
-    good, bad, same = (judge.compare(made, real) for made in (others, noisy, collapsed))
+    good, bad, same = (
+        compute_baseline_metrics.compare(made, real) for made in (others, noisy, collapsed)
+    )
     assert good["classifier_frechet_distance"] < 0.3 * bad["classifier_frechet_distance"]
     assert good["classifier_kernel_distance"] < 0.3 * bad["classifier_kernel_distance"]
     assert good["precision"] > 0.8 > bad["precision"] and good["coverage"] > 0.85
@@ -68,8 +70,8 @@ def test_real_pictures_are_better_than_worse_ones(digits, judge):
 
 
 def test_the_frechet_distance_is_that_of_normal_distributions():
-    draw = np.random.default_rng(0)
-    one, other = draw.normal(0, 1, (200_000, 2)), draw.normal((3, 0), (2, 1), (200_000, 2))
+    sample = np.random.default_rng(0)
+    one, other = sample.normal(0, 1, (200_000, 2)), sample.normal((3, 0), (2, 1), (200_000, 2))
     assert frechet_distance(one, one) == pytest.approx(0, abs=1e-9)
     assert frechet_distance(one, other) == pytest.approx(9 + 1, rel=0.02)  # means; 1 + 4 - 2 · 2
 
@@ -86,16 +88,16 @@ def test_neighbours_tell_copies_from_strangers():
 def test_modes_that_are_missed_are_counted(layout, count):
     dataset = loading.load("gaussian_modes", {"layout": layout}, task="image_generation")
     train, test = (dataset.splits[n][np.arange(len(dataset.splits[n]))] for n in ("train", "test"))
-    judge = PictureJudge(train["image"], train["label"])
-    found = judge.compare(test["image"], train["image"])
+    compute_baseline_metrics = ImageEvaluator(train["image"], train["label"])
+    found = compute_baseline_metrics.compare(test["image"], train["image"])
     assert found["modes_covered"] == count and found["share_in_modes"] > 0.95
     some = test["image"][test["label"] < 3]
-    assert judge.compare(some, train["image"])["modes_covered"] == 3
+    assert compute_baseline_metrics.compare(some, train["image"])["modes_covered"] == 3
     between = np.full((9, 1, 2, 1), 3.0, np.float32)
-    assert judge.compare(between, train["image"])["share_in_modes"] == 0
+    assert compute_baseline_metrics.compare(between, train["image"])["share_in_modes"] == 0
 
 
-def test_only_pictures_in_classes_can_be_made():
+def test_only_images_in_classes_can_be_made():
     for name in ("wine", "digit_angles"):
-        with pytest.raises(UserError, match="image_generation takes pictures in classes"):
+        with pytest.raises(UserError, match="image_generation takes images in classes"):
             loading.load(name, task="image_generation")

@@ -19,7 +19,7 @@ TEXTS = [
     "one word",
 ]
 CONTENT = train_tokenizer("word", TEXTS, 50, mask=True)
-FACTS = {"tokenizer": CONTENT, "vocabulary_size": 20, "longest": 6, "mask_rate": 0.3}
+FACTS = {"tokenizer": CONTENT, "vocabulary_size": 20, "max_length": 6, "mask_rate": 0.3}
 
 
 def make_task(paired=True, masking="token", **options):
@@ -41,7 +41,7 @@ def whole(texts, names):
 @pytest.mark.parametrize("options", [{}, {"next_sentence": False}])
 def test_places_count_the_true_tokens_of_all_parts(examples, options):
     task = make_task(**options)
-    inputs, targets = task.inputs(examples), task.targets(examples)
+    inputs, targets = task.model_inputs(examples), task.targets(examples)
     assert set(inputs) == {*task.texts, "masked"} and "masked" in targets
     mask = find_mask(CONTENT)
     for row, tokens in enumerate(whole(inputs, task.texts)):
@@ -76,32 +76,32 @@ def test_weights_leave_out_what_is_not_masked(examples):
 
 def answers_of(task, examples, right):
     """Return the answers of a network that is sure of the truth, or of something else."""
-    asked, truth = task.asked(examples), task.truth(examples)
+    asked, truth = task.inference_inputs(examples), task.truth(examples)
     logits = np.zeros((*asked["masked"].shape, 20), np.float32)
     chosen = truth["masked"] if right else (truth["masked"] + 1) % 20
     np.put_along_axis(logits, chosen[..., None], 9.0, axis=-1)
     one = np.where(truth["next"] == OTHER, -9.0, 9.0) * (1 if right else -1)
     outputs = {"masked": logits, "wanted": asked["wanted"]}
     outputs |= {"next": np.stack([one, -one], axis=1).astype(np.float32)}
-    return task.answer(outputs), truth
+    return task.postprocess(outputs), truth
 
 
 def test_metrics_of_a_network_that_knows_all_and_of_one_that_is_wrong(examples):
     task = make_task()
-    best = task.judge(*answers_of(task, examples, True))
+    best = task.compute_metrics(*answers_of(task, examples, True))
     assert best["masked_accuracy"] == best["next_accuracy"] == best["masked_top_5"] == 1
     assert best["perplexity"] == pytest.approx(1, abs=0.01)
     assert best["loss"] == pytest.approx(best["masked_loss"] + best["next_loss"])
-    worst = task.judge(*answers_of(task, examples, False))
+    worst = task.compute_metrics(*answers_of(task, examples, False))
     assert worst["masked_accuracy"] == worst["next_accuracy"] == 0
     assert worst["masked_loss"] == pytest.approx(9, abs=0.1)
 
 
 def test_the_candidates_are_the_most_probable_tokens_in_order(examples):
-    task, draw = make_task(next_sentence=False), np.random.default_rng(0)
-    asked = task.asked(examples)
-    logits = draw.normal(size=(*asked["masked"].shape, 20)).astype(np.float32)
-    found = task.answer({"masked": logits, "wanted": asked["wanted"]})
+    task, numbers = make_task(next_sentence=False), np.random.default_rng(0)
+    asked = task.inference_inputs(examples)
+    logits = numbers.normal(size=(*asked["masked"].shape, 20)).astype(np.float32)
+    found = task.postprocess({"masked": logits, "wanted": asked["wanted"]})
     order = np.argsort(-logits, axis=-1)
     np.testing.assert_array_equal(found["candidates"], order[..., :5])
     odds = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
@@ -118,13 +118,13 @@ def test_a_persons_masks_are_filled_in(options):
     assert [str(error) for error in read.errors] == [
         "standard input line 2 has no [MASK]; write it where a word is to be filled in"
     ]
-    asked = task.asked(read.examples)
+    asked = task.inference_inputs(read.examples)
     assert asked["masked"][0][:3].tolist() == [0, 2, NO_PLACE]
     logits = np.zeros((1, asked["masked"].shape[1], 20), np.float32)
     names = {name: number for number, name in enumerate(_names())}
     logits[0, 0, names["bread"]] = logits[0, 1, names["soup"]] = 5
     outputs = {"masked": logits, "wanted": asked["wanted"], "next": np.zeros((1, 2), np.float32)}
-    (record,) = task.describe(task.answer(outputs), read.examples)
+    (record,) = task.describe(task.postprocess(outputs), read.examples)
     assert record["filled"] == "bread cheese soup ."
     assert list(record["masks"][0])[0] == "bread" and len(record["masks"]) == 2
 
@@ -144,5 +144,5 @@ def test_texts_without_a_second_sentence_cannot_be_paired():
 def test_the_baseline_knows_what_stands_between_the_same_neighbours():
     task = make_task(next_sentence=False)
     source = MaskedTexts(CONTENT, TEXTS[:2] * 20, 6)
-    (judge,) = task.baselines(source).values()
-    assert judge(source)["masked_accuracy"] > 0.6
+    (compute_baseline_metrics,) = task.baselines(source).values()
+    assert compute_baseline_metrics(source)["masked_accuracy"] > 0.6

@@ -20,11 +20,11 @@ from threefold.tasks.question_answering import (
 CONTEXT = "one two three four five six seven eight nine"
 
 
-def facts_of(unanswerable: bool, longest: int = 4, stride: int = 2) -> QuestionFacts:
+def facts_of(unanswerable: bool, max_length: int = 4, stride: int = 2) -> QuestionFacts:
     content = train_tokenizer("word", [CONTEXT], 100)
     return QuestionFacts(
-        tokenizer=content, vocabulary_size=len(token_names(content)), longest=longest,
-        longest_question=5, stride=stride, unanswerable=unanswerable,
+        tokenizer=content, vocabulary_size=len(token_names(content)), max_length=max_length,
+        max_question_length=5, stride=stride, unanswerable=unanswerable,
     )  # fmt: skip
 
 
@@ -36,11 +36,11 @@ def windows_of(facts: QuestionFacts) -> QuestionWindows:
 
 def point(task: QuestionAnswering, spans: list[tuple[int, int, float]]) -> dict[str, np.ndarray]:
     """Return answers of windows: a start, an end, and how sure it is over none."""
-    logits = np.zeros((len(spans), 2, task.facts.longest + 1), np.float32)
+    logits = np.zeros((len(spans), 2, task.facts.max_length + 1), np.float32)
     logits[:, :, 1:] = -50
     for row, (start, end, score) in enumerate(spans):
         logits[row, 0, start] = logits[row, 1, end] = score / 2
-    return task.answer(logits)
+    return task.postprocess(logits)
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_the_best_of_all_right_answers_counts_and_none_has_its_own_numbers():
 
 @pytest.mark.parametrize("count", [1, 5, LONGEST_ANSWER + 9])
 def test_the_best_span_is_that_of_a_search_of_all(count):
-    task, draw = QuestionAnswering(facts_of(True)), np.random.default_rng(count)
-    logits = draw.normal(0, 3, (20, 2, 1 + count)).astype(np.float32)
+    task, sample = QuestionAnswering(facts_of(True)), np.random.default_rng(count)
+    logits = sample.normal(0, 3, (20, 2, 1 + count)).astype(np.float32)
     logits[:5, :, 1 + (count + 1) // 2 :] = MASKED
-    answers = task.answer(logits)
+    answers = task.postprocess(logits)
     for row in range(20):
         spans = {
             (start, end): float(logits[row, 0, start]) + float(logits[row, 1, end])
@@ -103,7 +103,7 @@ def test_a_near_second_span_is_undecided():
     logits[0, :, 1] = 9
     logits[1, 0, 2], logits[1, 1, 2:4] = 9, 9  # two ends of the same logit
     logits[2, 0, 2], logits[2, 1, 2], logits[2, 1, 3] = 9, 9, 8.99
-    assert task.undecided(task.answer(logits), 1e-5).tolist() == [False, True, False]
+    assert task.near_ties(task.postprocess(logits), 1e-5).tolist() == [False, True, False]
 
 
 def test_the_best_window_of_each_question_is_chosen():
@@ -119,11 +119,11 @@ def test_windows_of_one_question_are_judged_as_one_answer(unanswerable):
     assert examples["start"].tolist() == [0, 4, 2, 0] + [0] * 4
     right = [(1, 2, -3), (4, 4, 5), (2, 2, 8), (1, 3, -1)]
     answers = point(task, right + [(1, 1, -4)] * 4)
-    metrics = task.judge(answers, task.truth(examples))
+    metrics = task.compute_metrics(answers, task.truth(examples))
     assert metrics["f1"] == metrics["exact_match"] == (1.0 if unanswerable else 0.5)
     assert metrics["has_answer_f1"] == 1.0
     answers = point(task, [(1, 2, -3), (4, 4, 5), (1, 1, 8), (1, 3, -1)] + [(1, 1, 4)] * 4)
-    metrics = task.judge(answers, task.truth(examples))
+    metrics = task.compute_metrics(answers, task.truth(examples))
     assert metrics["f1"] == metrics["no_answer_accuracy"] == 0.0
 
 
@@ -159,8 +159,8 @@ def test_the_loss_is_that_of_both_positions():
     task = QuestionAnswering(facts_of(True))
     source = windows_of(task.facts)
     examples = source[np.arange(4)]
-    answers = task.answer(np.zeros((4, 2, 5), np.float32))
-    assert task.judge(answers, task.truth(examples))["loss"] == pytest.approx(np.log(5))
+    answers = task.postprocess(np.zeros((4, 2, 5), np.float32))
+    assert task.compute_metrics(answers, task.truth(examples))["loss"] == pytest.approx(np.log(5))
     assert task.targets(examples).tolist() == [[0, 0], [4, 4], [2, 2], [0, 0]]
 
 
@@ -173,10 +173,12 @@ def test_the_simple_method_takes_words_behind_those_of_the_question():
 
 
 def test_simple_methods_are_judged_on_the_questions():
-    task = QuestionAnswering(facts_of(True, longest=9))
+    task = QuestionAnswering(facts_of(True, max_length=9))
     methods = task.baselines(windows_of(task.facts))
     source = windows_of(task.facts)
-    found = {name: judge(source) for name, judge in methods.items()}
+    found = {
+        name: compute_baseline_metrics(source) for name, compute_baseline_metrics in methods.items()
+    }
     assert found["no answer to any"]["no_answer_accuracy"] == 1.0
     assert len(found) == 2 and all(set(m) >= {"f1", "exact_match"} for m in found.values())
 

@@ -31,13 +31,13 @@ def test_the_network_learns_standardised_numbers_and_answers_in_their_units():
     truth = np.float32([[180, 66], [170, 70]])
     standardised = make().targets({"target": truth})
     np.testing.assert_allclose(standardised, [[1, -1], [0, 0]])
-    np.testing.assert_allclose(make().answer(standardised)["predictions"], truth)
+    np.testing.assert_allclose(make().postprocess(standardised)["predictions"], truth)
     assert make().arguments()["num_outputs"] == 2
 
 
 def test_metrics_are_those_of_scikit_learn_by_target_and_averaged():
-    answers, truth = random_answers()
-    found, by_target = make().judge(answers, truth), []
+    predictions, truth = random_answers()
+    found, by_target = make().compute_metrics(predictions, truth), []
     scores = {
         "mae": metrics.mean_absolute_error,
         "rmse": metrics.root_mean_squared_error,
@@ -45,21 +45,23 @@ def test_metrics_are_those_of_scikit_learn_by_target_and_averaged():
     }
     for name, score in scores.items():
         by_target = [found["by_target"][target.name][name] for target in TARGETS]
-        wanted = [score(truth["target"][:, i], answers["predictions"][:, i]) for i in range(2)]
+        wanted = [score(truth["target"][:, i], predictions["predictions"][:, i]) for i in range(2)]
         assert by_target == pytest.approx(wanted)
         assert found[name] == pytest.approx(np.mean(wanted))
     assert 0 < found["r2"] < 1
 
 
 def test_one_target_has_no_breakdown():
-    answers, truth = (
+    predictions, truth = (
         {name: array[:, :1] for name, array in part.items()} for part in random_answers()
     )
-    assert set(make(TARGETS[:1]).judge(answers, truth)) == {"mae", "rmse", "r2"}
+    assert set(make(TARGETS[:1]).compute_metrics(predictions, truth)) == {"mae", "rmse", "r2"}
 
 
 def test_r2_of_a_single_example_is_not_made_up():
-    found = make(TARGETS[:1]).judge({"predictions": np.ones((1, 1))}, {"target": np.zeros((1, 1))})
+    found = make(TARGETS[:1]).compute_metrics(
+        {"predictions": np.ones((1, 1))}, {"target": np.zeros((1, 1))}
+    )
     assert found == {"mae": 1, "rmse": 1}
 
 
@@ -96,12 +98,14 @@ def test_a_step_follows_the_metric_beside_the_loss():
 
 
 def test_a_description_names_the_targets_in_plain_numbers():
-    answers, truth = random_answers(5)
-    records = make().describe(answers, {})
+    predictions, truth = random_answers(5)
+    records = make().describe(predictions, {})
     assert [list(record) for record in records] == [["height", "weight"]] * 5
     assert {type(value) for record in records for value in record.values()} == {float}
     again = {"predictions": np.array([[r["height"], r["weight"]] for r in records])}
-    assert make().judge(again, truth)["mae"] == pytest.approx(make().judge(answers, truth)["mae"])
+    assert make().compute_metrics(again, truth)["mae"] == pytest.approx(
+        make().compute_metrics(predictions, truth)["mae"]
+    )
 
 
 def test_class_weights_mean_nothing_to_numbers():
@@ -109,8 +113,8 @@ def test_class_weights_mean_nothing_to_numbers():
 
 
 def test_no_number_is_undecided_and_differences_count_in_its_own_spread():
-    answers, _ = random_answers(5)
-    assert make().undecided(answers, 1e9).tolist() == [False] * 5
+    predictions, _ = random_answers(5)
+    assert make().near_ties(predictions, 1e9).tolist() == [False] * 5
     [field] = make().output_fields()
     assert field.shape == ("batch", 2) and field.scale == (10.0, 4.0)
     assert field.limit == 1e-4 and "height, weight" in field.meaning

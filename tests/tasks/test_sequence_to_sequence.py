@@ -1,4 +1,4 @@
-"""What translations and summaries share: tokens in, tokens out, each behind the one before."""
+"""What translations and summaries share: tokens in, tokens out, each after the one before."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from threefold.tasks.task import find_task
 
 FACTS = PairFacts(
     source_tokenizer="", target_tokenizer="", source_vocabulary_size=20,
-    target_vocabulary_size=20, longest_source=20, longest_target=12,
+    target_vocabulary_size=20, max_source_length=20, max_target_length=12,
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def task(request):
 
 
 def test_each_token_is_told_from_those_before_it(task):
-    inputs, targets = task.inputs(EXAMPLES), task.targets(EXAMPLES)
+    inputs, targets = task.model_inputs(EXAMPLES), task.targets(EXAMPLES)
     assert inputs["source"].shape == (2, 8) and inputs["source"][1].tolist() == [7] + [0] * 7
     assert inputs["target"][0].tolist() == [START, 8, 9, 0, 0, 0, 0, 0]
     assert targets[0].tolist() == [8, 9, END, 0, 0, 0, 0, 0]
@@ -39,18 +39,20 @@ def test_each_token_is_told_from_those_before_it(task):
 
 
 def test_what_is_to_be_answered_has_no_target(task):
-    assert set(task.inputs({"source": EXAMPLES["source"]})) == {"source"}
-    assert task.raw(EXAMPLES)["source"].tolist() == [[4, 5, 6], [7, 0, 0]]
-    assert [len(row) for row in task.vary(EXAMPLES)["source"]] == [2, 1]
+    assert set(task.model_inputs({"source": EXAMPLES["source"]})) == {"source"}
+    assert task.raw_inputs(EXAMPLES)["source"].tolist() == [[4, 5, 6], [7, 0, 0]]
+    assert [len(row) for row in task.resized_examples(EXAMPLES)["source"]] == [2, 1]
 
 
 def test_the_best_answer_is_compared_up_to_its_end():
-    answers = {"tokens": np.array([[[8, 9, END, 0], [1, 1, 1, 1]], [[4, END, 0, 0], [8, 9, 3, 0]]])}
-    found, wanted = take_best(answers, {"target": np.array([[8, 9, 0, 0], [4, 5, 0, 0]])})
+    predictions = {
+        "tokens": np.array([[[8, 9, END, 0], [1, 1, 1, 1]], [[4, END, 0, 0], [8, 9, 3, 0]]])
+    }
+    found, wanted = take_best(predictions, {"target": np.array([[8, 9, 0, 0], [4, 5, 0, 0]])})
     assert [row.tolist() for row in found] == [[8, 9], [4]]
     assert exact_match(found, wanted) == 0.5
 
 
 def test_scores_too_near_to_each_other_leave_the_order_undecided(task):
     scores = np.array([[-0.1, -0.2, -0.3], [-0.1, -0.10001, -0.3]])
-    assert task.undecided({"scores": scores}, 1e-4).tolist() == [False, True]
+    assert task.near_ties({"scores": scores}, 1e-4).tolist() == [False, True]

@@ -14,7 +14,7 @@ from threefold.tasks.task import find_task
 
 pytestmark = pytest.mark.each_backend
 
-FACTS = SpeechFacts(rate=1000, longest=100, alphabet=("a", "b"), longest_transcript=3)
+FACTS = SpeechFacts(rate=1000, max_length=100, alphabet=("a", "b"), max_transcript_length=3)
 WORDS = FACTS.model_copy(update={"alphabet": ("a", "b", " ")})
 TASK = find_task("speech_recognition")(FACTS)
 
@@ -59,8 +59,10 @@ def test_the_loss_of_a_split_is_that_of_training():
     transcripts, frames = zip(*CASES, strict=True)
     logits, targets = make_logits(frames), make_targets(transcripts)
     trained = ops.convert_to_numpy(ctc_loss(targets, ops.array(logits))).mean()
-    judged = TASK.judge(TASK.answer(logits), {"symbols": targets.astype(np.int64)})["loss"]
-    assert judged == pytest.approx(trained, rel=1e-5)
+    truth_found = TASK.compute_metrics(
+        TASK.postprocess(logits), {"symbols": targets.astype(np.int64)}
+    )["loss"]
+    assert truth_found == pytest.approx(trained, rel=1e-5)
 
 
 def test_a_transcript_that_cannot_be_written_does_not_spoil_the_others():
@@ -90,8 +92,10 @@ def test_the_metric_of_training_is_the_share_written_without_an_error():
     for rows in (transcripts, [[]] * len(CASES)):
         targets = make_targets(rows)
         found = model.evaluate(logits, targets, verbose=0, return_dict=True)
-        told = TASK.judge(TASK.answer(logits), {"symbols": targets.astype(np.int64)})
-        assert found["sequence_accuracy"] == pytest.approx(told["sequence_accuracy"])
+        explicit = TASK.compute_metrics(
+            TASK.postprocess(logits), {"symbols": targets.astype(np.int64)}
+        )
+        assert found["sequence_accuracy"] == pytest.approx(explicit["sequence_accuracy"])
 
 
 def objects(*arrays):
@@ -107,47 +111,49 @@ EXAMPLES = {
 
 
 def test_recordings_are_filled_up_to_one_of_few_lengths():
-    found = TASK.inputs(EXAMPLES)
+    found = TASK.model_inputs(EXAMPLES)
     assert found["samples"].shape == (2, 64) and found["samples"].dtype == np.float32
     assert found["lengths"].tolist() == [30, 41] and found["lengths"].dtype == np.int32
     assert found["samples"][0, 29] == 0.5 and not found["samples"][0, 30:].any()
-    raw = TASK.raw(EXAMPLES)
+    raw = TASK.raw_inputs(EXAMPLES)
     assert raw["samples"].shape == (2, 41) and raw["lengths"].dtype == np.int64
-    assert [len(samples) for samples in TASK.vary(EXAMPLES)["samples"]] == [15, 21]
+    assert [len(samples) for samples in TASK.resized_examples(EXAMPLES)["samples"]] == [15, 21]
 
 
 def test_a_symbol_that_the_model_lacks_is_not_learned_but_counts_as_an_error():
     assert TASK.targets(EXAMPLES).tolist() == [[1, 2, 0], [2, 0, 0]]
     assert TASK.truth(EXAMPLES)["symbols"].tolist() == [[1, 3, 2], [2, 0, 0]]
-    found = TASK.judge(speak(TASK, ["ab", "b"]), TASK.truth(EXAMPLES))
+    found = TASK.compute_metrics(speak(TASK, ["ab", "b"]), TASK.truth(EXAMPLES))
     assert found["sequence_accuracy"] == 0.5
     assert found["character_error_rate"] == pytest.approx(1 / 4)
     assert TASK.write([1, 3, 2, 0]) == "a�b"
 
 
 def speak(task, texts, certainty=0.9):
-    """Answers that write some texts, a blank behind each symbol."""
+    """Answers that write some texts, a blank after each symbol."""
     count, frames = len(task.facts.alphabet) + 1, 2 * max(map(len, texts)) + 1
     scores = np.zeros((len(texts), frames, count))
     for row, text in zip(scores, texts, strict=True):
         path = [task.facts.alphabet.index(s) + 1 if s else 0 for c in text for s in (c, "")]
         path += [0] * (frames - len(path))
         row[np.arange(frames), path] = np.log(certainty / (1 - certainty) * (count - 1))
-    return task.answer(scores)
+    return task.postprocess(scores)
 
 
 def test_errors_are_counted_in_symbols_and_words():
     task = find_task("speech_recognition")(WORDS)
     true = [[1, 1, 3, 2], [2, 3, 1], [1]]  # "aa b", "b a", "a"
     truth = {"symbols": np.array([row + [0] * (4 - len(row)) for row in true])}
-    found = task.judge(speak(task, ["aa b", "b b", "aa"]), truth)
+    found = task.compute_metrics(speak(task, ["aa b", "b b", "aa"]), truth)
     assert found["sequence_accuracy"] == pytest.approx(1 / 3)
     assert found["character_error_rate"] == pytest.approx(2 / 8)
     assert found["word_error_rate"] == pytest.approx(2 / 5)
     assert found["beam_sequence_accuracy"] == pytest.approx(1 / 3)
     assert found["beam_character_error_rate"] == pytest.approx(2 / 8)
-    assert "word_error_rate" not in TASK.judge(speak(TASK, ["a"]), {"symbols": np.array([[1]])})
-    assert set(task.headline) <= set(found)
+    assert "word_error_rate" not in TASK.compute_metrics(
+        speak(TASK, ["a"]), {"symbols": np.array([[1]])}
+    )
+    assert set(task.summary_metrics) <= set(found)
 
 
 def test_a_prediction_tells_the_text_how_sure_it_is_and_what_else_it_could_be():
@@ -161,27 +167,27 @@ def test_a_prediction_tells_the_text_how_sure_it_is_and_what_else_it_could_be():
 
 
 def test_an_answer_near_a_tie_is_undecided():
-    answers = speak(TASK, ["a", "b"])
-    assert not TASK.undecided(answers, 1e-3).any()
-    answers["probabilities"][1, 0] = [0.4995, 0.0, 0.5005]
-    assert TASK.undecided(answers, 1e-3).tolist() == [False, True]
+    predictions = speak(TASK, ["a", "b"])
+    assert not TASK.near_ties(predictions, 1e-3).any()
+    predictions["probabilities"][1, 0] = [0.4995, 0.0, 0.5005]
+    assert TASK.near_ties(predictions, 1e-3).tolist() == [False, True]
 
 
 def test_an_exported_model_says_what_its_numbers_mean():
     samples, lengths = TASK.input_fields()
     assert "1,000 samples a second" in samples.meaning and lengths.dtype == "int64"
-    answers = speak(TASK, ["ab"])
-    assert [field.name for field in TASK.output_fields()] == list(answers)
+    predictions = speak(TASK, ["ab"])
+    assert [field.name for field in TASK.output_fields()] == list(predictions)
     long = find_task("speech_recognition")(
         FACTS.model_copy(update={"alphabet": (" ", *map(chr, range(0x4E00, 0x4E00 + 3000)))})
     )
-    told = long.output_fields()[2].meaning
-    assert "space, 一" in told and "artifact.json" in told and len(told) < 400
+    explicit = long.output_fields()[2].meaning
+    assert "space, 一" in explicit and "artifact.json" in explicit and len(explicit) < 400
 
 
 @pytest.mark.once
 def test_the_graph_answers_as_the_task_does():
     logits = make_logits([5, 4, 2])
-    answers = TASK.answer(logits)
-    for name, tensor in TASK.leave(ops.array(logits)).items():
-        np.testing.assert_allclose(tensor.numpy(), answers[name], rtol=1e-5)
+    predictions = TASK.postprocess(logits)
+    for name, tensor in TASK.postprocess_graph(ops.array(logits)).items():
+        np.testing.assert_allclose(tensor.numpy(), predictions[name], rtol=1e-5)

@@ -16,7 +16,7 @@ TEXTS = ["the cat sat on the mat . it slept !", "a dog barked at the cat"]
 WORDS = train_tokenizer("word", TEXTS, 60)
 FACTS = PairFacts(
     source_tokenizer=WORDS, target_tokenizer=WORDS, source_vocabulary_size=20,
-    target_vocabulary_size=20, longest_source=12, longest_target=4, documents=True,
+    target_vocabulary_size=20, max_source_length=12, max_target_length=4, documents=True,
 )  # fmt: skip
 TASK = find_task("summarization")(FACTS)
 
@@ -35,9 +35,9 @@ def write(texts):
     return {"tokens": found, "scores": np.zeros((len(texts), 1), np.float32)}
 
 
-def judge(found, wanted):
+def compute_baseline_metrics(found, wanted):
     source = examples(["the cat"] * len(wanted), wanted)
-    return TASK.judge(write(found), TASK.truth(source[np.arange(len(wanted))]))
+    return TASK.compute_metrics(write(found), TASK.truth(source[np.arange(len(wanted))]))
 
 
 @settings(deadline=None)  # the library is imported when it is first needed
@@ -75,7 +75,7 @@ def test_other_scripts_count_too(found, wanted, scores):
 
 
 def test_a_split_is_judged_by_the_means_of_its_texts():
-    metrics = judge(["the cat", "a dog barked"], ["the cat", "a cat barked"])
+    metrics = compute_baseline_metrics(["the cat", "a dog barked"], ["the cat", "a cat barked"])
     assert metrics == {
         "rouge1": pytest.approx((1 + 2 / 3) / 2),
         "rouge2": pytest.approx(0.5),
@@ -83,19 +83,19 @@ def test_a_split_is_judged_by_the_means_of_its_texts():
         "length_ratio": pytest.approx(1.0),
         "exact_match": 0.5,
     }
-    assert set(TASK.headline) < set(metrics) and TASK.score in TASK.headline
-    assert judge([""], ["the cat"])["length_ratio"] == 0
+    assert set(TASK.summary_metrics) < set(metrics) and TASK.primary_metric in TASK.summary_metrics
+    assert compute_baseline_metrics([""], ["the cat"])["length_ratio"] == 0
 
 
 def test_a_summary_is_judged_by_all_of_the_true_one_though_the_network_cannot_write_it():
-    metrics = judge(["the cat sat on"], ["the cat sat on the mat it slept"])
+    metrics = compute_baseline_metrics(["the cat sat on"], ["the cat sat on the mat it slept"])
     assert metrics["rouge1"] == pytest.approx(2 * 4 / (4 + 8))
     assert metrics["length_ratio"] == 0.5
 
 
 def test_words_that_the_tokenizer_lacks_are_missed_and_not_matched():
-    assert judge(["the cat"], ["the zebra"])["rouge1"] == 0.5
-    assert judge(["[UNK]"], ["zebra"])["rouge1"] == 0
+    assert compute_baseline_metrics(["the cat"], ["the zebra"])["rouge1"] == 0.5
+    assert compute_baseline_metrics(["[UNK]"], ["zebra"])["rouge1"] == 0
 
 
 def test_the_truth_can_be_kept_without_pickle(tmp_path):
@@ -117,16 +117,16 @@ def test_the_truth_can_be_kept_without_pickle(tmp_path):
 def test_the_baseline_is_the_first_sentence_no_longer_than_a_summary(document, lead):
     source = examples([document], [lead])
     beside = TASK.baselines(source)["lead-1"](source)
-    assert beside == dict.fromkeys(TASK.headline, pytest.approx(1.0)) | {
+    assert beside == dict.fromkeys(TASK.summary_metrics, pytest.approx(1.0)) | {
         "rouge2": pytest.approx(1.0 if len(lead.split()) > 1 else 0.0)
     }
 
 
 def test_a_prediction_is_a_summary_with_others_that_are_less_probable():
-    answers = write(["the cat", "a dog"])
-    answers = {"tokens": answers["tokens"].reshape(1, 2, 5),
+    predictions = write(["the cat", "a dog"])
+    predictions = {"tokens": predictions["tokens"].reshape(1, 2, 5),
                "scores": np.array([[-0.1, -0.7]], np.float32)}  # fmt: skip
-    (record,) = TASK.describe(answers, {})
+    (record,) = TASK.describe(predictions, {})
     assert record["text"] == "the cat" and record["score"] == pytest.approx(-0.1)
     assert record["alternatives"] == [{"text": "a dog", "score": pytest.approx(-0.7)}]
 

@@ -7,7 +7,7 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource
 from threefold.datasets.facts import ImageFacts, NumericTarget
 from threefold.datasets.raw_inputs import Inputs
-from threefold.tasks.evaluation import answerer, evaluate, fill_batch
+from threefold.tasks.evaluation import evaluate, fill_batch, make_predict_fn
 from threefold.tasks.prediction import predict
 from threefold.tasks.task import Task, find_task, task_names
 
@@ -22,7 +22,7 @@ def test_every_task_is_found_under_its_name():
     for name in task_names():
         found = find_task(name)
         assert issubclass(found, Task) and found.name == name
-        assert found.losses and found.headline and found.pictures
+        assert found.losses and found.summary_metrics and found.figures
 
 
 @pytest.mark.parametrize("name", ["image_classificaton", "tasks", "", "../cli"])
@@ -63,7 +63,7 @@ class Responder:
         return (image.reshape(len(image), 4) @ weights).astype(np.float32)
 
 
-def pictures(count):
+def make_images(count):
     generator = np.random.default_rng(1)
     images = generator.integers(0, 256, (count, 2, 2, 1), dtype=np.uint8)
     return {"image": images, "label": generator.integers(0, 3, count)}
@@ -71,14 +71,13 @@ def pictures(count):
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 10, 64])
 def test_the_batch_size_does_not_change_an_evaluation(batch_size):
-    task, source, respond = find_task("image_classification")(FACTS), ArraySource(pictures(10)), (
-        Responder()
-    )  # fmt: skip
-    found = evaluate(answerer(respond, task, batch_size), task, source, "test", batch_size)
-    whole = evaluate(answerer(Responder(), task, 10), task, source, "test", 10)
+    task, respond = find_task("image_classification")(FACTS), Responder()
+    source = ArraySource(make_images(10))
+    found = evaluate(make_predict_fn(respond, task, batch_size), task, source, "test", batch_size)
+    whole = evaluate(make_predict_fn(Responder(), task, 10), task, source, "test", 10)
     assert set(respond.sizes) == {batch_size}  # one size, so nothing is compiled twice
-    for name, array in whole.answers.items():
-        np.testing.assert_allclose(found.answers[name], array, rtol=1e-5)
+    for name, array in whole.predictions.items():
+        np.testing.assert_allclose(found.predictions[name], array, rtol=1e-5)
     np.testing.assert_array_equal(found.truth["label"], source.arrays["label"])
     assert found.metrics["accuracy"] == whole.metrics["accuracy"]
     assert found.metrics["loss"] == pytest.approx(whole.metrics["loss"])
@@ -87,17 +86,17 @@ def test_the_batch_size_does_not_change_an_evaluation(batch_size):
 
 
 def test_predictions_keep_the_order_of_the_inputs_and_name_what_was_skipped():
-    task, examples = find_task("image_classification")(FACTS), pictures(7)
-    mistake = UserError("no picture")
+    task, examples = find_task("image_classification")(FACTS), make_images(7)
+    mistake = UserError("no image")
     parts = [
         Inputs(list("abcde"), {"image": examples["image"][:5]}, [mistake]),
         Inputs([], {"image": examples["image"][:0]}, []),
         Inputs(list("fg"), {"image": examples["image"][5:]}, []),
     ]
-    found = predict(answerer(Responder(), task, 2), task, parts, batch_size=2)
+    found = predict(make_predict_fn(Responder(), task, 2), task, parts, batch_size=2)
     assert [record["input"] for record in found.records] == list("abcdefg")
     assert found.errors == [mistake]
-    wanted = task.describe(task.answer(Responder()(task.inputs(examples))), examples)
+    wanted = task.describe(task.postprocess(Responder()(task.model_inputs(examples))), examples)
     for record, one in zip(found.records, wanted, strict=True):
         assert record["label"] == one["label"]
         assert record["probabilities"] == pytest.approx(one["probabilities"], rel=1e-4)

@@ -12,11 +12,11 @@ from threefold.training import state
 from threefold.training.building import (
     bind_task,
     blueprint_names,
-    borrow_weights,
     build_model,
     builder_for,
     check_blueprint,
     find_blueprint,
+    load_matching_weights,
     rebuild_model,
 )
 from threefold.training.checkpoints import CheckpointError, save_checkpoint
@@ -106,7 +106,7 @@ def test_a_run_without_a_checkpoint_cannot_be_rebuilt(run):
 def test_weights_are_borrowed_in_full_from_an_equal_model(run):
     donor, taker = build(), build()
     keep_best(run, donor)
-    assert borrow_weights(taker, run) == (len(donor.weights),) * 2
+    assert load_matching_weights(taker, run) == (len(donor.weights),) * 2
     np.testing.assert_array_equal(answer(taker), answer(donor))
 
 
@@ -118,7 +118,7 @@ def test_weights_are_borrowed_where_they_fit_and_the_rest_is_said(run):
     before = {weight.path: np.array(weight.numpy()) for weight in taker.weights}
     total = len(taker.weights)
     with pytest.warns(UserWarning, match=rf"{total - 2} of {total} weights fit"):
-        assert borrow_weights(taker, run) == (total - 2, total)
+        assert load_matching_weights(taker, run) == (total - 2, total)
     given = {weight.path: np.asarray(weight.numpy()) for weight in donor.weights}
     for weight in taker.weights:
         wanted = before if weight.path.startswith("head/") else given
@@ -128,7 +128,7 @@ def test_weights_are_borrowed_where_they_fit_and_the_rest_is_said(run):
 def test_nothing_to_borrow_is_refused(run):
     save_checkpoint(run.checkpoints, "best", {"weights/other/kernel": np.zeros(3)}, {})
     with pytest.raises(UserError, match="no weight of it fits this model"):
-        borrow_weights(build(), run)
+        load_matching_weights(build(), run)
 
 
 def test_finding_blueprints_imports_none():

@@ -59,7 +59,7 @@ UNSHARE = ["unshare", "--map-root-user", "--mount"]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def explicit(tmp_path_factory):
     """Fit, fit on with the disk full, free it, fit on again: what each said and left."""
     folder = tmp_path_factory.mktemp("disk")
     try:
@@ -76,19 +76,19 @@ def told(tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_full_disk_is_one_line_that_names_the_path(told):
-    assert told[0]["code"] == 0
-    assert told[1]["code"] == 1
-    error = [line for line in told[1]["notes"].splitlines() if line.startswith("error:")]
-    assert len(error) == 1 and told[1]["notes"].splitlines()[-1] == error[0]
+def test_a_full_disk_is_one_line_that_names_the_path(explicit):
+    assert explicit[0]["code"] == 0
+    assert explicit[1]["code"] == 1
+    error = [line for line in explicit[1]["notes"].splitlines() if line.startswith("error:")]
+    assert len(error) == 1 and explicit[1]["notes"].splitlines()[-1] == error[0]
     assert "cannot write a checkpoint to run/checkpoints: " in error[0]
     assert "No space left on device" in error[0] or "File too large" in error[0]
 
 
-def test_what_was_saved_before_is_untouched_and_nothing_half_written_is_left(told):
-    assert told[1]["sums"] == told[0]["sums"] != {}
+def test_what_was_saved_before_is_untouched_and_nothing_half_written_is_left(explicit):
+    assert explicit[1]["sums"] == explicit[0]["sums"] != {}
 
 
-def test_with_space_again_the_run_goes_on(told):
-    assert told[2]["code"] == 0
-    assert told[3] == 1 + 3  # a head, and a row an epoch
+def test_with_space_again_the_run_goes_on(explicit):
+    assert explicit[2]["code"] == 0
+    assert explicit[3] == 1 + 3  # a head, and a row an epoch

@@ -16,7 +16,7 @@ from threefold.training.building import rebuild_model
 from threefold.training.callbacks import Diverged
 from threefold.training.checkpoints import load_checkpoint
 from threefold.training.data import load_run_dataset
-from threefold.training.evaluate import ask_model
+from threefold.training.evaluate import make_predictions
 from threefold.training.run import open_run
 from threefold.training.settings import TrainingSettings
 
@@ -58,7 +58,7 @@ def validation_loss(folder, arrays=None):
     if arrays is not None:
         state.restore_weights(model, arrays)
     source = load_run_dataset(run.record, run.record.facts).splits["validation"]
-    found = evaluate(ask_model(model, task, 32), task, source, "validation", 32)
+    found = evaluate(make_predictions(model, task, 32), task, source, "validation", 32)
     return found.metrics["loss"]
 
 
@@ -186,7 +186,9 @@ def test_the_loss_in_training_is_the_tasks_with_its_weights(tmp_path):
     model, task = rebuild_model(run)
     source = load_run_dataset(run.record, run.record.facts).splits["train"]
     examples = source[np.arange(len(source))]
-    probabilities = task.answer(np.asarray(model.predict_on_batch(task.inputs(examples))))
+    probabilities = task.postprocess(
+        np.asarray(model.predict_on_batch(task.model_inputs(examples)))
+    )
     targets = task.targets(examples)
     each = -(targets * np.log(probabilities["probabilities"])).sum(axis=1)
     assert losses["plain"] == pytest.approx(each.mean(), rel=1e-3)

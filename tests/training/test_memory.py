@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from threefold.training import fit as fitting
-from threefold.training.callbacks import Keeper
+from threefold.training.callbacks import CheckpointCallback
 from threefold.training.memory import OutOfMemory, is_out_of_memory
 
 pytestmark = pytest.mark.each_backend
@@ -32,14 +32,14 @@ def full_memory() -> Exception:
 
 def fill_memory(monkeypatch, step: int, epoch: int = 0) -> None:
     """Let a step fail as it does where it does not fit."""
-    original = Keeper.on_train_batch_begin
+    original = CheckpointCallback.on_train_batch_begin
 
     def fail(self, batch, logs=None):
         if (self.progress.epoch, batch) == (epoch, step):
             raise full_memory()
         original(self, batch, logs)
 
-    monkeypatch.setattr(Keeper, "on_train_batch_begin", fail)
+    monkeypatch.setattr(CheckpointCallback, "on_train_batch_begin", fail)
 
 
 def test_full_memory_is_said_in_one_line(run_cli, monkeypatch):

@@ -8,7 +8,7 @@ from threefold.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.each_backend
 
-SMALL = {"test_fraction": "0.1", "validation_fraction": "0.7"}  # 360 pictures to train on
+SMALL = {"test_fraction": "0.1", "validation_fraction": "0.7"}  # 360 images to train on
 
 
 VARIANTS = {

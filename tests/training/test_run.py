@@ -104,10 +104,10 @@ def test_fits_that_start_at_the_same_instant_get_folders_of_their_own(in_tmp):
     for racer in racers:
         racer.stdin.write("go\n")
         racer.stdin.flush()
-    told = [json.loads(racer.communicate()[0]) for racer in racers]
-    names = [name for numbered, _ in told for name in numbered]
+    explicit = [json.loads(racer.communicate()[0]) for racer in racers]
+    names = [name for numbered, _ in explicit for name in numbered]
     assert len(set(names)) == len(names) == 60
-    own = [name for _, named in told for name in named]
+    own = [name for _, named in explicit for name in named]
     assert sorted(own) == sorted(f"own-{k}" for k in range(20))  # one of the three got each
 
 

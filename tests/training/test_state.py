@@ -128,7 +128,7 @@ def test_a_number_that_is_none_is_seen(value):
 
 
 def test_random_generators_go_on_where_they_were():
-    def draw():
+    def sample():
         drawn = [random.random(), float(np.random.random())]
         if keras.config.backend() == "torch":
             import torch
@@ -137,9 +137,9 @@ def test_random_generators_go_on_where_they_were():
         return drawn
 
     seed_everything(3)
-    draw()
+    sample()
     arrays = state.collect_generators()
-    wanted = draw()
+    wanted = sample()
     seed_everything(4)
     state.restore_generators(arrays)
-    assert draw() == wanted
+    assert sample() == wanted

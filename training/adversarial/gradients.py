@@ -40,8 +40,8 @@ def without_gradients() -> contextlib.AbstractContextManager:
 def _differentiate_on_jax(function, tensors, nested):
     import jax
 
-    (value, others), gradients = jax.value_and_grad(function, has_aux=True)(tensors)
-    return value, others, gradients
+    (value, auxiliary), gradients = jax.value_and_grad(function, has_aux=True)(tensors)
+    return value, auxiliary, gradients
 
 
 def _differentiate_on_tensorflow(function, tensors, nested):
@@ -51,9 +51,9 @@ def _differentiate_on_tensorflow(function, tensors, nested):
     copies = [tf.identity(tensor) for tensor in tensors]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(copies)
-        value, others = function(copies)
+        value, auxiliary = function(copies)
     zero = tf.UnconnectedGradients.ZERO
-    return value, others, tape.gradient(value, copies, unconnected_gradients=zero)
+    return value, auxiliary, tape.gradient(value, copies, unconnected_gradients=zero)
 
 
 def _differentiate_on_torch(function, tensors, nested):
@@ -66,13 +66,13 @@ def _differentiate_on_torch(function, tensors, nested):
         for tensor in tensors
     ]
     with torch.enable_grad():
-        value, others = function(copies)
+        value, auxiliary = function(copies)
         gradients = torch.autograd.grad(value, copies, create_graph=nested, allow_unused=True)
     gradients = [
         torch.zeros_like(copy) if gradient is None else gradient
         for copy, gradient in zip(copies, gradients, strict=True)
     ]
-    return value, others, gradients
+    return value, auxiliary, gradients
 
 
 _BY_BACKEND = {

@@ -1,4 +1,4 @@
-"""What two networks play for: losses, gradient penalties, and how alike two sets of pictures are.
+"""What two networks play for: losses, gradient penalties, and how alike two sets of images are.
 
 Pure functions of tensors, once for all backends.
 """
@@ -16,9 +16,9 @@ def discriminator_loss(kind: str, real, fake, smoothing: float = 0.0):
     Args:
         kind: str. `standard` (Goodfellow et al. 2014), `least_squares` (Mao et al. 2017), `hinge`
             (Lim and Ye 2017) or `wasserstein` (Arjovsky et al. 2017).
-        real: tensor of shape (batch, 1). Scores of real pictures.
+        real: tensor of shape (batch, 1). Scores of real images.
         fake: tensor of shape (batch, 1). Scores of generated ones.
-        smoothing: float. How far below 1 the label of a real picture is; of losses with labels.
+        smoothing: float. How far below 1 the label of a real image is; of losses with labels.
 
     Returns:
         scalar tensor.
@@ -47,9 +47,9 @@ def generator_loss(kind: str, fake):
 
 
 def accuracy(kind: str, real, fake):
-    """Return the share of pictures that the discriminator takes for what they are, or None.
+    """Return the share of images that the discriminator takes for what they are, or None.
 
-    A Wasserstein critic has no threshold: it tells only which of two pictures is the more real.
+    A Wasserstein critic has no threshold: it tells only which of two images is the more real.
     """
     if kind == "wasserstein":
         return None
@@ -62,9 +62,9 @@ def gradient_penalty(kind: str, score: Callable, real, fake, mix):
     """Return how far the slope of the discriminator is from what it should be.
 
     Args:
-        kind: str. `wgan_gp`: of length 1 between real and generated pictures (Gulrajani et al.
-            2017); `r1`: flat at real pictures (Mescheder et al. 2018), half of the squared length.
-        score: function. From pictures to scores (batch, 1), each of its own picture alone.
+        kind: str. `wgan_gp`: of length 1 between real and generated images (Gulrajani et al.
+            2017); `r1`: flat at real images (Mescheder et al. 2018), half of the squared length.
+        score: function. From images to scores (batch, 1), each of its own image alone.
         real: tensor of shape (batch, height, width, channels).
         fake: tensor of the same shape.
         mix: tensor of shape (batch, 1, 1, 1), 0 to 1. Where between the two.
@@ -86,7 +86,7 @@ def feature_distance(real, fake):
     """Return how far apart mean features are (Salimans et al. 2016, "feature matching").
 
     Args:
-        real: tensor of shape (batch, features). What the discriminator saw in real pictures.
+        real: tensor of shape (batch, features). What the discriminator saw in real images.
         fake: tensor of shape (batch, features). The same of generated ones.
 
     Returns:
@@ -96,9 +96,9 @@ def feature_distance(real, fake):
 
 
 def energy_distance(one, other):
-    """Return how far apart two sets of pictures are as distributions (Székely and Rizzo 2013).
+    """Return how far apart two sets of images are as distributions (Székely and Rizzo 2013).
 
-    It is at least 0, and falls to what chance leaves for so few pictures when both are drawn from
+    It is at least 0, and falls to what chance leaves for so few images when both are drawn from
     the same distribution, whatever the game's losses do: a measure to stop by.
 
     Args:

@@ -20,7 +20,7 @@ from threefold.training.optimizers.optimizers import make_optimizer
 from threefold.training.settings import TrainingSettings
 
 RANGE = 127.5  # pixels, 0 to 255, are -1 to 1 for the networks
-LABELLED = ("standard", "least_squares")  # losses in which a real picture has a label to smooth
+LABELLED = ("standard", "least_squares")  # losses in which a real image has a label to smooth
 
 
 def compile_adversarial(
@@ -29,7 +29,8 @@ def compile_adversarial(
     """Set two networks against each other.
 
     Args:
-        model: keras.Model. With the layers `generator` and `discriminator`, and `rules`.
+        model: keras.Model. With the layers `generator` and `discriminator`, and
+            `adversarial_config`.
         task: Task. Knows the label smoothing.
         settings: TrainingSettings. Resolved.
         total_steps: int. Steps of the whole fit.
@@ -40,7 +41,7 @@ def compile_adversarial(
     Raises:
         UserError: for settings that adversarial training has no use for.
     """
-    rules = model.rules
+    adversarial_config = model.adversarial_config
     if settings.precision == "mixed_float16":
         raise UserError(
             "--precision mixed_float16 loses the small gradients of adversarial training; "
@@ -48,32 +49,36 @@ def compile_adversarial(
         )
     if settings.layer_decay is not None:
         raise UserError("--layer-decay is for one network; two against each other have their own")
-    if task.label_smoothing and rules.loss not in LABELLED:
+    if task.label_smoothing and adversarial_config.loss not in LABELLED:
         raise UserError(
-            f"--label-smoothing is for -o loss={' and '.join(LABELLED)}; {rules.loss} has no labels"
+            f"--label-smoothing is for -o loss={' and '.join(LABELLED)}; "
+            f"{adversarial_config.loss} has no labels"
         )
-    game = Adversarial(model, task.label_smoothing)
-    betas = {"beta_1": rules.beta_1, "beta_2": rules.beta_2}
+    trainer = Adversarial(model, task.label_smoothing)
+    betas = {"beta_1": adversarial_config.beta_1, "beta_2": adversarial_config.beta_2}
     own = betas if settings.optimizer in ("adam", "adamw") else {}
     faster = settings.model_copy(
-        update={"learning_rate": settings.learning_rate * rules.rate_ratio, "ema": None}
+        update={
+            "learning_rate": settings.learning_rate * adversarial_config.discriminator_lr_ratio,
+            "ema": None,
+        }
     )
     pair = OptimizerPair(
         make_optimizer(settings, total_steps, name=f"generator_{settings.optimizer}", **own),
         make_optimizer(
             faster,
-            total_steps * rules.critic_steps,
+            total_steps * adversarial_config.critic_steps,
             name=f"discriminator_{settings.optimizer}",
             **own,
         ),
-        len(game.generator.trainable_variables),
+        len(trainer.generator.trainable_variables),
     )
-    game.compile(
+    trainer.compile(
         optimizer=pair,
         jit_compile=False if keras.config.backend() == "torch" else "auto",
         auto_scale_loss=False,
     )
-    return game
+    return trainer
 
 
 class OptimizerPair(keras.optimizers.Optimizer):
@@ -126,43 +131,43 @@ class OptimizerPair(keras.optimizers.Optimizer):
         return variables[: self.split], variables[self.split :]
 
 
-class Player(NamedTuple):
+class AdversarialNetwork(NamedTuple):
     """The values of one network in the middle of a step."""
 
     weights: list
-    others: list  # what is not trained: averages of batches, vectors of power iterations
-    memory: list  # the optimizer's variables; read on jax alone
+    non_trainable: list  # what is not trained: averages of batches, vectors of power iterations
+    optimizer_state: list  # the optimizer's variables; read on jax alone
 
 
 class Batch(NamedTuple):
-    """A batch as both networks see it; `noise` and `chance` hold one row for each turn."""
+    """A batch as both networks see it; `noise` and `random_numbers` hold one row for each turn."""
 
-    pictures: Any  # (batch, height, width, channels), -1 to 1
+    images: Any  # (batch, height, width, channels), -1 to 1
     noise: Any  # (batch, turns, dimensions)
-    chance: Any  # (batch, turns, CHANCES), 0 to 1
+    random_numbers: Any  # (batch, turns, CHANCES), 0 to 1
     labels: dict[str, Any]  # `label` (batch,), or nothing
 
 
 class Adversarial(keras.Model):
     """A generator and a discriminator in training.
 
-    In a step the discriminator takes `critic_steps` turns at the same pictures, each against newly
+    In a step the discriminator takes `critic_steps` turns at the same images, each against newly
     generated ones, and then the generator takes one.
 
     Args:
-        model: keras.Model. With the layers `generator` and `discriminator`, and the `rules` of the
-            game: see `blueprints.gan_parts.Rules`.
-        label_smoothing: float. How far below 1 the label of a real picture is.
+        model: keras.Model. With the layers `generator` and `discriminator`, and the
+            `adversarial_config` of the trainer: see `blueprints.gan_parts.AdversarialConfig`.
+        label_smoothing: float. How far below 1 the label of a real image is.
     """
 
     def __init__(self, model: keras.Model, label_smoothing: float = 0.0):
         super().__init__(name="adversarial")
-        self.rules, self.label_smoothing = model.rules, label_smoothing
+        self.adversarial_config, self.label_smoothing = model.adversarial_config, label_smoothing
         self.generator = model.get_layer("generator")
         self.discriminator = model.get_layer("discriminator")
         names = ["loss", "generator_loss", "discriminator_loss"]
-        names += ["accuracy"] * (self.rules.loss != "wasserstein")
-        names += ["penalty"] * (self.rules.gradient_penalty != "none")
+        names += ["accuracy"] * (self.adversarial_config.loss != "wasserstein")
+        names += ["penalty"] * (self.adversarial_config.gradient_penalty != "none")
         names += ["generator_norm", "discriminator_norm"]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.built = True
@@ -175,134 +180,158 @@ class Adversarial(keras.Model):
     def train_step(self, *given):
         """Take one step, on jax from a state and a batch to a new state, else from a batch."""
         if keras.config.backend() != "jax":
-            players = self._read()
-            players, logs = self._play(players, _unpack(given[0]))
+            networks = self._read()
+            networks, logs = self._run_step(networks, _unpack(given[0]))
             return self._note(logs, ops.shape(given[0][1])[0])
-        (weights, others, memory, metrics), data = given
+        (weights, non_trainable, optimizer_state, metrics), data = given
         split = len(self.generator.trainable_variables)
         place = len(self.generator.non_trainable_variables)
         seam = len(self.optimizer.optimizers[0].variables)
-        players = (
-            Player(weights[:split], others[:place], memory[:seam]),
-            Player(weights[split:], others[place:], memory[seam:]),
+        networks = (
+            AdversarialNetwork(weights[:split], non_trainable[:place], optimizer_state[:seam]),
+            AdversarialNetwork(weights[split:], non_trainable[place:], optimizer_state[seam:]),
         )
-        players, logs = self._play(players, _unpack(data))
+        networks, logs = self._run_step(networks, _unpack(data))
         results, metrics = self._note_statelessly(logs, data[1].shape[0], metrics)
-        return results, (*(one + other for one, other in zip(*players, strict=True)), metrics)
+        return results, (*(one + other for one, other in zip(*networks, strict=True)), metrics)
 
     def test_step(self, *given):
-        """Say how far generated pictures are from those of a batch; as `train_step` is called."""
+        """Say how far generated images are from those of a batch; as `train_step` is called."""
         jax = keras.config.backend() == "jax"
         data = given[-1]
         batch = _unpack(data)
         split = len(self.generator.trainable_variables)
         place = len(self.generator.non_trainable_variables)
         if jax:
-            (weights, others, metrics), _ = given
-            generator = Player(weights[:split], others[:place], [])
+            (weights, non_trainable, metrics), _ = given
+            generator = AdversarialNetwork(weights[:split], non_trainable[:place], [])
         else:
             generator = self._read()[0]
-        fake, _ = self._generate(generator.weights, generator.others, batch, 0, training=False)
-        logs = {"loss": losses.energy_distance(fake, batch.pictures)}
+        fake, _ = self._generate(
+            generator.weights, generator.non_trainable, batch, 0, training=False
+        )
+        logs = {"loss": losses.energy_distance(fake, batch.images)}
         if not jax:
             return self._note(logs, ops.shape(data[1])[0])
         results, metrics = self._note_statelessly(logs, data[1].shape[0], metrics)
-        return results, (weights, others, metrics)
+        return results, (weights, non_trainable, metrics)
 
-    def _play(self, players: tuple[Player, Player], batch: Batch):
+    def _run_step(self, networks: tuple[AdversarialNetwork, AdversarialNetwork], batch: Batch):
         """Take all turns of a step; return both players and what there is to report."""
-        generator, discriminator = players
-        for turn in range(self.rules.critic_steps):
-            fake, _ = self._generate(generator.weights, generator.others, batch, turn)
+        generator, discriminator = networks
+        for step in range(self.adversarial_config.critic_steps):
+            fake, _ = self._generate(generator.weights, generator.non_trainable, batch, step)
             fake = ops.stop_gradient(fake)
-            loss, (others, logs), slopes = differentiate(
-                lambda weights, d=discriminator, f=fake, t=turn: self._discriminate(
-                    weights, d.others, batch, f, t
+            loss, (non_trainable, logs), gradients = differentiate(
+                lambda weights, d=discriminator, f=fake, t=step: self._discriminate(
+                    weights, d.non_trainable, batch, f, t
                 ),
                 discriminator.weights,
             )
-            logs |= {"discriminator_loss": loss, "discriminator_norm": losses.norm(slopes)}
-            discriminator = self._update(1, discriminator, slopes, others)
-        loss, (others, fake), slopes = differentiate(
-            lambda weights: self._deceive(weights, generator.others, batch, discriminator),
+            logs |= {"discriminator_loss": loss, "discriminator_norm": losses.norm(gradients)}
+            discriminator = self._update(1, discriminator, gradients, non_trainable)
+        loss, (non_trainable, fake), gradients = differentiate(
+            lambda weights: self._generator_step(
+                weights, generator.non_trainable, batch, discriminator
+            ),
             generator.weights,
         )
         logs |= {
             "generator_loss": loss,
-            "generator_norm": losses.norm(slopes),
-            "loss": losses.energy_distance(fake, batch.pictures),
+            "generator_norm": losses.norm(gradients),
+            "loss": losses.energy_distance(fake, batch.images),
         }
-        return (self._update(0, generator, slopes, others), discriminator), logs
+        return (self._update(0, generator, gradients, non_trainable), discriminator), logs
 
-    def _generate(self, weights: list, others: list, batch: Batch, turn: int, training=True):
-        inputs = {"noise": batch.noise[:, turn], **batch.labels}
-        return self.generator.stateless_call(weights, others, inputs, training=training)
+    def _generate(self, weights: list, non_trainable: list, batch: Batch, step: int, training=True):
+        inputs = {"noise": batch.noise[:, step], **batch.labels}
+        return self.generator.stateless_call(weights, non_trainable, inputs, training=training)
 
-    def _judge(self, weights: list, others: list, pictures, batch: Batch, training=True):
-        inputs = {"image": pictures, **batch.labels}
-        return self.discriminator.stateless_call(weights, others, inputs, training=training)
+    def _discriminator_outputs(
+        self, weights: list, non_trainable: list, images, batch: Batch, training=True
+    ):
+        inputs = {"image": images, **batch.labels}
+        return self.discriminator.stateless_call(weights, non_trainable, inputs, training=training)
 
-    def _discriminate(self, weights: list, others: list, batch: Batch, fake, turn: int):
+    def _discriminate(self, weights: list, non_trainable: list, batch: Batch, fake, step: int):
         """Return the discriminator's loss; its new values that are not trained, and a report."""
-        rules, chance = self.rules, batch.chance[:, turn]
-        real = augment(batch.pictures, chance[:, :DRAWS], rules.augment)
-        fake = augment(fake, chance[:, DRAWS : 2 * DRAWS], rules.augment)
-        found, after = self._judge(weights, others, real, batch)
-        taken, after = self._judge(weights, after, fake, batch)
+        adversarial_config, random_numbers = self.adversarial_config, batch.random_numbers[:, step]
+        real = augment(batch.images, random_numbers[:, :DRAWS], adversarial_config.augment)
+        fake = augment(fake, random_numbers[:, DRAWS : 2 * DRAWS], adversarial_config.augment)
+        found, after = self._discriminator_outputs(weights, non_trainable, real, batch)
+        taken, after = self._discriminator_outputs(weights, after, fake, batch)
         real_scores, fake_scores = found["score"], taken["score"]
-        loss = losses.discriminator_loss(rules.loss, real_scores, fake_scores, self.label_smoothing)
+        loss = losses.discriminator_loss(
+            adversarial_config.loss, real_scores, fake_scores, self.label_smoothing
+        )
         logs = {}
-        if rules.loss != "wasserstein":
-            logs["accuracy"] = losses.accuracy(rules.loss, real_scores, fake_scores)
-        if rules.gradient_penalty != "none":
-            mix = chance[:, 2 * DRAWS, None, None, None]
+        if adversarial_config.loss != "wasserstein":
+            logs["accuracy"] = losses.accuracy(adversarial_config.loss, real_scores, fake_scores)
+        if adversarial_config.gradient_penalty != "none":
+            mix = random_numbers[:, 2 * DRAWS, None, None, None]
 
-            def score(pictures):
+            def score(images):
                 # Nothing is kept of this call: power iterations stand still in it.
-                return self._judge(weights, others, pictures, batch, training=False)[0]["score"]
+                return self._discriminator_outputs(
+                    weights, non_trainable, images, batch, training=False
+                )[0]["score"]
 
-            penalty = losses.gradient_penalty(rules.gradient_penalty, score, real, fake, mix)
-            loss = loss + rules.penalty_weight * penalty
+            penalty = losses.gradient_penalty(
+                adversarial_config.gradient_penalty, score, real, fake, mix
+            )
+            loss = loss + adversarial_config.penalty_weight * penalty
             logs["penalty"] = penalty
         return loss, (after, logs)
 
-    def _deceive(self, weights: list, others: list, batch: Batch, discriminator: Player):
-        """Return the generator's loss; its new values that are not trained, and its pictures."""
-        turn = self.rules.critic_steps
-        fake, others = self._generate(weights, others, batch, turn)
-        draws = batch.chance[:, turn]
-        seen = augment(fake, draws[:, :DRAWS], self.rules.augment)
-        found, _ = self._judge(discriminator.weights, discriminator.others, seen, batch)
-        loss = losses.generator_loss(self.rules.loss, found["score"])
-        if self.rules.feature_matching:
-            real = augment(batch.pictures, draws[:, DRAWS : 2 * DRAWS], self.rules.augment)
-            wanted, _ = self._judge(discriminator.weights, discriminator.others, real, batch)
+    def _generator_step(
+        self, weights: list, non_trainable: list, batch: Batch, discriminator: AdversarialNetwork
+    ):
+        """Return the generator's loss; its new values that are not trained, and its images."""
+        step = self.adversarial_config.critic_steps
+        fake, non_trainable = self._generate(weights, non_trainable, batch, step)
+        random_numbers = batch.random_numbers[:, step]
+        seen = augment(fake, random_numbers[:, :DRAWS], self.adversarial_config.augment)
+        found, _ = self._discriminator_outputs(
+            discriminator.weights, discriminator.non_trainable, seen, batch
+        )
+        loss = losses.generator_loss(self.adversarial_config.loss, found["score"])
+        if self.adversarial_config.feature_matching:
+            real = augment(
+                batch.images, random_numbers[:, DRAWS : 2 * DRAWS], self.adversarial_config.augment
+            )
+            wanted, _ = self._discriminator_outputs(
+                discriminator.weights, discriminator.non_trainable, real, batch
+            )
             distance = losses.feature_distance(wanted["features"], found["features"])
-            loss = loss + self.rules.feature_matching * distance
-        return loss, (others, fake)
+            loss = loss + self.adversarial_config.feature_matching * distance
+        return loss, (non_trainable, fake)
 
-    def _update(self, place: int, player: Player, slopes: list, others: list) -> Player:
+    def _update(
+        self, place: int, before: AdversarialNetwork, gradients: list, non_trainable: list
+    ) -> AdversarialNetwork:
         """Return a player after its turn."""
-        optimizer, limit = self.optimizer.optimizers[place], self.rules.weight_limit
+        optimizer, limit = self.optimizer.optimizers[place], self.adversarial_config.weight_limit
         if keras.config.backend() == "jax":
-            weights, memory = optimizer.stateless_apply(player.memory, slopes, player.weights)
+            weights, optimizer_state = optimizer.stateless_apply(
+                before.optimizer_state, gradients, before.weights
+            )
             if place and limit:
                 weights = [ops.clip(weight, -limit, limit) for weight in weights]
-            return Player(weights, others, memory)
+            return AdversarialNetwork(weights, non_trainable, optimizer_state)
         network = (self.generator, self.discriminator)[place]
         with without_gradients():
-            optimizer.apply(slopes, network.trainable_variables)
+            optimizer.apply(gradients, network.trainable_variables)
             if place and limit:
                 for variable in network.trainable_variables:
                     variable.assign(ops.clip(variable.value, -limit, limit))
-            for variable, value in zip(network.non_trainable_variables, others, strict=True):
+            for variable, value in zip(network.non_trainable_variables, non_trainable, strict=True):
                 variable.assign(value)
         return self._read()[place]
 
-    def _read(self) -> tuple[Player, Player]:
+    def _read(self) -> tuple[AdversarialNetwork, AdversarialNetwork]:
         """Return the values that the variables hold."""
         return tuple(
-            Player(
+            AdversarialNetwork(
                 [variable.value for variable in network.trainable_variables],
                 [variable.value for variable in network.non_trainable_variables],
                 [],
@@ -324,7 +353,7 @@ class Adversarial(keras.Model):
 
 
 def _unpack(data) -> Batch:
-    inputs, pictures, *_ = data
+    inputs, images, *_ = data
     labels = {"label": inputs["label"]} if "label" in inputs else {}
-    pictures = ops.cast(pictures, "float32") / RANGE - 1.0
-    return Batch(pictures, inputs["noise"], inputs.get("chance"), labels)
+    images = ops.cast(images, "float32") / RANGE - 1.0
+    return Batch(images, inputs["noise"], inputs.get("random_numbers"), labels)

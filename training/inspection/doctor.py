@@ -127,8 +127,8 @@ def probe(name: str) -> list[str]:
     import keras
     import numpy as np
 
-    picture, kernel = np.ones((1, 4, 4, 1), "float32"), np.ones((3, 3, 1, 1), "float32")
-    total = float(keras.ops.sum(keras.ops.conv(picture, kernel, padding="valid")))
+    image, kernel = np.ones((1, 4, 4, 1), "float32"), np.ones((3, 3, 1, 1), "float32")
+    total = float(keras.ops.sum(keras.ops.conv(image, kernel, padding="valid")))
     if total != 36:
         raise ArithmeticError(f"a convolution that gives 36 gave {total}")
     return _devices(name)
@@ -178,9 +178,9 @@ def _read_keras_json() -> tuple[Path, dict[str, Any], list[str]]:
     except FileNotFoundError:
         return path, {}, []
     except (OSError, ValueError) as error:
-        return path, {}, [f"{path} cannot be read ({error}): mend or remove it"]
+        return path, {}, [f"{path} cannot be read ({error}): fix or remove it"]
     if not isinstance(content, dict):
-        return path, {}, [f"{path} holds no JSON object: mend or remove it"]
+        return path, {}, [f"{path} holds no JSON object: fix or remove it"]
     expected = {"image_data_format": "channels_last", "floatx": "float32"}
     problems = [
         f"{path} sets {name} to '{content[name]}'; blueprints need '{value}'"

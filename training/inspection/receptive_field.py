@@ -1,4 +1,4 @@
-"""The receptive field: which pixels of the picture a value inside the network depends on.
+"""The receptive field: which pixels of the image a value inside the network depends on.
 
 It is computed exactly, along each axis on its own, by walking the graph. Position i of a layer sees
 the pixels from ``first + step * i`` to ``last + step * i``: an affine function of i that
@@ -30,7 +30,7 @@ POINTWISE = (
 
 @dataclass(frozen=True)
 class Axis:
-    """What a layer sees along one axis of the picture.
+    """What a layer sees along one axis of the image.
 
     Args:
         positions: int. Length of the layer's output.
@@ -61,7 +61,7 @@ class Axis:
             window: int. Positions that the window spans.
             stride: int. Positions from one place of the window to the next.
             before: int. Padding in front, in positions.
-            after: int. Padding behind, in positions.
+            after: int. Padding after, in positions.
         """
         positions = (before + self.positions + after - window) // stride + 1
         first = self.first - self.step * before
@@ -86,7 +86,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What a layer sees of the picture, in pixels."""
+    """What a layer sees of the image, in pixels."""
 
     height: Axis
     width: Axis
@@ -101,23 +101,23 @@ def receptive_fields(model: keras.Model) -> dict[str, ReceptiveField | None]:
     """Return the receptive field after every layer of a functional model.
 
     Args:
-        model: keras.Model. Its only input is a picture of known size (height, width, channels).
+        model: keras.Model. Its only input is an image of known size (height, width, channels).
 
     Returns:
         dict of str to ReceptiveField. By the name of the layer; `None` where it is not known: after
         a layer that is none of the kinds above, or branches that move at different steps. A layer
         that is used several times has the field of its last use. Empty where the input is not one
-        picture of known size.
+        image of known size.
     """
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
         return {}
     height, width = model.inputs[0].shape[1:3]
     if height is None or width is None:
         return {}
-    picture = ReceptiveField(
+    image = ReceptiveField(
         *(Axis(size, first=0, last=0, step=1, low=0, high=size - 1) for size in (height, width))
     )
-    return _walk(model, picture)[0]
+    return _walk(model, image)[0]
 
 
 def _walk(

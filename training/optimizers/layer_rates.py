@@ -23,7 +23,7 @@ def find_depths(model: keras.Model) -> dict[str, int]:
 
     Returns:
         dict of str to int. For the path of each weight the number of its block; 0 before the first
-        block, one more than the last behind it.
+        block, one more than the last after it.
     """
     layers = list(leaf_layers(model))
     numbers = [NUMBER.search(layer.name) for layer in layers]

@@ -38,7 +38,7 @@ def make_optimizer(
         keras.optimizers.Optimizer. Named after the setting on every backend, so that a checkpoint
         of one backend fits the others.
     """
-    rules = {
+    adversarial_config = {
         "sgd": keras.optimizers.SGD,
         "momentum": keras.optimizers.SGD,
         "nesterov": keras.optimizers.SGD,
@@ -69,7 +69,7 @@ def make_optimizer(
         arguments["weight_decay"] = settings.weight_decay
     if settings.ema:
         arguments |= {"use_ema": True, "ema_momentum": settings.ema}
-    rule = rules[settings.optimizer]
+    rule = adversarial_config[settings.optimizer]
     if factors is not None:
         rule = with_factors(rule, factors)
     optimizer = rule(**arguments | changes)

@@ -63,7 +63,7 @@ def load_vectors(model, file: str, tokenizer: str) -> str:
 def _read(file: str, dimension: int, wanted) -> Iterator[tuple[str, np.ndarray]]:
     with open(Path(file).expanduser(), encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
-            # A word may hold spaces; the numbers behind it do not.
+            # A word may hold spaces; the numbers after it do not.
             word, *cells = line.rstrip().rsplit(" ", dimension)
             if number == 1 and len(line.split()) == 2 and dimension > 1:
                 continue

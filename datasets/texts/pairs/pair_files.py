@@ -40,7 +40,7 @@ SUMMARIES = Sides(
 )
 
 
-class Told(NamedTuple):
+class ExplicitSides(NamedTuple):
     """What a user told of the files: the columns of both sides, or the file of the targets."""
 
     source: str | None = None
@@ -57,7 +57,9 @@ class Pairs(NamedTuple):
     notes: list[str]
 
 
-def read_pairs(path: str, sides: Sides, told: Told, encoding: str, *, skip_empty: bool) -> Pairs:
+def read_pairs(
+    path: str, sides: Sides, explicit: ExplicitSides, encoding: str, *, skip_empty: bool
+) -> Pairs:
     """Read pairs.
 
     Args:
@@ -65,7 +67,7 @@ def read_pairs(path: str, sides: Sides, told: Told, encoding: str, *, skip_empty
             perhaps more cells; quotes stand for themselves. Or a `.jsonl`, `.csv` or `.parquet`
             file. Where the targets have a file of their own, a text on each line.
         sides: Sides. What the two are called.
-        told: Told. What the user knows better.
+        explicit: Told. What the user knows better.
         encoding: str. Of the characters of the files.
         skip_empty: bool. Whether pairs with an empty side are left out or refused.
 
@@ -77,16 +79,16 @@ def read_pairs(path: str, sides: Sides, told: Told, encoding: str, *, skip_empty
     """
     file = Path(path).expanduser()
     table = file.suffix.lower() in TABLES
-    if told.target_file is not None:
-        if table or told.source or told.target:
+    if explicit.target_file is not None:
+        if table or explicit.source or explicit.target:
             what = f"{path} is a table" if table else "columns are told, too"
             raise UserError(
-                f"-d target_file={told.target_file} goes with a file that holds a {sides.source} "
-                f"on each line, and {what}"
+                f"-d target_file={explicit.target_file} goes with a file that holds a "
+                f"{sides.source} on each line, and {what}"
             )
-        found = _read_two(file, Path(told.target_file).expanduser(), encoding)
+        found = _read_two(file, Path(explicit.target_file).expanduser(), encoding)
     else:
-        found = (_read_table if table else _read_cells)(file, sides, told, encoding)
+        found = (_read_table if table else _read_cells)(file, sides, explicit, encoding)
     found = require_both(found, sides, skip_empty)
     if not found.sources:
         raise UserError(
@@ -165,10 +167,12 @@ def find_column(
     return None
 
 
-def _read_table(file: Path, sides: Sides, told: Told, encoding: str) -> Pairs:
+def _read_table(file: Path, sides: Sides, explicit: ExplicitSides, encoding: str) -> Pairs:
     table = read_text_table(file, encoding=encoding)
-    source = told.source or _guess(table, sides.source, "source", sides.source_names, told.target)
-    target = told.target or _guess(table, sides.target, "target", sides.target_names, source)
+    source = explicit.source or _guess(
+        table, sides.source, "source", sides.source_names, explicit.target
+    )
+    target = explicit.target or _guess(table, sides.target, "target", sides.target_names, source)
     for name in (source, target):
         require_column(table, name)
     if source == target:
@@ -188,7 +192,7 @@ def _guess(table: Table, side: str, option: str, names: tuple[str, ...], taken: 
     return found
 
 
-def _read_cells(file: Path, sides: Sides, told: Told, encoding: str) -> Pairs:
+def _read_cells(file: Path, sides: Sides, explicit: ExplicitSides, encoding: str) -> Pairs:
     lines = list(read_lines(read_text(file, encoding=encoding)))
     if not lines:
         raise UserError(
@@ -206,14 +210,14 @@ def _read_cells(file: Path, sides: Sides, told: Told, encoding: str) -> Pairs:
             )
     header = [cell.strip() for cell in rows[0][1]]
     guessed = (
-        find_column(header, sides.source_names, told.target),
-        find_column(header, sides.target_names, told.source),
+        find_column(header, sides.source_names, explicit.target),
+        find_column(header, sides.target_names, explicit.source),
     )
-    named = [name for name in told[:2] if name and not name.isdecimal()]
+    named = [name for name in explicit[:2] if name and not name.isdecimal()]
     if named or all(guessed):  # the first line holds names
         rows = rows[1:]
-        told = Told(told.source or guessed[0], told.target or guessed[1])
-    places = [_place(file, header, told.source, 0), _place(file, header, told.target, 1)]
+        explicit = ExplicitSides(explicit.source or guessed[0], explicit.target or guessed[1])
+    places = [_place(file, header, explicit.source, 0), _place(file, header, explicit.target, 1)]
     if places[0] == places[1]:
         raise UserError(f"{file}: column {places[0] + 1} is both {sides.source} and {sides.target}")
     sources, targets = ([cells[place].strip() for _, cells in rows] for place in places)
@@ -222,17 +226,17 @@ def _read_cells(file: Path, sides: Sides, told: Told, encoding: str) -> Pairs:
     return Pairs(sources, targets, where, [note])
 
 
-def _place(file: Path, header: list[str], told: str | None, usual: int) -> int:
+def _place(file: Path, header: list[str], explicit: str | None, usual: int) -> int:
     """Return the position of a column that was told by number or name."""
-    if told is None:
+    if explicit is None:
         return usual
-    if told.isdecimal():
-        if not 1 <= int(told) <= len(header):
-            raise UserError(f"{file} has {len(header)} columns, none of number {told}")
-        return int(told) - 1
-    if told not in header:
-        raise UserError(f"{file} has no column '{told}'{suggest(told, header)}")
-    return header.index(told)
+    if explicit.isdecimal():
+        if not 1 <= int(explicit) <= len(header):
+            raise UserError(f"{file} has {len(header)} columns, none of number {explicit}")
+        return int(explicit) - 1
+    if explicit not in header:
+        raise UserError(f"{file} has no column '{explicit}'{suggest(explicit, header)}")
+    return header.index(explicit)
 
 
 def _read_two(file: Path, other: Path, encoding: str) -> Pairs:

@@ -4,8 +4,13 @@ from pydantic import PositiveInt
 
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.texts.documents import Wording, pair
-from threefold.datasets.texts.pairs.pair_files import SUMMARIES, Told, read_pairs, split_pairs
+from threefold.datasets.texts.documents import TokenizerConfig, pair
+from threefold.datasets.texts.pairs.pair_files import (
+    SUMMARIES,
+    ExplicitSides,
+    read_pairs,
+    split_pairs,
+)
 from threefold.datasets.texts.tokenizing import Kind
 from threefold.datasets.texts.truncation import LongPair
 
@@ -20,7 +25,7 @@ def load(
     encoding: str = "utf-8",
     skip_empty: bool = False,
     tokenizer: Kind = "bpe",
-    joint: bool = True,
+    shared_vocabulary: bool = True,
     vocabulary_size: PositiveInt = 8000,
     max_tokens: PositiveInt = 256,
     max_target_tokens: PositiveInt = 48,
@@ -45,7 +50,8 @@ def load(
         encoding: str. Of the characters of the files.
         skip_empty: bool. Whether pairs with an empty side are left out or refused.
         tokenizer: str. What a token is: word, character, wordpiece or bpe.
-        joint: bool. Whether documents and summaries have one vocabulary, learned from both.
+        shared_vocabulary: bool. Whether documents and summaries have one vocabulary, learned from
+            both.
         vocabulary_size: int. The most tokens each tokenizer learns.
         max_tokens: int. The most tokens of a document.
         max_target_tokens: int. The most tokens of a summary.
@@ -62,21 +68,21 @@ def load(
     Raises:
         UserError: for a file or a row that cannot be used, with its place.
     """
-    told = Told(source, target, target_file)
-    found = read_pairs(path, SUMMARIES, told, encoding, skip_empty=skip_empty)
+    explicit = ExplicitSides(source, target, target_file)
+    found = read_pairs(path, SUMMARIES, explicit, encoding, skip_empty=skip_empty)
     rows = split_pairs(found.sources, (validation_fraction, test_fraction), split_seed)
-    wordings = tuple(
-        Wording(tokenizer, vocabulary_size, longest, lowercase, long)
-        for longest in (max_tokens, max_target_tokens)
+    tokenizer_configs = tuple(
+        TokenizerConfig(tokenizer, vocabulary_size, max_length, lowercase, long)
+        for max_length in (max_tokens, max_target_tokens)
     )
     return pair(
         path,
         found.sources,
         found.targets,
         rows,
-        wordings,
+        tokenizer_configs,
         task="summarization",
-        joint=joint,
+        shared_vocabulary=shared_vocabulary,
         facts=facts,
         notes=found.notes,
         where=found.where,

@@ -48,14 +48,14 @@ def read_text_pair_inputs(
         for place, side in enumerate(("first", "second")):
             texts = [pair[place] for _, pair in good]
             tokens = encode(facts.tokenizer, texts)
-            over += int(np.count_nonzero(tokens.lengths > facts.longest))
+            over += int(np.count_nonzero(tokens.lengths > facts.max_length))
             rows = tokens[np.arange(len(texts))]
-            examples[side] = as_objects([ids[: facts.longest] for ids in rows])
+            examples[side] = as_objects([ids[: facts.max_length] for ids in rows])
             examples[f"{side}_text"] = as_objects(texts)
         yield Inputs([name for name, _ in good], examples, errors)
     if over:
         texts = "text is" if over == 1 else "texts are"
-        said = f"{over} {texts} longer than {facts.longest} tokens and cut there"
+        said = f"{over} {texts} longer than {facts.max_length} tokens and cut there"
         warnings.warn(said, stacklevel=2)
 
 

@@ -7,19 +7,19 @@ import numpy as np
 from pydantic import PositiveInt
 
 from threefold.core.errors import UserError
-from threefold.datasets.dataset import ArraySource, Dataset, Subset, fingerprint_arrays
+from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import Facts, TextPairFacts
 from threefold.datasets.tables.column_roles import (
-    Division,
-    Roles,
+    ColumnRoles,
+    SplitFractions,
     divide,
     drop_missing,
     find_split_column,
-    read_goal,
+    read_target,
     require_column,
 )
 from threefold.datasets.tables.table_files import Table
-from threefold.datasets.texts.documents import Wording, as_objects, known_facts
+from threefold.datasets.texts.documents import TokenizerConfig, as_objects, known_facts
 from threefold.datasets.texts.labeled_texts import LABEL_NAMES
 from threefold.datasets.texts.pairs.pair_files import Pairs, Sides, find_column, require_both
 from threefold.datasets.texts.text_files import read_text_table, read_texts
@@ -100,29 +100,29 @@ def load(
     label = label or find_column(table.frame.columns, LABELS)
     if label is None:
         raise UserError(f"{table.name}: say which column holds the classes with -d label=NAME")
-    roles = Roles((*columns, label), split_column=split_column)
-    roles.check(table)
-    splitting = find_split_column(table, roles, known)
+    column_roles = ColumnRoles((*columns, label), split_column=split_column)
+    column_roles.check(table)
+    splitting = find_split_column(table, column_roles, known)
     table, remarks = drop_missing(table, [label], drop_missing_targets, known)
     pairs = read_both(table, columns)
     full = require_both(pairs, SIDES, skip_empty)
     if len(full.sources) < len(pairs.sources):
         kept = np.isin(pairs.where, full.where)
         table, remarks = table.take(kept), [*remarks, *full.notes]
-    goal = read_goal(table, [label], "tabular_classification", known)
-    division = Division(validation_fraction, test_fraction, split_seed)
-    rows, how = divide(table, goal, splitting, division, known)
+    found_target = read_target(table, [label], "tabular_classification", known)
+    split_fractions = SplitFractions(validation_fraction, test_fraction, split_seed)
+    rows, how = divide(table, found_target, splitting, split_fractions, known)
     about = f"{len(full.sources)} pairs of '{columns[0]}' and '{columns[1]}'"
     return compare(
         path,
         full,
-        goal.values,
-        goal.class_names,
+        found_target.values,
+        found_target.class_names,
         rows,
-        Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long),
+        TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase, long),
         columns=columns,
         facts=facts,
-        notes=[f"{about}; classes of {goal.describe()}", *remarks, how],
+        notes=[f"{about}; classes of {found_target.describe()}", *remarks, how],
     )
 
 
@@ -172,7 +172,7 @@ def compare(
     labels: np.ndarray,
     class_names: Sequence[str],
     rows: Mapping[str, np.ndarray],
-    wording: Wording,
+    tokenizer_config: TokenizerConfig,
     *,
     columns: tuple[str, str] = ("first", "second"),
     facts: Facts | None = None,
@@ -186,7 +186,7 @@ def compare(
         labels: int array of shape (pairs,). Positions in `class_names`.
         class_names: sequence of str. In the run's order where there are `facts`.
         rows: mapping of str to int array. The pairs of each split.
-        wording: Wording. How they become tokens; `facts` know better.
+        tokenizer_config: TokenizerConfig. How they become tokens; `facts` know better.
         columns: pair of str. The columns of a table that hold the two.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
@@ -195,16 +195,16 @@ def compare(
         Dataset. `first` and `second` int32, as objects, `first_text`, `second_text`, and `label`.
 
     Raises:
-        UserError: for a text that is too long, where the wording refuses such.
+        UserError: for a text that is too long, where the tokenizer_config refuses such.
     """
     known = known_facts(facts, TextPairFacts)
     if known is None:
         train = rows["train"]
-        content = wording.learn([side[row] for side in pairs[:2] for row in train])
+        content = tokenizer_config.learn([side[row] for side in pairs[:2] for row in train])
         known = TextPairFacts(
             tokenizer=content,
             vocabulary_size=len(token_names(content)),
-            longest=wording.longest,
+            max_length=tokenizer_config.max_length,
             columns=columns,
             class_names=tuple(class_names),
             class_counts=tuple(np.bincount(labels[train], minlength=len(class_names)).tolist()),
@@ -213,7 +213,7 @@ def compare(
     for name, texts in (("first", pairs.sources), ("second", pairs.targets)):
         tokens = encode(known.tokenizer, texts)
         parts, said = shorten(
-            tokens, known.longest, wording.long, f"{name} texts", where=pairs.where
+            tokens, known.max_length, tokenizer_config.long, f"{name} texts", where=pairs.where
         )
         arrays[name], remarks = parts.of(tokens), [*remarks, *said]
     raw = {
@@ -222,6 +222,6 @@ def compare(
         "label": labels.astype(np.int64),
     }
     source = ArraySource(arrays | raw)
-    splits = {name: Subset(source, found) for name, found in rows.items()}
+    splits = {name: SubsetSource(source, found) for name, found in rows.items()}
     task, fingerprint = "text_pair_classification", fingerprint_arrays(raw)
     return Dataset(reference, task, known, splits, fingerprint, [*notes, *remarks])

@@ -7,8 +7,13 @@ from pydantic import PositiveInt
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.texts.documents import Wording, pair
-from threefold.datasets.texts.pairs.pair_files import TRANSLATIONS, Told, read_pairs, split_pairs
+from threefold.datasets.texts.documents import TokenizerConfig, pair
+from threefold.datasets.texts.pairs.pair_files import (
+    TRANSLATIONS,
+    ExplicitSides,
+    read_pairs,
+    split_pairs,
+)
 from threefold.datasets.texts.tokenizing import Kind
 from threefold.datasets.texts.truncation import LongPair
 
@@ -25,7 +30,7 @@ def load(
     unit: Literal["word", "character", "phoneme"] = "word",
     tokenizer: Kind = "bpe",
     target_tokenizer: Kind | None = None,
-    joint: bool = False,
+    shared_vocabulary: bool = False,
     vocabulary_size: PositiveInt = 8000,
     max_tokens: PositiveInt = 128,
     max_target_tokens: PositiveInt | None = None,
@@ -51,7 +56,7 @@ def load(
             with spaces between them).
         tokenizer: str. What a token is: word, character, wordpiece or bpe.
         target_tokenizer: str. The same for targets; none for as the sources.
-        joint: bool. Whether sources and targets have one vocabulary, learned from both.
+        shared_vocabulary: bool. Whether sources and targets have one vocabulary, learned from both.
         vocabulary_size: int. The most tokens each of the tokenizers learns.
         max_tokens: int. The most tokens of a source.
         max_target_tokens: int. The most tokens of a target; none for as many as of a source.
@@ -69,26 +74,26 @@ def load(
     Raises:
         UserError: for a file or a line that cannot be used, with its place.
     """
-    if joint and target_tokenizer not in (None, tokenizer):
+    if shared_vocabulary and target_tokenizer not in (None, tokenizer):
         raise UserError(
             f"-d joint=true makes one tokenizer, of the kind {tokenizer}; leave "
             f"-d target_tokenizer={target_tokenizer} out"
         )
-    told = Told(source, target, target_file)
-    found = read_pairs(path, TRANSLATIONS, told, encoding, skip_empty=skip_empty)
+    explicit = ExplicitSides(source, target, target_file)
+    found = read_pairs(path, TRANSLATIONS, explicit, encoding, skip_empty=skip_empty)
     rows = split_pairs(found.sources, (validation_fraction, test_fraction), split_seed)
-    kind, longest = target_tokenizer or tokenizer, max_target_tokens or max_tokens
+    kind, max_length = target_tokenizer or tokenizer, max_target_tokens or max_tokens
     return pair(
         path,
         found.sources,
         found.targets,
         rows,
         (
-            Wording(tokenizer, vocabulary_size, max_tokens, lowercase, long),
-            Wording(kind, vocabulary_size, longest, long=long),
+            TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase, long),
+            TokenizerConfig(kind, vocabulary_size, max_length, long=long),
         ),
         unit=unit,
-        joint=joint,
+        shared_vocabulary=shared_vocabulary,
         facts=facts,
         notes=found.notes,
         where=found.where,

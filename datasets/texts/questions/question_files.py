@@ -10,15 +10,20 @@ from pydantic import NonNegativeInt, PositiveInt
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.texts.documents import Wording
-from threefold.datasets.texts.questions.questions import Question, Reading, ask, split_questions
+from threefold.datasets.texts.documents import TokenizerConfig
+from threefold.datasets.texts.questions.questions import (
+    Question,
+    Reading,
+    build_question_dataset,
+    split_questions,
+)
 from threefold.datasets.texts.text_files import read_lines, read_text
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
 
 SUFFIXES = (".json", ".jsonl")
 
 
-class Asked(NamedTuple):
+class QuestionSet(NamedTuple):
     """What was read: contexts, each once, questions about them, and what was left out."""
 
     contexts: list[str]
@@ -71,13 +76,17 @@ def load(
     """
     asked = read_questions(path, encoding=encoding, skip_bad=skip_bad)
     reading = Reading(
-        Wording(tokenizer, vocabulary_size, max_tokens, lowercase), max_question_tokens, stride
+        TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase),
+        max_question_tokens,
+        stride,
     )
     rows = split_questions(asked.questions, validation_fraction, test_fraction, split_seed)
-    return ask(path, asked.contexts, asked.questions, rows, reading, facts=facts, notes=asked.notes)
+    return build_question_dataset(
+        path, asked.contexts, asked.questions, rows, reading, facts=facts, notes=asked.notes
+    )
 
 
-def read_questions(path: str, *, encoding: str = "utf-8", skip_bad: bool = False) -> Asked:
+def read_questions(path: str, *, encoding: str = "utf-8", skip_bad: bool = False) -> QuestionSet:
     """Read questions with their contexts and answers.
 
     Args:
@@ -106,7 +115,7 @@ def read_questions(path: str, *, encoding: str = "utf-8", skip_bad: bool = False
         except _BadRowError as error:
             if not skip_bad:
                 raise UserError(
-                    f"{where}: {error}; mend it, or leave such out with -d skip_bad=true"
+                    f"{where}: {error}; fix it, or leave such out with -d skip_bad=true"
                 ) from None
             bad.append(f"{where}: {error}")
             continue
@@ -116,15 +125,15 @@ def read_questions(path: str, *, encoding: str = "utf-8", skip_bad: bool = False
             continue
         number = contexts.setdefault(context, len(contexts))
         # Right answers are given several times, by several people.
-        told = tuple(dict.fromkeys(answer for answer, _ in answers if answer.strip()))
-        questions.append(Question(text, number, told, place))
+        explicit = tuple(dict.fromkeys(answer for answer, _ in answers if answer.strip()))
+        questions.append(Question(text, number, explicit, place))
     notes = _say_left_out(bad, misplaced, count)
     if not questions:
         why = f": {notes[0]}" if notes else ""
         raise UserError(f"{path} holds no question that can be used{why}")
     none = sum(not question.answers for question in questions)
     about = f"{len(questions)} questions about {len(contexts)} contexts"
-    return Asked(
+    return QuestionSet(
         list(contexts), questions, [about + (f", {none} without an answer" if none else ""), *notes]
     )
 

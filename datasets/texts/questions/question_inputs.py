@@ -49,14 +49,14 @@ def read_question_inputs(
         places = {context: place for place, context in enumerate(contexts)}
         questions = [Question(text, places[context]) for _, (text, context) in good]
         windows = QuestionWindows(list(contexts), questions, facts)
-        over += int(np.count_nonzero(windows.asked.lengths > facts.longest_question))
+        over += int(np.count_nonzero(windows.asked.lengths > facts.max_question_length))
         examples = windows[np.arange(len(windows))]
         examples["question_id"] += done
         done += len(questions)
         yield Inputs([good[owner][0] for owner in windows.owners], examples, errors)
     if over:
         which = "question is" if over == 1 else "questions are"
-        said = f"{over} {which} longer than {facts.longest_question} tokens and cut there"
+        said = f"{over} {which} longer than {facts.max_question_length} tokens and cut there"
         warnings.warn(said, stacklevel=2)
 
 

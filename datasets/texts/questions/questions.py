@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from threefold.core.errors import UserError
-from threefold.datasets.dataset import Dataset, Subset, fingerprint_arrays
+from threefold.datasets.dataset import Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import Facts, QuestionFacts
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import Wording, as_objects, known_facts
+from threefold.datasets.texts.documents import TokenizerConfig, as_objects, known_facts
 from threefold.datasets.texts.tokenizing import encode, encode_with_offsets, token_names
 from threefold.datasets.texts.truncation import Parts
 
@@ -38,25 +38,26 @@ class Reading(NamedTuple):
     """How questions and contexts become tokens.
 
     Args:
-        wording: Wording. Its `longest` is the length of a window.
-        longest_question: int. The most tokens of a question.
+        tokenizer_config: TokenizerConfig. Its `max_length` is the length of a window.
+        max_question_length: int. The most tokens of a question.
         stride: int. Tokens that a window shares with the one before.
     """
 
-    wording: Wording
-    longest_question: int
+    tokenizer_config: TokenizerConfig
+    max_question_length: int
     stride: int
 
     def check(self) -> None:
         """Raise a UserError for windows that do not move on."""
-        if self.stride >= self.wording.longest:
+        if self.stride >= self.tokenizer_config.max_length:
             raise UserError(
-                f"-d stride={self.stride} must be below max_tokens, {self.wording.longest}: it is "
-                "how much of a window the next one repeats"
+                f"-d stride={self.stride} must be below max_tokens, "
+                f"{self.tokenizer_config.max_length}: it is how much of a window the next "
+                "one repeats"
             )
 
 
-def ask(
+def build_question_dataset(
     reference: str,
     contexts: Sequence[str],
     questions: Sequence[Question],
@@ -89,7 +90,7 @@ def ask(
         known = _learn(reference, contexts, [questions[row] for row in rows["train"]], reading)
     source = QuestionWindows(contexts, questions, known)
     splits = {
-        name: Subset(source, np.flatnonzero(np.isin(source.owners, found)))
+        name: SubsetSource(source, np.flatnonzero(np.isin(source.owners, found)))
         for name, found in rows.items()
     }
     raw = {
@@ -112,12 +113,12 @@ def _learn(
         )
     used = dict.fromkeys(question.context for question in train)
     texts = [contexts[number] for number in used] + [question.text for question in train]
-    content = reading.wording.learn(texts)
+    content = reading.tokenizer_config.learn(texts)
     return QuestionFacts(
         tokenizer=content,
         vocabulary_size=len(token_names(content)),
-        longest=reading.wording.longest,
-        longest_question=reading.longest_question,
+        max_length=reading.tokenizer_config.max_length,
+        max_question_length=reading.max_question_length,
         stride=reading.stride,
         unanswerable=answered < len(train),
     )
@@ -148,8 +149,8 @@ class QuestionWindows:
         self.contexts, self.questions = contexts, questions
         self.tokens, self.offsets = encode_with_offsets(facts.tokenizer, contexts)
         self.asked = encode(facts.tokenizer, [question.text for question in questions])
-        self.longest_question = facts.longest_question
-        self.parts = cut_windows(self.tokens, facts.longest, facts.stride)
+        self.max_question_length = facts.max_question_length
+        self.parts = cut_windows(self.tokens, facts.max_length, facts.stride)
         self.within = self.parts.starts - self.tokens.offsets[self.parts.owners]
         places = np.array([question.context for question in questions], np.int64)
         self.windows = self.parts.rows(places)  # which window each example is of
@@ -179,7 +180,7 @@ class QuestionWindows:
         places = list(zip(begins, begins + self.parts.lengths[windows], strict=True))
         return {
             "context": as_objects([self.tokens.values[begin:end] for begin, end in places]),
-            "question": as_objects([ids[: self.longest_question] for ids in self.asked[owners]]),
+            "question": as_objects([ids[: self.max_question_length] for ids in self.asked[owners]]),
             "start": spans[:, 0],
             "end": spans[:, 1],
             "offsets": as_objects([self.offsets.values[begin:end] for begin, end in places]),
@@ -208,16 +209,16 @@ class QuestionWindows:
 
     def _remark(self, facts: QuestionFacts) -> list[str]:
         notes = []
-        long = int(np.count_nonzero(self.asked.lengths > facts.longest_question))
+        long = int(np.count_nonzero(self.asked.lengths > facts.max_question_length))
         if long:
             notes.append(
                 f"{long} of {len(self.questions)} questions are longer than "
-                f"{facts.longest_question} tokens and cut there (more: -d max_question_tokens=N)"
+                f"{facts.max_question_length} tokens and cut there (more: -d max_question_tokens=N)"
             )
-        several = int(np.count_nonzero(self.tokens.lengths > facts.longest))
+        several = int(np.count_nonzero(self.tokens.lengths > facts.max_length))
         if several:
             notes.append(
-                f"{several} of {len(self.contexts)} contexts are longer than {facts.longest} "
+                f"{several} of {len(self.contexts)} contexts are longer than {facts.max_length} "
                 f"tokens: {len(self.parts.owners)} windows, {facts.stride} tokens shared "
                 "(longer: -d max_tokens=N)"
             )
@@ -232,15 +233,15 @@ class QuestionWindows:
         return notes
 
 
-def cut_windows(tokens: Ragged, longest: int, stride: int) -> Parts:
-    """Cut texts into windows of at most `longest` tokens, each of which begins with the last
+def cut_windows(tokens: Ragged, max_length: int, stride: int) -> Parts:
+    """Cut texts into windows of at most `max_length` tokens, each of which begins with the last
     `stride` of the one before.
     """
-    step = longest - stride
-    counts = np.maximum(0, -(-(tokens.lengths - longest) // step)) + 1
+    step = max_length - stride
+    counts = np.maximum(0, -(-(tokens.lengths - max_length) // step)) + 1
     owners = np.repeat(np.arange(len(tokens)), counts)
     before = step * (np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts))
-    lengths = np.minimum(tokens.lengths[owners] - before, longest)
+    lengths = np.minimum(tokens.lengths[owners] - before, max_length)
     return Parts(owners, tokens.offsets[:-1][owners] + before, lengths)
 
 

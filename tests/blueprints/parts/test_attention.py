@@ -5,23 +5,23 @@ import numpy as np
 import pytest
 from keras import ops
 
-from threefold.blueprints.parts.attention import AddPositions, Attend, Block, Rotate, SeeEarlier
+from threefold.blueprints.parts.attention import AddPositions, Attend, Block, CausalMask, Rotate
 
 pytestmark = pytest.mark.each_backend
 
-DRAW = np.random.default_rng(0)
+RANDOM = np.random.default_rng(0)
 
 
 def numbers(x):
     return ops.convert_to_numpy(x)
 
 
-def draw(*shape):
-    return DRAW.normal(size=shape).astype(np.float32)
+def sample(*shape):
+    return RANDOM.normal(size=shape).astype(np.float32)
 
 
 def test_attention_is_the_equation_of_the_paper():
-    queries, keys, values = draw(2, 3, 8), draw(2, 5, 8), draw(2, 5, 8)
+    queries, keys, values = sample(2, 3, 8), sample(2, 5, 8), sample(2, 5, 8)
     mask = np.ones((2, 1, 5), bool)
     mask[1, 0, 2:] = False
     found = numbers(Attend(2)([queries, np.concatenate([keys, values], -1), mask]))
@@ -45,13 +45,13 @@ def test_jax_gets_a_mask_of_every_query(monkeypatch):
         return attend(*arrays, mask=mask)
 
     monkeypatch.setattr(ops, "dot_product_attention", watch)
-    Attend(2)([draw(2, 3, 8), draw(2, 5, 16), np.ones((2, 1, 5), bool)])
+    Attend(2)([sample(2, 3, 8), sample(2, 5, 16), np.ones((2, 1, 5), bool)])
     wanted = (2, 1, 3, 5) if keras.config.backend() == "jax" else (2, 1, 1, 5)
     assert masks == [wanted]
 
 
 def test_without_a_mask_all_is_seen():
-    queries, both = draw(2, 3, 8), draw(2, 5, 16)
+    queries, both = sample(2, 3, 8), sample(2, 5, 16)
     everything = np.ones((2, 1, 5), bool)
     np.testing.assert_allclose(
         numbers(Attend(2)([queries, both])), numbers(Attend(2)([queries, both, everything])),
@@ -61,7 +61,7 @@ def test_without_a_mask_all_is_seen():
 
 def test_a_step_sees_itself_what_came_before_and_what_the_cache_holds():
     filled = np.array([0, 2], np.int32)
-    found = numbers(SeeEarlier()([np.zeros((2, 3)), np.zeros((2, 4, 6)), filled]))
+    found = numbers(CausalMask()([np.zeros((2, 3)), np.zeros((2, 4, 6)), filled]))
     assert found.shape == (2, 3, 7)
     assert not found[0, :, :4].any()
     assert found[1, :, :2].all() and not found[1, :, 2:4].any()
@@ -86,7 +86,7 @@ def test_learned_positions_differ_and_go_on():
 
 
 def test_rotation_keeps_lengths_and_products_depend_on_distance_alone():
-    x, y = draw(1, 1, 8), draw(1, 1, 8)
+    x, y = sample(1, 1, 8), sample(1, 1, 8)
     rotate = Rotate(2)
 
     def product(one, other):
@@ -102,7 +102,7 @@ def test_rotation_keeps_lengths_and_products_depend_on_distance_alone():
 
 
 def test_steps_that_are_turned_together_are_turned_as_each_alone():
-    x = draw(1, 4, 8)
+    x = sample(1, 4, 8)
     whole = numbers(Rotate(2)([x, np.array([2])]))
     for step in range(4):
         alone = numbers(Rotate(2)([x[:, step : step + 1], np.array([2 + step])]))

@@ -19,7 +19,7 @@ def build(seed=0, **options):
     return bert.build_text_classifier(12, 3, 8, 2, 1, max_length=30, **SIZES, **options)
 
 
-def ask(model):
+def predict_with(model):
     return np.asarray(model.predict_on_batch({"tokens": TOKENS}))
 
 
@@ -51,10 +51,10 @@ def test_a_network_that_is_merged_answers_alike(adapted):
     model, _ = adapted
     merged = build(seed=1)
     state.restore_weights(merged, state.merge_lora(state.collect_weights(model)))
-    np.testing.assert_allclose(ask(merged), ask(model), atol=1e-5)
+    np.testing.assert_allclose(predict_with(merged), predict_with(model), atol=1e-5)
     # Without the matrices it would not.
     state.restore_weights(merged, state.collect_weights(model))
-    assert not np.allclose(ask(merged), ask(model), atol=1e-3)
+    assert not np.allclose(predict_with(merged), predict_with(model), atol=1e-3)
 
 
 def test_the_seed_decides_the_matrices():

@@ -19,7 +19,7 @@ def build(**options):
     return transformer.build_question_answerer(12, 9, 7, 2, **sizes, dropout=0.0, **options)
 
 
-def ask(model, question, context):
+def predict_with(model, question, context):
     return np.asarray(model.predict_on_batch({"question": question, "context": context}))
 
 
@@ -30,29 +30,32 @@ def longer(tokens):
 @pytest.mark.parametrize("positions", ["sine", "learned"])
 def test_padding_changes_no_answer_and_is_none(positions):
     model = build(positions=positions)
-    wanted = ask(model, QUESTION, CONTEXT)
+    wanted = predict_with(model, QUESTION, CONTEXT)
     assert wanted.shape == (3, 2, 5)
     for row, length in enumerate((3, 1, 4)):
         assert (wanted[row, :, 1 + length :] < -1e3).all()
         assert (wanted[row, :, : 1 + length] > -1e3).all()
-    found = ask(model, longer(QUESTION), longer(CONTEXT))
+    found = predict_with(model, longer(QUESTION), longer(CONTEXT))
     np.testing.assert_allclose(found[:, :, :5], wanted, atol=1e-5)
     assert (found[:, :, 5:] < -1e3).all()
-    alone = ask(model, QUESTION[2:, :1], CONTEXT[2:])
+    alone = predict_with(model, QUESTION[2:, :1], CONTEXT[2:])
     np.testing.assert_allclose(alone, wanted[2:], atol=1e-5)
 
 
 def test_the_question_decides_the_answer_and_that_there_is_none():
     model = build()
-    one, other = ask(model, QUESTION, CONTEXT), ask(model, QUESTION[[1, 0, 1]], CONTEXT)
+    one, other = (
+        predict_with(model, QUESTION, CONTEXT),
+        predict_with(model, QUESTION[[1, 0, 1]], CONTEXT),
+    )
     assert not np.isclose(one[2], other[2], atol=1e-4).any()
 
 
 def test_a_word_of_the_question_is_not_one_of_the_context():
     """Else the same tokens on either side of the border would be answered alike."""
     model = build()
-    one = ask(model, np.array([[5, 3]], np.int32), np.array([[7, 4]], np.int32))
-    other = ask(model, np.array([[7, 4]], np.int32), np.array([[5, 3]], np.int32))
+    one = predict_with(model, np.array([[5, 3]], np.int32), np.array([[7, 4]], np.int32))
+    other = predict_with(model, np.array([[7, 4]], np.int32), np.array([[5, 3]], np.int32))
     assert not np.isclose(one[:, :, 0], other[:, :, 0], atol=1e-4).any()
 
 

@@ -20,7 +20,7 @@ from threefold.datasets.facts import SpeechFacts
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Ten recordings with transcripts beside them."""
+    """Ten recordings with transcripts alongside them."""
     return record_ten(tmp_path)
 
 
@@ -48,7 +48,7 @@ def test_a_folder_of_recordings_is_known_by_its_files(folder):
     dataset = loading.load(str(folder))
     assert dataset.task == "speech_recognition"
     facts = dataset.facts
-    assert (facts.rate, facts.longest, facts.longest_transcript) == (RATE, 3920, 4)
+    assert (facts.rate, facts.max_length, facts.max_transcript_length) == (RATE, 3920, 4)
     assert facts.alphabet == ("0", "1")
     assert {name: len(source) for name, source in dataset.splits.items()} == {
         "train": 7, "validation": 2, "test": 1,
@@ -117,7 +117,7 @@ def test_a_line_without_a_recording_is_said_with_its_place(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "explicit"),
     [
         ("transcripts.csv", "file,text\na.wav,x\na,y\n", "line 3: 'a.wav' .* already in line 2"),
         ("transcripts.csv", "file,text\na.wav\n", "line 2: expected at least 2 cells, got 1"),
@@ -129,20 +129,20 @@ def test_a_line_without_a_recording_is_said_with_its_place(tmp_path):
     ],
 )  # fmt: skip
 def test_transcripts_that_cannot_be_read_are_refused_with_their_place(
-    tmp_path, name, content, told
+    tmp_path, name, content, explicit
 ):
     record(tmp_path / "a.wav")
     content = content.encode() if isinstance(content, str) else content
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=explicit):
         load(tmp_path)
 
 
-@pytest.mark.parametrize(("count", "told"), [(0, "holds no recordings"), (2, "none of the 2 rec")])
-def test_a_folder_without_recordings_or_transcripts_is_refused(tmp_path, count, told):
+@pytest.mark.parametrize(("count", "explicit"), [(0, "holds no recordings"), (2, "none of the 2 rec")])
+def test_a_folder_without_recordings_or_transcripts_is_refused(tmp_path, count, explicit):
     for number in range(count):
         record(tmp_path / f"{number}.wav")
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=explicit):
         loading.load(str(tmp_path), task="speech_recognition")
 
 
@@ -208,7 +208,7 @@ def test_another_rate_is_resampled_and_said(folder, rate):
 
 def test_the_rate_can_be_told(folder):
     dataset = load(folder, rate="4000")
-    assert (dataset.facts.rate, dataset.facts.longest) == (4000, 1960)
+    assert (dataset.facts.rate, dataset.facts.max_length) == (4000, 1960)
     assert "10 of 10" in only_note(dataset, "resampled to 4,000 Hz")
 
 
@@ -283,11 +283,11 @@ def test_values_that_are_no_numbers_are_refused(tmp_path):
 
 
 def test_long_recordings_are_left_out_on_demand(folder):
-    dataset = load(folder, longest="0.45")
+    dataset = load(folder, max_length="0.45")
     assert max(texts_of(dataset).values()) == 3600
     assert "4 recordings" in only_note(dataset, "longer than 0.45 s")
     with pytest.raises(UserError, match="all recordings .* longer than 0.01 s"):
-        load(folder, longest="0.01")
+        load(folder, max_length="0.01")
 
 
 def test_transcripts_are_brought_to_one_form(folder):
@@ -340,7 +340,7 @@ def test_a_transcript_that_nobody_can_have_spoken_is_said(folder):
 
 def test_the_facts_of_a_run_rule(folder):
     (folder / "0.txt").write_text("AX")
-    facts = SpeechFacts(rate=4000, longest=9, alphabet=("a", "s", "y"), longest_transcript=9)
+    facts = SpeechFacts(rate=4000, max_length=9, alphabet=("a", "s", "y"), max_transcript_length=9)
     dataset = loading.load(str(folder), {}, facts=facts)
     assert dataset.facts == facts
     assert texts_of(dataset)["a?"] == 1600  # in small letters, as the run knows no others
@@ -348,7 +348,9 @@ def test_the_facts_of_a_run_rule(folder):
 
 def test_other_data_do_not_serve_a_run_on_recordings(folder):
     facts = loading.load("digits").facts
-    with pytest.raises(UserError, match="holds recordings of up to 0.49 s .* was fitted on grey"):
+    with pytest.raises(
+        UserError, match="holds recordings of up to 0.49 s .* was fitted on grayscale"
+    ):
         loading.load(str(folder), facts=facts)
 
 

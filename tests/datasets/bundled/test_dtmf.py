@@ -25,9 +25,9 @@ def test_recordings_and_keys_are_as_the_facts_say(dataset):
     examples = source[np.arange(len(source))]
     lengths = np.array([len(samples) for samples in examples["samples"]])
     assert lengths.tolist() == source.lengths.tolist()
-    assert 2000 < lengths.min() < lengths.max() <= facts.longest
+    assert 2000 < lengths.min() < lengths.max() <= facts.max_length
     counts = {len(symbols) for symbols in examples["symbols"]}
-    assert counts == {3, 4, 5, 6, 7} and max(counts) == facts.longest_transcript
+    assert counts == {3, 4, 5, 6, 7} and max(counts) == facts.max_transcript_length
     assert {symbol for symbols in examples["symbols"] for symbol in symbols} == set(range(1, 13))
     samples = np.concatenate(list(examples["samples"]))
     assert samples.dtype == np.float32 and np.abs(samples).max() <= 1

@@ -12,7 +12,7 @@ def data():
 
 
 def test_a_year_of_hours_is_divided_by_time(data):
-    assert data.facts.describe() == "series, 24 steps told from 168, target temperature"
+    assert data.facts.describe() == "series, horizon 24, context 168, target temperature"
     latest = None
     for name in ("train", "validation", "test"):
         times = data.splits[name][np.arange(len(data.splits[name]))]["time"]

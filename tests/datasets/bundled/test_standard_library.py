@@ -68,7 +68,7 @@ def test_prose_is_python_s_own():
     assert len(dataset.splits["train"]) > 5000
     alone = load("stdlib_prose", {"docstrings": "false", "tokenizer": "bpe",
                                   "vocabulary_size": "500", "context": "64"})  # fmt: skip
-    assert alone.facts.vocabulary_size == 500 and alone.facts.longest == 64
+    assert alone.facts.vocabulary_size == 500 and alone.facts.max_length == 64
 
 
 @pytest.mark.parametrize("name", ["stdlib_docstrings", "stdlib_tokens", "stdlib_prose"])

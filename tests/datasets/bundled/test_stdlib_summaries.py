@@ -54,10 +54,13 @@ def test_one_tokenizer_gives_both_sides_back(dataset):
     facts = dataset.facts
     assert facts.source_tokenizer == facts.target_tokenizer and facts.documents
     test = dataset.splits["test"][np.arange(50)]
-    for name, longest in (("source", facts.longest_source), ("target", facts.longest_target)):
+    for name, max_length in (
+        ("source", facts.max_source_length),
+        ("target", facts.max_target_length),
+    ):
         texts = decode(facts.source_tokenizer, test[name])
         for whole, text, tokens in zip(test[f"{name}_text"], texts, test[name], strict=True):
-            assert whole == text or len(tokens) == longest and whole.startswith(text[:-1])
+            assert whole == text or len(tokens) == max_length and whole.startswith(text[:-1])
     again = load("stdlib_summaries", {"vocabulary_size": "300"}, facts=facts)
     assert again.facts == facts and again.fingerprint == dataset.fingerprint
 
@@ -69,7 +72,7 @@ def test_the_document_is_signature_the_rest_of_the_docstring_and_code(library):
         '    """A very long string."""\n\n'
         "    def cut(self, where=0):\n"
         '        """Part the rope\n        in two.\n\n'
-        '        Of no use behind its end.\n        """\n'
+        '        Of no use after its end.\n        """\n'
         "        # Both parts are ropes.\n"
         "        return self[:where], self[where:]\n\n"
         '    def tie(self): "Make one knot in it."; return None\n'
@@ -85,7 +88,7 @@ def test_the_document_is_signature_the_rest_of_the_docstring_and_code(library):
         [
             ("module string\n\nNot those of guitars, though.", "All about strings here."),
             (
-                "Rope.cut(self, where=0)\n\nOf no use behind its end.\n\n"
+                "Rope.cut(self, where=0)\n\nOf no use after its end.\n\n"
                 "# Both parts are ropes.\nreturn self[:where], self[where:]",
                 "Part the rope in two.",
             ),

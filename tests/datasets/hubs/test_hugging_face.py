@@ -17,9 +17,9 @@ from threefold.datasets.facts import ImageFacts
 
 hf.disable_progress_bars()
 
-PICTURES = hf.Features(
+IMAGES = hf.Features(
     {
-        "picture": hf.Image(),
+        "image": hf.Image(),
         "animal": hf.ClassLabel(names=["dog", "cat"]),
         "weight": hf.Value("float32"),
         "coat": hf.Value("string"),
@@ -29,7 +29,7 @@ PICTURES = hf.Features(
 
 
 def png(level, size=(7, 6)):
-    """A picture all of one grey level, which tells the row that it belongs to."""
+    """An image all of one gray level, which tells the row that it belongs to."""
     buffer = io.BytesIO()
     Image.new("RGB", size, (level, level, level)).save(buffer, "png")
     return buffer.getvalue()
@@ -37,13 +37,13 @@ def png(level, size=(7, 6)):
 
 def animals(rows=40, **columns):
     columns = {
-        "picture": [{"bytes": png(i), "path": None} for i in range(rows)],
+        "image": [{"bytes": png(i), "path": None} for i in range(rows)],
         "animal": [i % 2 for i in range(rows)],
         "weight": [i / 4 for i in range(rows)],
         "coat": [("short", "long", "none")[i % 3] for i in range(rows)],
         "box": [[0, i] for i in range(rows)],
     } | columns
-    return hf.Dataset.from_dict(columns, features=PICTURES)
+    return hf.Dataset.from_dict(columns, features=IMAGES)
 
 
 def houses(rows=60):
@@ -88,7 +88,7 @@ def levels(source):
 
 
 @pytest.mark.parametrize("prefix", ["", "hf:"])
-def test_every_picture_comes_with_its_own_label(saved, prefix):
+def test_every_image_comes_with_its_own_label(saved, prefix):
     dataset = loading.load(prefix + saved(animals()))
     assert dataset.reference.startswith(prefix)
     assert dataset.task == "image_classification"
@@ -100,7 +100,7 @@ def test_every_picture_comes_with_its_own_label(saved, prefix):
     rows = np.concatenate([levels(split) for split in dataset.splits.values()])
     assert sorted(rows) == list(range(40))
     assert "no validation and no test split of its own" in " | ".join(dataset.notes)
-    assert "columns left aside: box" in " | ".join(dataset.notes)
+    assert "columns ignored: box" in " | ".join(dataset.notes)
 
 
 def test_its_own_splits_are_kept(saved):
@@ -169,7 +169,7 @@ def test_classes_may_be_words_or_numbers(saved):
     assert numbers.facts.class_names == ("1", "2", "10")
 
 
-def test_predicts_numbers_of_a_picture(saved):
+def test_predicts_numbers_of_a_image(saved):
     weights = [i / 4 for i in range(19)] + [None]
     path = saved(animals(20, weight=weights))
     dataset = loading.load(path, {"target": "weight"})
@@ -179,7 +179,7 @@ def test_predicts_numbers_of_a_picture(saved):
         np.testing.assert_allclose(whole(split)["target"][:, 0], levels(split) / 4)
         rows += levels(split).tolist()
     assert sorted(rows) == list(range(19))
-    # The only number of a picture without classes is what to predict.
+    # The only number of an image without classes is what to predict.
     alone = hf.load_from_disk(path).remove_columns(["animal", "coat"])
     assert loading.load(saved(alone, "alone")).task == "image_regression"
 
@@ -250,7 +250,7 @@ def test_data_that_a_run_cannot_take_are_refused(saved):
     unknown = ImageFacts(image_shape=(5, 5, 1), class_names=("dog", "fish"))
     with pytest.raises(UserError, match="classes that the run does not know: cat; it knows dog, f"):
         loading.load(path, facts=unknown)
-    with pytest.raises(UserError, match="has no column of pictures"):
+    with pytest.raises(UserError, match="has no column of images"):
         loading.load(saved(houses(), "houses"), facts=unknown)
     with pytest.raises(UserError, match="has no column 'grade'"):
         loading.load(path, facts=loading.load(saved(houses(), "more houses")).facts)
@@ -274,28 +274,28 @@ def test_fingerprints_are_those_of_the_examples(saved, tmp_path):
         [sys.executable, "-c", script, str(moved)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == loading.load(path).fingerprint
-    other = animals(picture=[{"bytes": png(i + 1), "path": None} for i in range(40)])
+    other = animals(image=[{"bytes": png(i + 1), "path": None} for i in range(40)])
     assert loading.load(saved(other, "other")).fingerprint != loading.load(path).fingerprint
 
 
-def test_a_damaged_picture_is_named_by_its_row(saved):
+def test_a_damaged_image_is_named_by_its_row(saved):
     content = [{"bytes": png(i), "path": None} for i in range(20)]
     content[13] = {"bytes": png(13)[:40], "path": None}
     content[14] = None
-    table = hf.DatasetDict({"train": animals(20), "test": animals(20, picture=content)})
+    table = hf.DatasetDict({"train": animals(20), "test": animals(20, image=content)})
     test = loading.load(saved(table)).splits["test"]
     for row in (13, 14):
-        with pytest.raises(UserError, match=f"saved' test, row {row}: cannot read a picture of"):
+        with pytest.raises(UserError, match=f"saved' test, row {row}: cannot read an image of"):
             test[np.array([2, row])]
 
 
-def test_pictures_in_files_beside_the_table(saved, tmp_path):
+def test_images_in_files_beside_the_table(saved, tmp_path):
     paths = []
     for i in range(12):
         paths.append(str(tmp_path / f"{i}.png"))
         (tmp_path / f"{i}.png").write_bytes(png(i))
-    table = animals(12).remove_columns("picture").add_column("picture", paths)
-    loaded = hf.Dataset.from_dict(table.to_dict(), features=PICTURES)
+    table = animals(12).remove_columns("image").add_column("image", paths)
+    loaded = hf.Dataset.from_dict(table.to_dict(), features=IMAGES)
     dataset = loading.load(saved(loaded))
     assert sorted(np.concatenate([levels(each) for each in dataset.splits.values()])) == [
         *range(12)
@@ -372,10 +372,10 @@ def test_a_missing_package_names_the_extra(saved, monkeypatch):
         (animals, {"label": "animl"}, None, "no column 'animl'; did you mean 'animal'"),
         (animals, {"label": "animal", "target": "weight"}, None, "not both"),
         (animals, {"target": "coat"}, "image_regression", "column 'coat' of .* holds no numbers"),
-        (animals, {"image": "coat"}, None, "column 'coat' of .* holds no pictures"),
+        (animals, {"image": "coat"}, None, "column 'coat' of .* holds no images"),
         (animals, {}, "image_clasification", "did you mean 'image_classification'"),
         (animals, {}, "forecasting", "cannot serve forecasting"),
-        (houses, {}, "image_classification", "has no column of pictures; name one with"),
+        (houses, {}, "image_classification", "has no column of images; name one with"),
         (houses, {"label": "sold"}, None, "column 'sold' of .* holds no classes"),
         (houses, {}, "tabular_regression", "several columns of numbers; .*: area, price"),
     ],

@@ -24,8 +24,8 @@ def test_words_come_with_the_tags_of_the_feature(read_saved):
     names = [dataset.facts.class_names[tag] for tag in found["tags"][0] if tag >= 0]
     assert names == ["B-PER", "I-PER", "O", "B-LOC"]
     notes = " | ".join(dataset.notes)
-    assert "tells the ner_tags of tokens" in notes
-    assert "columns left aside: pos_tags" in notes
+    assert "predicts the ner_tags of tokens" in notes
+    assert "columns ignored: pos_tags" in notes
     assert "of 20 sentences 15 % for test, seed 0" in notes
 
 
@@ -54,8 +54,8 @@ def test_tagged_words_that_cannot_be_used_are_refused(refuse_saved, read_saved):
     message = refuse_saved(NEWS, train=news(20, ner_tags=unequal))
     assert ": 4 words and 3 tags; expected a tag for each word" in message
     assert "train, row " in message
-    told = {"tags": "pos_tags"}
-    message = refuse_saved(NEWS, None, None, told, train=news(20))
+    explicit = {"tags": "pos_tags"}
+    message = refuse_saved(NEWS, None, None, explicit, train=news(20))
     assert "row 0, word 1: 'N' is no tag in BIO" in message
     assert "'tokens' is no tag" not in message
     message = refuse_saved(NEWS, None, None, {"tokens": "ner_tags"}, train=news(20))
@@ -151,8 +151,8 @@ def test_the_languages_of_a_translation_are_columns(library, typed, tmp_path):
     dataset = loading.load(reference, options)
     assert dataset.task == "translation"
     assert "20 pairs: 'en' of 'de'" in dataset.notes
-    for told in ({"source": "en", "target": "de"}, {"source": "en"}, {"target": "de"}):
-        turned = loading.load(reference, options | told)
+    for explicit in ({"source": "en", "target": "de"}, {"source": "en"}, {"target": "de"}):
+        turned = loading.load(reference, options | explicit)
         found = whole(turned, "test")
         assert found["source_text"][0].startswith("house")
         assert found["target_text"][0].startswith("Haus")
@@ -189,7 +189,7 @@ def test_pairs_with_a_class_are_compared(read_saved):
     }
     notes = " | ".join(dataset.notes)
     assert "taken for text_pair_classification by its columns" in notes
-    assert "columns left aside: note" in notes
+    assert "columns ignored: note" in notes
     assert "predicts label (2 classes) of premise and hypothesis: 17 train" in notes
 
 
@@ -199,12 +199,12 @@ def test_one_column_of_compared_texts_can_be_read_alone(read_saved):
 
 
 def test_columns_to_be_compared_are_told_and_empty_sides_left_out(read_saved, refuse_saved):
-    told = {"first": "note", "second": "hypothesis", "skip_empty": "true"}
+    explicit = {"first": "note", "second": "hypothesis", "skip_empty": "true"}
     empty = compared(20, note=[""] + ["something"] * 19)
-    dataset = read_saved(COMPARED, options=told, train=empty)
+    dataset = read_saved(COMPARED, options=explicit, train=empty)
     assert dataset.facts.columns == ("note", "hypothesis")
     assert sum(sizes(dataset).values()) == 19
     message = refuse_saved(COMPARED, None, None, {"first": "note", "second": "label"}, train=empty)
     assert "column 'label' of " in message and "holds no texts" in message
-    message = refuse_saved(COMPARED, None, None, told | {"skip_empty": "false"}, train=empty)
+    message = refuse_saved(COMPARED, None, None, explicit | {"skip_empty": "false"}, train=empty)
     assert re.search(r"train, row \d+: the first text is empty", message)

@@ -44,7 +44,7 @@ def test_documents_come_with_their_class_and_in_their_splits(read_saved):
             assert MOODS[label] in text and text.endswith("ä")
     notes = " | ".join(dataset.notes)
     assert "taken for text_classification by its columns (else: --task NAME)" in notes
-    assert "columns left aside: idx" in notes
+    assert "columns ignored: idx" in notes
     assert "predicts label (2 classes) of sentence: 30 train, 4 validation, 6 test" in notes
 
 
@@ -54,7 +54,7 @@ def test_the_tokenizer_is_of_the_training_split_alone_as_for_a_file(read_saved):
     assert "film" in token_names(dataset.facts.tokenizer)
     assert whole(dataset, "test")["tokens"][0][1] == UNKNOWN
     usual = read_saved(REVIEWS, train=reviews(30))
-    assert usual.facts.longest == 256  # as `-d max_tokens` of a file
+    assert usual.facts.max_length == 256  # as `-d max_tokens` of a file
     assert "ILM" not in "".join(token_names(usual.facts.tokenizer))
 
 
@@ -87,9 +87,9 @@ def test_columns_can_be_told(read_saved):
     dataset = read_saved(columns, train=rows)
     assert dataset.task == "text_classification"
     assert "predicts mood (2 classes) of review" in " | ".join(dataset.notes)
-    told = read_saved(columns, options={"text": "title", "label": "stars"}, train=rows)
-    assert told.facts.class_names == ("1", "2", "3")
-    assert whole(told, "test")["text"][0].startswith("a title")
+    explicit = read_saved(columns, options={"text": "title", "label": "stars"}, train=rows)
+    assert explicit.facts.class_names == ("1", "2", "3")
+    assert whole(explicit, "test")["text"][0].startswith("a title")
 
 
 def test_a_table_of_names_and_numbers_stays_a_table(read_saved):
@@ -104,7 +104,7 @@ def test_a_table_of_names_and_numbers_stays_a_table(read_saved):
     lists = columns | {"words": WORDS}
     with_words = read_saved(lists, train=rows | {"words": [["a", "b"]] * 30})
     assert with_words.task == "tabular_classification"
-    assert "columns left aside: words" in with_words.notes
+    assert "columns ignored: words" in with_words.notes
 
 
 def test_a_run_reads_other_data_by_its_own_tokenizer_and_classes(read_saved):

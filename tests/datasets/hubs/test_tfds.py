@@ -22,11 +22,11 @@ FORMATS = ("array_record", "tfrecord", "parquet")
 ROWS = {"train": 40, "test": 8, "unlabelled": 3}
 
 
-def pictures(rows):
-    """The picture of row i is all of grey level i, so that it tells which row it is."""
+def images(rows):
+    """The image of row i is all of gray level i, so that it tells which row it is."""
     for i in range(rows):
-        picture = np.full((6, 7, 3), i, np.uint8)
-        yield i, {"image": picture, "animal": i % 2, "weight": i / 4, "note": f"no {i}"}
+        image = np.full((6, 7, 3), i, np.uint8)
+        yield i, {"image": image, "animal": i % 2, "weight": i / 4, "note": f"no {i}"}
 
 
 def flowers(rows):
@@ -38,7 +38,7 @@ def flowers(rows):
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    """Prepare two small sets, the pictures in every form of file."""
+    """Prepare two small sets, the images in every form of file."""
     root = tmp_path_factory.mktemp("tfds")
     kinds = tfds.features
     sets = {
@@ -56,7 +56,7 @@ def data_dir(tmp_path_factory):
         },
     }
     for name, features in sets.items():
-        make = pictures if name == "animals" else flowers
+        make = images if name == "animals" else flowers
         for form in FORMATS if name == "animals" else FORMATS[:1]:
             tfds.dataset_builders.store_as_tfds_dataset(
                 name,
@@ -79,7 +79,7 @@ def whole(source):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_picture_comes_with_its_own_label(data_dir, form):
+def test_every_image_comes_with_its_own_label(data_dir, form):
     dataset = load(data_dir, form=form)
     assert dataset.reference == "tfds:animals"
     assert dataset.task == "image_classification"
@@ -116,12 +116,12 @@ def test_all_forms_of_file_hold_the_same_dataset(data_dir):
 def test_says_what_it_decided(data_dir):
     notes = " | ".join(load(data_dir, split_seed=3).notes)
     assert "animals/1.0.0" in notes
-    assert "splits left aside: unlabelled" in notes
+    assert "splits ignored: unlabelled" in notes
     assert "no validation split of its own: split off train by seed 3, stratified" in notes
     assert "predicts animal (2 classes) of image: 34 train, 6 validation, 8 test" in notes
 
 
-def test_predicts_a_number_of_a_picture(data_dir):
+def test_predicts_a_number_of_a_image(data_dir):
     dataset = load(data_dir, target="weight", image_size="4", channels="1")
     assert dataset.task == "image_regression"
     assert dataset.facts.image_shape == (4, 4, 1)
@@ -132,7 +132,7 @@ def test_predicts_a_number_of_a_picture(data_dir):
     assert target.mean == pytest.approx(batch["target"].mean(), rel=1e-6)
 
 
-def test_a_table_without_pictures_with_nested_features_and_vectors(data_dir):
+def test_a_table_without_images_with_nested_features_and_vectors(data_dir):
     dataset = load(data_dir, "flowers")
     assert dataset.task == "tabular_classification"
     assert sorted(dataset.facts.class_names) == ["iris", "lily", "rose"]
@@ -160,7 +160,7 @@ def test_predicts_a_number_of_a_table(data_dir):
     assert [column.name for column in dataset.facts.categorical] == ["soil/kind", "species"]
 
 
-def test_pictures_can_be_passed_over_for_a_table(data_dir):
+def test_images_can_be_passed_over_for_a_table(data_dir):
     dataset = load(data_dir, task="tabular_regression", target="weight")
     assert [column.name for column in dataset.facts.categorical][:1] == ["animal"]
 
@@ -239,7 +239,7 @@ def test_classes_that_a_run_does_not_know_are_refused(data_dir):
         ("animal", "no dataset 'animal'; did you mean 'animals'"),
         ("qqqqqq", "no dataset 'qqqqqq'$"),
         ("glue/colla", "'tfds:glue' has no config 'colla'; did you mean 'cola'"),
-        ("mnist/grey", "'tfds:mnist' has no config 'grey'; it has none"),
+        ("mnist/grayscale", "'tfds:mnist' has no config 'grayscale'; it has none"),
         ("mnist:9.9.9", "cannot open 'tfds:mnist:9.9.9': .*only: 3"),
         ("huggingface:mnist", "names no dataset; expected tfds:NAME"),
         ("my set", "names no dataset; expected tfds:NAME"),
@@ -259,7 +259,7 @@ def test_a_version_may_be_named(data_dir):
     ("options", "message"),
     [
         ({"label": "animl"}, "no column 'animl'; did you mean 'animal'"),
-        ({"image": "note"}, "column 'note' of 'tfds:animals' holds no pictures"),
+        ({"image": "note"}, "column 'note' of 'tfds:animals' holds no images"),
         ({"target": "note"}, "column 'note' of 'tfds:animals' holds no numbers"),
         ({"label": "animal", "target": "weight"}, "not both"),
         ({"channels": "2"}, "channels"),

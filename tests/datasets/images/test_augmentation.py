@@ -16,14 +16,14 @@ def images():
 
 
 def dots(count, size=33):
-    """Black pictures with a bright square in the middle."""
+    """Black images with a bright square in the middle."""
     images = np.zeros((count, size, size, 1), np.float32)
     images[:, size // 2 - 2 : size // 2 + 3, size // 2 - 2 : size // 2 + 3] = 200
     return images
 
 
 def centres(images):
-    """Return the centre of mass of each picture as (row, column) from the middle."""
+    """Return the centre of mass of each image as (row, column) from the middle."""
     weights = images[..., 0] / images[..., 0].sum(axis=(1, 2), keepdims=True)
     grid = np.indices(images.shape[1:3]) - (images.shape[1] - 1) / 2
     return np.einsum("bhw,chw->bc", weights, grid)
@@ -36,7 +36,7 @@ def centres(images):
     st.permutations(range(16)),
     st.integers(1, 16),
 )
-def test_what_happens_to_a_picture_does_not_depend_on_its_batch(images, names, seed, order, size):
+def test_what_happens_to_a_image_does_not_depend_on_its_batch(images, names, seed, order, size):
     indices = np.arange(100, 116)
     whole = augment(images, seed, 2, indices, names)
     some = np.array(order)[:size]
@@ -46,7 +46,7 @@ def test_what_happens_to_a_picture_does_not_depend_on_its_batch(images, names, s
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_each_changes_pictures_anew_in_every_epoch_and_leaves_the_original(images, name):
+def test_each_changes_images_anew_in_every_epoch_and_leaves_the_original(images, name):
     original, floats = images.copy(), images.astype(np.float32)
     indices = np.arange(16)
     first, second = (augment(floats, 0, epoch, indices, (name,)) for epoch in (0, 1))
@@ -56,12 +56,12 @@ def test_each_changes_pictures_anew_in_every_epoch_and_leaves_the_original(image
     assert np.array_equal(first, augment(original, 0, 0, indices, (name,)))
 
 
-def test_no_names_leave_pictures_as_they_are(images):
+def test_no_names_leave_images_as_they_are(images):
     assert np.array_equal(augment(images, 0, 0, np.arange(16), ()), images)
     assert np.array_equal(augment(images, 0, 0, np.arange(16), ("mixup",)), images)
 
 
-def test_flip_mirrors_about_half_of_the_pictures_exactly(images):
+def test_flip_mirrors_about_half_of_the_images_exactly(images):
     many = np.tile(images, (20, 1, 1, 1))
     flipped = augment(many, 0, 0, np.arange(len(many)), ("flip",))
     mirrored = (flipped == many[:, :, ::-1]).all(axis=(1, 2, 3))
@@ -86,9 +86,9 @@ def test_rotate_agrees_with_pillow_and_stays_within_15_degrees():
     assert np.abs(angles).max() <= 15.1
     assert angles.max() > 13 and angles.min() < -13
     assert np.hypot(*spots.T) == pytest.approx(11, abs=0.1)
-    for picture, angle in zip(turned[:5], angles[:5], strict=True):
+    for image, angle in zip(turned[:5], angles[:5], strict=True):
         by_pillow = Image.fromarray(images[0, ..., 0]).rotate(angle, Image.Resampling.BILINEAR)
-        assert np.abs(np.asarray(by_pillow) - picture[..., 0]).max() < 10
+        assert np.abs(np.asarray(by_pillow) - image[..., 0]).max() < 10
 
 
 def test_crop_enlarges_a_part_of_60_to_100_percent():
@@ -101,7 +101,7 @@ def test_crop_enlarges_a_part_of_60_to_100_percent():
     assert 0.55 < (down * right).min() < 0.7 and (down * right).max() > 0.9
     assert max(down.max(), right.max()) <= 1.001
     assert 3 / 4 - 0.01 < (down / right).min() < 0.85 and 1.2 < (down / right).max() < 4 / 3 + 0.01
-    # Nothing beyond the border comes in: the part lies within the picture.
+    # Nothing beyond the border comes in: the part lies within the image.
     assert np.abs(np.diff(cropped[:, :, 32, 0], axis=1) - down[:, None]).max() < 0.51
 
 
@@ -136,7 +136,7 @@ def blend(indices, epoch=0):
     return mixup({"share": np.eye(len(indices), dtype=np.float32)}, 0, epoch, indices)["share"]
 
 
-def test_mixup_blends_pictures_and_targets_alike():
+def test_mixup_blends_images_and_targets_alike():
     generator = np.random.default_rng(0)
     images = generator.uniform(0, 255, (32, 5, 4, 3)).astype(np.float32)
     targets = np.eye(10, dtype=np.float32)[generator.integers(0, 10, 32)]

@@ -25,7 +25,7 @@ from threefold.datasets.images.image_files import (
 
 
 def colours(height=12, width=20):
-    """A smooth colour picture, so that lossy formats keep it."""
+    """A smooth colour image, so that lossy formats keep it."""
     down, right = np.indices((height, width))
     channels = [down * 255 / height, right * 255 / width, 255 - right * 255 / width]
     return np.stack(channels, axis=-1).astype(np.uint8)
@@ -50,27 +50,27 @@ def encode(image, format, **options):
         ("GIF", {}, 40),
     ],
 )
-def test_every_format_is_read_in_colour_and_in_grey(format, options, tolerance):
+def test_every_format_is_read_in_colour_and_in_gray(format, options, tolerance):
     content = encode(colours(), format, **options)
     image = read_image(content, 3)
     assert image.shape == (12, 20, 3) and image.dtype == np.uint8
     assert np.abs(image.astype(int) - colours()).max() <= tolerance
-    grey = read_image(content, 1)
-    assert grey.shape == (12, 20, 1)
+    gray = read_image(content, 1)
+    assert gray.shape == (12, 20, 1)
     expected = image @ [0.299, 0.587, 0.114]
-    assert np.abs(grey[..., 0] - expected).max() <= 1
+    assert np.abs(gray[..., 0] - expected).max() <= 1
     assert read_header(content) == Header(12, 20, 3)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
-def test_grey_and_colour_files_serve_either_number_of_channels(mode):
+def test_gray_and_colour_files_serve_either_number_of_channels(mode):
     content = encode(Image.new("L", (5, 4), 255).convert(mode), "PNG")
     assert read_header(content) == Header(4, 5, 3 if mode in ("RGB", "RGBA") else 1)
     assert np.all(read_image(content, 1) == np.full((4, 5, 1), 255))
     assert np.all(read_image(content, 3) == np.full((4, 5, 3), 255))
 
 
-def test_16_bit_grey_is_scaled_and_not_cut_off():
+def test_16_bit_gray_is_scaled_and_not_cut_off():
     levels = np.array([[0, 257, 32768, 65535]], np.uint16)
     content = encode(levels, "PNG")
     assert read_image(content, 1)[0, :, 0].tolist() == [0, 1, 128, 255]
@@ -107,7 +107,7 @@ def test_opacity_blends_with_white():
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-def test_a_picture_turned_by_its_camera_stands_upright(format, orientation):
+def test_a_image_turned_by_its_camera_stands_upright(format, orientation):
     back = {
         1: None,
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -127,7 +127,7 @@ def test_a_picture_turned_by_its_camera_stands_upright(format, orientation):
     assert read_header(content) == Header(16, 32, 3)
 
 
-def test_garbled_exif_is_no_reason_to_refuse_a_picture():
+def test_garbled_exif_is_no_reason_to_refuse_a_image():
     content = encode(colours(), "JPEG", exif=b"Exif\0\0garbage that is no TIFF")
     assert read_image(content, 3).shape == (12, 20, 3)
     assert read_header(content) == Header(12, 20, 3)
@@ -151,8 +151,8 @@ def claim_size(width, height):
 
 
 BAD = {
-    "text.png": (b"these are words\n", "not a JPEG, PNG, WebP, BMP or GIF picture"),
-    "empty.jpg": (b"", "not a JPEG, PNG, WebP, BMP or GIF picture"),
+    "text.png": (b"these are words\n", "not a JPEG, PNG, WebP, BMP or GIF image"),
+    "empty.jpg": (b"", "not a JPEG, PNG, WebP, BMP or GIF image"),
     "large.png": (claim_size(10_000, 9_000), "more than 89,478,485 pixels"),
     "huge.png": (claim_size(20_000, 10_000), "more than 89,478,485 pixels"),
     "cut.png": (encode(colours(60, 60), "PNG")[:-200], ""),
@@ -177,7 +177,7 @@ def test_a_bad_file_is_one_line_that_names_it(tmp_path, name, read):
     assert "\n" not in message and not message.endswith(": ")
 
 
-def test_a_picture_of_90_megapixels_is_refused_without_a_warning_on_the_way(tmp_path):
+def test_a_image_of_90_megapixels_is_refused_without_a_warning_on_the_way(tmp_path):
     # In a process of its own: here, pytest itself makes errors of warnings.
     path = tmp_path / "large.png"
     path.write_bytes(BAD["large.png"][0])
@@ -198,7 +198,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 
 
 def test_bad_bytes_are_told_by_their_number():
-    with pytest.raises(UserError, match="cannot read a picture of 5 bytes: not a JPEG"):
+    with pytest.raises(UserError, match="cannot read an image of 5 bytes: not a JPEG"):
         read_image(b"words", 1)
 
 
@@ -226,7 +226,7 @@ sizes = st.integers(1, 70)
 
 @settings(max_examples=60, deadline=None)
 @given(sizes, sizes, sizes, sizes, st.sampled_from([1, 3]), st.integers(0, 99))
-def test_resize_agrees_with_pillow_within_a_grey_level(
+def test_resize_agrees_with_pillow_within_a_gray_level(
     height, width, rows, columns, channels, seed
 ):
     image = np.random.default_rng(seed).integers(0, 256, (rows, columns, channels), np.uint8)
@@ -253,7 +253,7 @@ def test_resize_of_a_large_photograph_agrees_with_pillow():
     assert np.abs(resize(image, 48, 64) - expected).max() <= 1
 
 
-def test_a_picture_of_the_right_size_is_untouched():
+def test_a_image_of_the_right_size_is_untouched():
     assert np.array_equal(resize(colours(), 12, 20), colours())
     assert np.array_equal(resize_weights(7, 7), np.eye(7))
 
@@ -265,8 +265,8 @@ def test_resize_weights_keep_a_plain_colour(size_in, size_out):
     assert weights.sum(axis=1) == pytest.approx(1) and weights.min() >= 0
 
 
-def save_pictures(folder, count):
-    """Write pictures, each of its own grey and size, some slow to decode."""
+def save_images(folder, count):
+    """Write images, each of its own grayscale and size, some slow to decode."""
     paths = []
     for number in range(count):
         side = 400 if number % 3 == 0 else 10 + number
@@ -279,7 +279,7 @@ def save_pictures(folder, count):
 @pytest.mark.parametrize("seconds", [0.0, 1.0], ids=["threads", "no threads"])
 def test_a_batch_comes_in_the_order_of_its_paths(tmp_path, monkeypatch, seconds):
     monkeypatch.setattr("threefold.datasets.images.image_files.THREAD_SECONDS", seconds)
-    paths = save_pictures(tmp_path, 40)
+    paths = save_images(tmp_path, 40)
     batch = read_batch(paths, (6, 8, 3))
     assert batch.shape == (40, 6, 8, 3) and batch.dtype == np.float32
     assert batch == pytest.approx(np.broadcast_to(np.arange(40)[:, None, None, None], batch.shape))
@@ -287,7 +287,7 @@ def test_a_batch_comes_in_the_order_of_its_paths(tmp_path, monkeypatch, seconds)
 
 
 def test_bad_files_of_a_batch_are_returned_in_their_places_or_raised(tmp_path):
-    paths = save_pictures(tmp_path, 12)
+    paths = save_images(tmp_path, 12)
     for number in (5, 9):
         paths[number].write_text("words")
     found = try_read_batch(paths, (4, 4, 1))
@@ -298,21 +298,21 @@ def test_bad_files_of_a_batch_are_returned_in_their_places_or_raised(tmp_path):
 
 
 def test_fit_image_takes_arrays_of_any_channels_and_encoded_bytes():
-    picture = colours(8, 8)
-    opaque = np.dstack([picture, np.full((8, 8), 255, np.uint8)])
-    for given_picture in (picture, opaque, encode(picture, "PNG")):
-        assert np.array_equal(fit_image(given_picture, (8, 8, 3)), picture)
-    for given_picture in (picture[..., 0], picture[..., :1]):
-        assert np.array_equal(fit_image(given_picture, (8, 8, 1)), picture[..., :1])
-        assert np.array_equal(fit_image(given_picture, (8, 8, 3))[..., 2], picture[..., 0])
-    assert fit_image(picture, (4, 5, 1)).shape == (4, 5, 1)
+    source_image = colours(8, 8)
+    opaque = np.dstack([source_image, np.full((8, 8), 255, np.uint8)])
+    for given_image in (source_image, opaque, encode(source_image, "PNG")):
+        assert np.array_equal(fit_image(given_image, (8, 8, 3)), source_image)
+    for given_image in (source_image[..., 0], source_image[..., :1]):
+        assert np.array_equal(fit_image(given_image, (8, 8, 1)), source_image[..., :1])
+        assert np.array_equal(fit_image(given_image, (8, 8, 3))[..., 2], source_image[..., 0])
+    assert fit_image(source_image, (4, 5, 1)).shape == (4, 5, 1)
     opaque[..., 3] = 0
     assert np.all(fit_image(opaque, (8, 8, 3)) == 255)
 
 
-def test_fit_image_refuses_what_is_no_picture():
+def test_fit_image_refuses_what_is_no_image():
     for array in (np.zeros((4, 4), np.float32), np.zeros(4, np.uint8), np.zeros((4, 4, 2), "u1")):
-        with pytest.raises(ValueError, match="expected a uint8 picture of shape"):
+        with pytest.raises(ValueError, match="expected a uint8 image of shape"):
             fit_image(array, (4, 4, 1))
 
 
@@ -324,11 +324,11 @@ def test_guess_shape_takes_a_common_size_as_it_is():
 @pytest.mark.parametrize(
     "headers, shape, said",
     [
-        ([(40, 90, 1), (61, 50, 1), (300, 70, 1)], (48, 48, 1), "pictures differ in size"),
-        ([(10, 9, 3), (9, 10, 3)], (16, 16, 3), "pictures differ in size"),
+        ([(40, 90, 1), (61, 50, 1), (300, 70, 1)], (48, 48, 1), "images differ in size"),
+        ([(10, 9, 3), (9, 10, 3)], (16, 16, 3), "images differ in size"),
         ([(1000, 900, 3), (900, 1000, 3)], (128, 128, 3), "median of the shorter sides: 900"),
-        ([(300, 300, 3)] * 2, (128, 128, 3), "pictures are large"),
-        ([(20, 20, 1), (20, 20, 3)], (20, 20, 3), "some pictures are grey"),
+        ([(300, 300, 3)] * 2, (128, 128, 3), "images are large"),
+        ([(20, 20, 1), (20, 20, 3)], (20, 20, 3), "some images are grayscale"),
     ],
 )
 def test_guess_shape_says_what_it_chose(headers, shape, said):
@@ -344,7 +344,7 @@ def test_guess_shape_heeds_what_was_asked_for(image_size, size):
 
 
 @pytest.mark.parametrize("image_size", [0, -3, (1, 2, 3), (5000, 10), ()])
-def test_guess_shape_refuses_sizes_that_no_picture_has(image_size):
+def test_guess_shape_refuses_sizes_that_no_image_has(image_size):
     with pytest.raises(UserError, match="image_size=.* expected one number or HEIGHT,WIDTH"):
         guess_shape([colours()], image_size=image_size)
 

@@ -11,14 +11,14 @@ from threefold.datasets.loading import load
 
 
 def save(path, level=0, size=(10, 12), mode="L"):
-    """Write a plain picture; its grey level tells it from others."""
+    """Write a plain image; its gray level tells it from others."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("L", size[::-1], level).convert(mode).save(path)
 
 
 @pytest.fixture
 def photos(tmp_path):
-    """Twenty pictures of cats, ten of dogs: levels 0 to 19 and 100 to 109."""
+    """Twenty images of cats, ten of dogs: levels 0 to 19 and 100 to 109."""
     for number in range(20):
         save(tmp_path / "photos" / "cat" / f"{number:02}.png", number)
     for number in range(10):
@@ -28,7 +28,7 @@ def photos(tmp_path):
 
 @pytest.fixture
 def angles(tmp_path):
-    """Ten pictures of levels 0 to 9, targets of odd numbers and minus the level."""
+    """Ten images of levels 0 to 9, targets of odd numbers and minus the level."""
     folder = tmp_path / "angles"
     rows = ["file,angle,depth"]
     for number in range(10):
@@ -39,7 +39,7 @@ def angles(tmp_path):
 
 
 def everything(dataset):
-    """Return the examples of all splits, in the order of the pictures' levels."""
+    """Return the examples of all splits, in the order of the images' levels."""
     parts = [split[np.arange(len(split))] for split in dataset.splits.values()]
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.argsort(whole["image"][:, 0, 0, 0])
@@ -66,12 +66,12 @@ def test_sub_folders_are_classes(photos):
     assert whole["image"][:, 3, 4, 0].tolist() == [*range(20), *range(100, 110)]
     assert whole["label"].tolist() == [0] * 20 + [1] * 10 and whole["label"].dtype == np.int64
     assert dataset.notes == [
-        f"no validation or test split in {photos}: 15 % and 15 % of the training pictures kept "
+        f"no validation or test split in {photos}: 15 % and 15 % of the training images kept "
         "for them, stratified, seed 0"
     ]
 
 
-def test_pictures_are_read_in_the_order_asked_for(photos):
+def test_images_are_read_in_the_order_asked_for(photos):
     train = load(str(photos)).splits["train"]
     rows = np.array([7, 0, 20, 7])
     asked, whole = train[rows], train[np.arange(21)]
@@ -87,7 +87,7 @@ def test_suffixes_of_any_case_nested_folders_and_other_files(photos):
     save(photos / ".hidden" / "x.png")
     dataset = load(str(photos))
     assert everything(dataset)["label"].tolist() == [0] * 20 + [1] * 12
-    assert dataset.notes[0] == "2 files that are hidden or no pictures are ignored"
+    assert dataset.notes[0] == "2 files that are hidden or no images are ignored"
 
 
 def test_splits_of_the_folder_are_used_and_the_missing_one_is_taken_from_train(photos):
@@ -100,7 +100,7 @@ def test_splits_of_the_folder_are_used_and_the_missing_one_is_taken_from_train(p
     assert len(dataset.splits["train"]) == 26
     assert dataset.facts.class_names == ("cat", "dog")
     assert dataset.notes == [
-        f"no test split in {photos.parent / 'split'}: 15 % of the training pictures kept for it, "
+        f"no test split in {photos.parent / 'split'}: 15 % of the training images kept for it, "
         "stratified, seed 0"
     ]
 
@@ -114,7 +114,7 @@ def test_with_all_three_splits_nothing_is_carved(photos):
     assert [len(split) for split in dataset.splits.values()] == [30, 1, 1]
     assert levels(dataset, "test") == [220] and dataset.notes == []
     (root / "more").mkdir()
-    assert load(str(root)).notes == ["folders beside the splits are ignored: more"]
+    assert load(str(root)).notes == ["folders alongside the splits are ignored: more"]
 
 
 def test_a_class_may_be_called_train(tmp_path):
@@ -144,7 +144,7 @@ def test_the_division_and_the_fingerprint_repeat(photos, monkeypatch):
     assert load(str(photos)).fingerprint != first.fingerprint
 
 
-def test_pictures_of_mixed_sizes_are_brought_to_one_and_this_is_said(photos):
+def test_images_of_mixed_sizes_are_brought_to_one_and_this_is_said(photos):
     save(photos / "cat" / "large.png", 50, (300, 200), "RGB")
     dataset = load(str(photos))
     assert dataset.facts.image_shape == (16, 16, 3)
@@ -159,11 +159,11 @@ def test_size_and_channels_can_be_told(photos, text, size):
     assert dataset.splits["test"][np.array([0])]["image"].shape == (1, *size, 3)
 
 
-def test_a_class_of_one_picture_goes_to_train_and_this_is_said(photos):
+def test_a_class_of_one_image_goes_to_train_and_this_is_said(photos):
     save(photos / "bird" / "only.png", 250)
     dataset = load(str(photos))
     assert 250 in levels(dataset, "train")
-    assert "a single picture, which train keeps, of 1 classes: bird" in dataset.notes
+    assert "a single image, which train keeps, of 1 classes: bird" in dataset.notes
 
 
 def refuse(folder, options=None, **context):
@@ -174,15 +174,15 @@ def refuse(folder, options=None, **context):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    assert f"folder '{tmp_path}' is empty; expected one sub-folder of pictures" in refuse(tmp_path)
+    assert f"folder '{tmp_path}' is empty; expected one sub-folder of images" in refuse(tmp_path)
     (tmp_path / "notes.md").write_text("words")
-    assert f"folder '{tmp_path}' holds no pictures; expected" in refuse(tmp_path)
+    assert f"folder '{tmp_path}' holds no images; expected" in refuse(tmp_path)
 
 
-def test_pictures_without_class_folders_are_refused(photos):
+def test_images_without_class_folders_are_refused(photos):
     message = refuse(photos / "cat")
-    assert "holds 20 pictures and no sub-folders; expected one sub-folder" in message
-    assert "or a targets.csv with numbers for each picture" in message
+    assert "holds 20 images and no sub-folders; expected one sub-folder" in message
+    assert "or a targets.csv with numbers for each image" in message
 
 
 def test_a_single_class_is_refused(photos):
@@ -193,7 +193,7 @@ def test_a_single_class_is_refused(photos):
 def test_an_empty_class_folder_is_refused(photos):
     (photos / "bird").mkdir()
     (photos / "bird" / "readme.txt").write_text("words")
-    assert f"class folder 'bird' of '{photos}' holds no pictures to train on" in refuse(photos)
+    assert f"class folder 'bird' of '{photos}' holds no images to train on" in refuse(photos)
 
 
 def test_a_split_without_train_and_one_given_twice_are_refused(photos):
@@ -217,7 +217,7 @@ def test_a_class_that_train_lacks_is_refused_with_the_closest(photos):
     assert message.endswith("did you mean 'dog'?")
 
 
-def break_pictures(photos):
+def break_images(photos):
     (photos / "cat" / "03.png").write_text("words")
     path = photos / "dog" / "05.png"
     Image.effect_noise((64, 64), 50).save(path)
@@ -225,15 +225,15 @@ def break_pictures(photos):
     (photos / "dog" / "06.jpg").write_bytes(b"")
 
 
-def test_bad_pictures_are_found_at_once(photos):
-    break_pictures(photos)
+def test_bad_images_are_found_at_once(photos):
+    break_images(photos)
     message = refuse(photos)
     assert f"cannot read '{photos / 'cat' / '03.png'}': not a JPEG, PNG" in message
-    assert "(and 2 more such); mend or remove it, or leave such files out with -d" in message
+    assert "(and 2 more such); fix or remove it, or leave such files out with -d" in message
 
 
-def test_bad_pictures_can_be_left_out(photos):
-    break_pictures(photos)
+def test_bad_images_can_be_left_out(photos):
+    break_images(photos)
     dataset = load(str(photos), {"skip_bad": "true"})
     expected = set(range(20)) - {3} | set(range(100, 110)) - {105}
     assert set(everything(dataset)["image"][:, 0, 0, 0]) == expected
@@ -242,16 +242,16 @@ def test_bad_pictures_can_be_left_out(photos):
     )
 
 
-def test_leaving_out_all_pictures_or_a_whole_class_is_refused(photos):
+def test_leaving_out_all_images_or_a_whole_class_is_refused(photos):
     for path in (photos / "dog").iterdir():
         path.write_text("words")
     assert "class folder 'dog'" in refuse(photos, {"skip_bad": True})
     for path in (photos / "cat").iterdir():
         path.write_text("words")
-    assert f"nor any other picture of '{photos}'" in refuse(photos, {"skip_bad": True})
+    assert f"nor any other image of '{photos}'" in refuse(photos, {"skip_bad": True})
 
 
-def test_a_picture_that_is_damaged_later_is_named_when_it_is_read(photos):
+def test_a_image_that_is_damaged_later_is_named_when_it_is_read(photos):
     dataset = load(str(photos))
     for path in photos.glob("*/*.png"):
         path.write_text("words")
@@ -286,7 +286,7 @@ def test_data_of_another_kind_than_the_runs_are_refused(photos):
     assert "5 × 5 pixels" in message and "the run was fitted on" in message
 
 
-def test_a_table_gives_numbers_to_pictures(angles):
+def test_a_table_gives_numbers_to_images(angles):
     dataset = load(str(angles))
     assert dataset.task == "image_regression"
     whole = everything(dataset)
@@ -307,7 +307,7 @@ def test_numbers_are_chosen_when_told_or_when_there_are_no_classes(photos):
         str(photos), {"validation_fraction": 0, "test_fraction": 0}, task="image_regression"
     )
     assert everything(dataset)["target"].tolist() == [[3], [5.5]]
-    assert "28 pictures that labels.csv does not name are ignored" in dataset.notes
+    assert "28 images that labels.csv does not name are ignored" in dataset.notes
     message = refuse(photos / "cat", task="image_regression")
     assert "has no targets.csv or labels.csv" in message
 
@@ -332,11 +332,11 @@ def test_a_run_keeps_its_targets(angles):
             "targets.csv line 5: expected a number in column 'angle', found 'six'",
         ),
         ("3.png,7", "3.png,", "targets.csv line 5: expected a number in column 'angle', found ''"),
-        ("3.png,", "33.png,", "targets.csv line 5: no picture '33.png' in "),
-        ("3.png,", ",", "targets.csv line 5: no picture '' in "),
+        ("3.png,", "33.png,", "targets.csv line 5: no image '33.png' in "),
+        ("3.png,", ",", "targets.csv line 5: no image '' in "),
         ("3.png,", "1.png,", "targets.csv line 5: '1.png' was named in line 3 already"),
         ("3.png,7,", "3.png,7,8,", "targets.csv line 5: 4 cells where the header names 3 columns"),
-        ("file,angle,depth\n", "", "targets.csv line 1: expected column names, found the picture"),
+        ("file,angle,depth\n", "", "targets.csv line 1: expected column names, found the image"),
     ],
 )
 def test_bad_rows_of_a_table_are_named(angles, old, new, message):
@@ -354,7 +354,7 @@ def test_other_tasks_are_refused(photos):
     message = refuse(photos, task="forecasting")
     assert message == f"'{photos}' is a folder; forecasting takes a table of series, as .csv"
     message = refuse(photos, task="tabular_regression")
-    assert "a folder of pictures; it serves image_classification, image_regression, not" in message
+    assert "a folder of images; it serves image_classification, image_regression, not" in message
 
 
 def test_what_a_user_may_set_has_help(photos):
@@ -363,7 +363,7 @@ def test_what_a_user_may_set_has_help(photos):
     assert "image_size" in options and all(option.help for option in options.values())
 
 
-def test_memory_does_not_hold_the_pictures(photos):
+def test_memory_does_not_hold_the_images(photos):
     dataset = load(str(photos))
     held = vars(dataset.splits["train"].source)
     assert not any(isinstance(value, np.ndarray) and value.size > 100 for value in held.values())

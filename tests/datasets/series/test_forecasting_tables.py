@@ -5,24 +5,25 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_series import days, draw_plain, draw_shops, load, whole, write
+from small_series import days, load, make_plain, make_shops, whole, write
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
 from threefold.datasets.dataset import SPLITS
-from threefold.datasets.series.forecasting_tables import Wishes, from_table
+from threefold.datasets.series.forecasting_tables import from_table
 from threefold.datasets.series.series_columns import Columns
+from threefold.datasets.series.windows import WindowConfig
 from threefold.datasets.tables.table_files import table_of
 
 
 @pytest.fixture
 def plain():
-    return draw_plain()
+    return make_plain()
 
 
 @pytest.fixture
 def shops():
-    return draw_shops()
+    return make_shops()
 
 
 def test_a_table_of_one_series(tmp_path, plain):
@@ -32,7 +33,7 @@ def test_a_table_of_one_series(tmp_path, plain):
     assert (facts.time, facts.columns, facts.unit, facts.step) == (
         "date", ("sales",), "second", 86_400
     )  # fmt: skip
-    assert (facts.context, facts.horizon, facts.season) == (4, 2, 1)
+    assert (facts.context, facts.horizon, facts.season_length) == (4, 2, 1)
     train = whole(data.splits["train"])
     np.testing.assert_array_equal(train["history"][0], [0, 1, 2, 3])
     np.testing.assert_array_equal(train["future"][0], [4, 5])
@@ -46,19 +47,19 @@ def test_a_table_of_one_series(tmp_path, plain):
 
 
 def test_series_one_below_the_other_are_told_apart_by_their_names(tmp_path, shops):
-    data = load(write(tmp_path, shops), past="visitors", known="open")
+    data = load(write(tmp_path, shops), past_covariates="visitors", future_covariates="open")
     facts = data.facts
     assert (facts.series, facts.columns) == (("shop",), ("sales",))
-    assert [column.name for column in facts.past] == ["visitors"]
-    assert [column.name for column in facts.known] == ["open"]
+    assert [column.name for column in facts.past_covariates] == ["visitors"]
+    assert [column.name for column in facts.future_covariates] == ["open"]
     assert "series are named by 'shop'" in data.notes[0]
     test = whole(data.splits["test"])
     assert set(test["series"]) == {"north", "south"}
     south = test["series"] == "south"
     assert (test["history"][south] >= 1000).all() and (test["history"][~south] < 1000).all()
-    np.testing.assert_array_equal(test["past"][..., 0], 2 * (test["history"] % 1000))
+    np.testing.assert_array_equal(test["past_covariates"][..., 0], 2 * (test["history"] % 1000))
     steps = np.concatenate([test["history"], test["future"]], axis=1) % 1000
-    np.testing.assert_array_equal(test["known"][..., 0], steps % 2)
+    np.testing.assert_array_equal(test["future_covariates"][..., 0], steps % 2)
     # Both are divided at the same day.
     for name, source in data.splits.items():
         starts = [whole(source)["time"][whole(source)["series"] == shop].min()
@@ -73,7 +74,7 @@ def test_series_side_by_side_are_each_a_series(tmp_path, plain):
     assert "2 series, one a column: 'sales', 'rent'" in data.notes[0]
     assert set(whole(data.splits["test"])["series"]) == {"sales", "rent"}
     alone = load(path, target="rent")
-    assert alone.facts.columns == ("rent",) and "passed over: sales" in alone.notes[0]
+    assert alone.facts.columns == ("rent",) and "ignored: sales" in alone.notes[0]
 
 
 def test_several_columns_can_name_a_series(tmp_path, shops):
@@ -92,13 +93,13 @@ def test_tsv_and_parquet_read_the_same(tmp_path, plain):
 
 @settings(max_examples=20)
 @given(st.randoms(use_true_random=False))
-def test_the_order_of_rows_means_nothing(chance):
+def test_the_order_of_rows_means_nothing(random_numbers):
     frame = pd.DataFrame({"t": days(40) * 2, "id": ["a"] * 40 + ["b"] * 40, "y": np.arange(80.0)})
     order = list(range(80))
-    chance.shuffle(order)
-    wishes = Wishes(context=4, horizon=2, season=1)
+    random_numbers.shuffle(order)
+    window_config = WindowConfig(context=4, horizon=2, season_length=1)
     data = [
-        from_table(table_of(rows, "x"), "x", Columns("t", ("id",), ("y",)), wishes)
+        from_table(table_of(rows, "x"), "x", Columns("t", ("id",), ("y",)), window_config)
         for rows in (frame, frame.iloc[order])
     ]
     found, wanted = (
@@ -133,20 +134,20 @@ def test_rows_that_are_not_in_order_are_sorted_and_said(tmp_path, plain):
 )
 def test_nothing_of_a_later_split_reaches_an_earlier_one(data, steps, validation, test, fill):
     """Neither its windows nor the facts: whatever comes later, gaps and columns included."""
-    draw = np.random.default_rng(data.draw(st.integers(0, 1000)))
-    wishes = Wishes(
-        context=6, horizon=3, season=2, fill=fill,
+    sample = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    window_config = WindowConfig(
+        context=6, horizon=3, season_length=2, fill=fill,
         validation_fraction=validation, test_fraction=test,
     )  # fmt: skip
     columns = Columns("t", ("id",), ("y",), ("p",), ("k",))
     frame = pd.DataFrame({
         "t": days(steps) * 2,
         "id": ["a"] * steps + ["b"] * steps,
-        **{name: draw.normal(size=2 * steps) for name in "ypk"},
+        **{name: sample.normal(size=2 * steps) for name in "ypk"},
     })  # fmt: skip
     inner = frame.t.isin(days(steps)[1:-1])
-    frame.loc[inner & (draw.random(2 * steps) < 0.2), ["y", "p"]] = np.nan
-    one = from_table(table_of(frame, "x"), "x", columns, wishes)
+    frame.loc[inner & (sample.random(2 * steps) < 0.2), ["y", "p"]] = np.nan
+    one = from_table(table_of(frame, "x"), "x", columns, window_config)
     starts = {name: whole(split)["time"].min() for name, split in one.splits.items()}
     for later, earlier in (("validation", ["train"]), ("test", ["train", "validation"])):
         if later not in starts:
@@ -154,8 +155,8 @@ def test_nothing_of_a_later_split_reaches_an_earlier_one(data, steps, validation
         seconds = pd.to_datetime(frame.t).to_numpy("datetime64[s]").astype(np.int64)
         beyond = seconds >= starts[later]
         changed = frame.copy()
-        changed.loc[beyond, list("ypk")] = draw.normal(50, 20, (beyond.sum(), 3))
-        other = from_table(table_of(changed, "x"), "x", columns, wishes)
+        changed.loc[beyond, list("ypk")] = sample.normal(50, 20, (beyond.sum(), 3))
+        other = from_table(table_of(changed, "x"), "x", columns, window_config)
         assert other.facts == one.facts
         for name in earlier:
             if name in one.splits:
@@ -186,13 +187,13 @@ def test_missing_numbers_are_refused_with_their_place_or_filled(tmp_path, plain)
     np.testing.assert_array_equal(train["future"][2:5, 0], [6, 6, 8])
     plain["rain"] = np.where(np.arange(60) == 5, np.nan, 1.0)
     with pytest.raises(UserError, match="line 7: column 'rain' is empty"):
-        load(write(tmp_path, plain.fillna({"sales": 1})), target="sales", past="rain")
+        load(write(tmp_path, plain.fillna({"sales": 1})), target="sales", past_covariates="rain")
 
 
 def test_a_column_that_begins_empty_cannot_be_filled(tmp_path, plain):
     plain["rain"] = np.where(np.arange(60) < 3, np.nan, 1.0)
     with pytest.raises(UserError, match="line 2: column 'rain' is empty .* nothing before it"):
-        load(write(tmp_path, plain), target="sales", known="rain", fill="previous")
+        load(write(tmp_path, plain), target="sales", future_covariates="rain", fill="previous")
 
 
 def test_what_is_empty_before_and_behind_a_series_is_no_gap(tmp_path, plain):
@@ -219,15 +220,16 @@ def test_what_is_empty_before_and_behind_a_series_is_no_gap(tmp_path, plain):
          "line 61: column 'sales' holds 'many', expected a number"),
         ({"sales": ["1e99"] * 60}, {"target": "sales"}, "line 2: column 'sales' holds '1e99'"),
         ({"sales": [""] * 60}, {"target": "sales"}, "column 'sales' is empty in every row"),
-        ({"sales": ["a", "b"] * 30}, {}, "has no column of numbers to tell ahead"),
+        ({"sales": ["a", "b"] * 30}, {}, "has no column of numbers to forecast"),
         ({}, {"time": "when"}, "has no column 'when'; there are: date, sales"),
         ({}, {"target": "sale"}, "no column 'sale'; did you mean 'sales'"),
-        ({}, {"target": "sales", "past": "sales"}, "'sales' is given both as target and as past"),
+        ({}, {"target": "sales", "past_covariates": "sales"},
+         "'sales' is given both as target and as past_covariates"),
         ({}, {"context": "40", "horizon": "30"},
          "series 'sales' has 60 steps, fewer than a window of context 40 and horizon 30; give"),
         ({}, {"context": "40", "horizon": "10"},
          "no window of 40 \\+ 10 steps ends before 2024-02-12, where the training split does"),
-        ({}, {"season": "3"}, "context=4 must be two seasons of 3 steps at least"),
+        ({}, {"season_length": "3"}, "context=4 must be two seasons of 3 steps at least"),
         ({}, {"quantiles": "0.1,0.9"}, "quantiles=0.1,0.9: they must rise, and 0.5 must be one"),
         ({}, {"quantiles": "0.9,0.5"}, "they must rise"),
         ({}, {"quantiles": "0.5,1"}, "-d quantiles=0.5,1 does not fit: .* less than 1"),
@@ -269,7 +271,7 @@ def test_months_and_years_are_steps_too(tmp_path):
     months = pd.DataFrame({"month": [f"{1950 + i // 12}-{i % 12 + 1:02d}" for i in range(144)],
                            "passengers": np.arange(144.0)})  # fmt: skip
     facts = loading.load(write(tmp_path, months), task="forecasting").facts
-    assert (facts.unit, facts.step, facts.season, facts.horizon) == ("month", 1, 12, 12)
+    assert (facts.unit, facts.step, facts.season_length, facts.horizon) == ("month", 1, 12, 12)
     assert facts.context >= 24
     years = pd.DataFrame({"year": range(1900, 1960), "area": np.arange(60.0)})
     data = load(write(tmp_path, years))
@@ -283,10 +285,10 @@ def test_windows_suit_the_data_where_they_are_not_told(tmp_path):
     hours = np.datetime64("2024-01-01T00") + np.arange(24 * 60)
     frame = pd.DataFrame({"time": pd.Series(hours).astype(str), "load": np.arange(24 * 60.0)})
     facts = loading.load(write(tmp_path, frame), task="forecasting").facts
-    assert (facts.context, facts.horizon, facts.season) == (168, 24, 24)
+    assert (facts.context, facts.horizon, facts.season_length) == (168, 24, 24)
     assert facts.cycles == ("week",) and facts.quantiles == (0.1, 0.5, 0.9)
     short = loading.load(write(tmp_path, frame.head(60)), task="forecasting").facts
-    assert short.season == 1 and short.context + short.horizon < 42
+    assert short.season_length == 1 and short.context + short.horizon < 42
 
 
 def test_back_tests_may_leave_origins_out(tmp_path, plain):
@@ -313,7 +315,7 @@ def test_a_constant_series_has_the_unit_of_the_others(tmp_path, plain):
 
 
 def test_other_data_are_read_as_the_runs(tmp_path, shops):
-    run = load(write(tmp_path, shops), past="visitors", known="open").facts
+    run = load(write(tmp_path, shops), past_covariates="visitors", future_covariates="open").facts
     other = shops.assign(extra="x")[shops.columns[::-1].tolist() + ["extra"]].copy()
     other["sales"] += 5
     data = loading.load(write(tmp_path, other, "o.csv"), {}, task="forecasting", facts=run)

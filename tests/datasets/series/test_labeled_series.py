@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
-from threefold.datasets.bundled.cylinder_bell_funnel import LONGEST, SHORTEST
+from threefold.datasets.bundled.cylinder_bell_funnel import MAX_LENGTH, SHORTEST
 from threefold.datasets.inference_inputs import read_inputs
 
 HEAD = "# a remark\n@problemName small\n@classLabel true a b\n@data\n"
@@ -31,7 +31,7 @@ def test_series_keep_their_lengths_channels_and_missing_values(tmp_path):
     np.testing.assert_array_equal(examples["values"][1], [[7, 9], [8, 10]])
     assert data.facts.class_names == ("a", "b") and list(examples["label"]) == [0, 1]
     assert [column.name for column in data.facts.channels] == ["channel_1", "channel_2"]
-    assert data.facts.longest == 3
+    assert data.facts.max_length == 3
     # A missing value counts for nothing in the statistics.
     assert data.facts.channels[0].mean == pytest.approx((1 + 2 + 9 * 15) / 20)
 
@@ -52,7 +52,7 @@ def test_a_pair_of_files_is_train_and_test(tmp_path):
         ("@data\n1,2:a\n1,2:3,4:b\n", "line 3: 2 channels; expected 1"),
         ("@data\n1,2\n", "line 2: expected channels and a class"),
         ("@data\n1,2:\n", "line 2: expected channels and a class"),
-        ("@data\n\n", "holds no series behind @data"),
+        ("@data\n\n", "holds no series after @data"),
         ("1,2:a\n", "line 1: expected a line that begins with @"),
         ("@problemName x\n", "has no line @data"),
         ("@timestamps true\n@data\n1:a\n", "line 1: series with time stamps"),
@@ -107,7 +107,7 @@ def test_the_bundled_series_are_of_many_lengths_and_the_shapes_that_they_are_nam
     data = loading.load("cylinder_bell_funnel", {"noise": "0"})
     whole = [split[np.arange(len(split))] for split in data.splits.values()]
     lengths = {len(series) for part in whole for series in part["values"]}
-    assert min(lengths) >= SHORTEST and max(lengths) <= LONGEST and len(lengths) > 30
+    assert min(lengths) >= SHORTEST and max(lengths) <= MAX_LENGTH and len(lengths) > 30
     for part in whole:
         for series, label in zip(part["values"], part["label"], strict=True):
             inside = series[:, 0][series[:, 0] != 0]

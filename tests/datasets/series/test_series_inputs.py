@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_series import days, draw_plain, draw_shops, load, write
+from small_series import days, load, make_plain, make_shops, write
 
 from threefold.datasets.inference_inputs import read_inputs
 
 
 @pytest.fixture
 def plain():
-    return draw_plain()
+    return make_plain()
 
 
 @pytest.fixture
 def shops():
-    return draw_shops()
+    return make_shops()
 
 
 def read(path, facts, stdin=b"", **options):
@@ -27,15 +27,15 @@ def read(path, facts, stdin=b"", **options):
 
 
 def test_the_latest_history_is_read_to_be_told_ahead(tmp_path, shops):
-    facts = load(write(tmp_path, shops), past="visitors", known="open").facts
+    facts = load(write(tmp_path, shops), past_covariates="visitors", future_covariates="open").facts
     plans = shops.groupby("shop").tail(2).assign(sales="", visitors="", open=7)
     plans["date"] = days(2, "2024-03-01") * 2
     path = write(tmp_path, pd.concat([shops, plans]), "new.csv")
     names, examples, errors = read(path, facts)
     assert names == [f"{path}, series 'north'", f"{path}, series 'south'"] and not errors
     np.testing.assert_array_equal(examples["history"], [[56, 57, 58, 59], [1056, 1057, 1058, 1059]])
-    np.testing.assert_array_equal(examples["past"][0, :, 0], [112, 114, 116, 118])
-    np.testing.assert_array_equal(examples["known"][1, :, 0], [0, 1, 0, 1, 7, 7])
+    np.testing.assert_array_equal(examples["past_covariates"][0, :, 0], [112, 114, 116, 118])
+    np.testing.assert_array_equal(examples["future_covariates"][1, :, 0], [0, 1, 0, 1, 7, 7])
     stamps = examples["time"][0].astype("datetime64[s]").astype("datetime64[D]")
     assert stamps.astype(str).tolist() == ["2024-03-01", "2024-03-02"]
     assert "future" not in examples and examples["series"].tolist() == ["north", "south"]
@@ -53,7 +53,7 @@ def test_a_table_of_history_alone_is_enough_where_no_plans_are_known(tmp_path, p
 
 
 def test_series_that_cannot_be_told_ahead_cost_no_others(tmp_path, shops):
-    facts = load(write(tmp_path, shops), known="open", target="sales").facts
+    facts = load(write(tmp_path, shops), future_covariates="open", target="sales").facts
     plans = shops.groupby("shop").tail(2).assign(sales="", open=7)
     plans["date"] = days(2, "2024-03-01") * 2
     plans = plans[(plans.shop == "north") | (plans.date == "2024-03-01")]
@@ -62,11 +62,11 @@ def test_series_that_cannot_be_told_ahead_cost_no_others(tmp_path, shops):
     path = write(tmp_path, pd.concat([shops, plans, young, holed]), "new.csv")
     names, examples, errors = read(path, facts)
     assert names == [f"{path}, series 'north'"] and len(examples["history"]) == 1
-    told = " ".join(map(str, errors))
-    assert "series 'young' has 3 steps; the run looks at 4" in told
-    assert ("series 'south' needs open for 2 steps behind 2024-02-29, from 2024-03-01 to "
-            "2024-03-02") in told  # fmt: skip
-    assert "a gap of series 'holed': 1 day missing between 2024-02-26 and 2024-02-28" in told
+    explicit = " ".join(map(str, errors))
+    assert "series 'young' has 3 steps; the run looks at 4" in explicit
+    assert ("series 'south' needs open for 2 steps after 2024-02-29, from 2024-03-01 to "
+            "2024-03-02") in explicit  # fmt: skip
+    assert "a gap of series 'holed': 1 day missing between 2024-02-26 and 2024-02-28" in explicit
 
 
 def test_gaps_in_the_history_are_filled_where_told(tmp_path, plain):

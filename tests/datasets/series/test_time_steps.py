@@ -11,10 +11,10 @@ from threefold.datasets.series.time_steps import (
     DAY,
     HOUR,
     Step,
+    encode_cycles,
     find_step,
     guess_cycles,
-    guess_season,
-    turn,
+    guess_season_length,
 )
 
 
@@ -23,7 +23,7 @@ def stamps(*texts):
 
 
 @pytest.mark.parametrize(
-    ("texts", "step", "told"),
+    ("texts", "step", "explicit"),
     [
         (["2020-01-01 00:00", "2020-01-01 01:00", "2020-01-01 02:00"], ("second", HOUR), "1 hour"),
         (["2020-01-01 00:00", "2020-01-01 00:15"], ("second", 900), "15 minutes"),
@@ -36,15 +36,15 @@ def stamps(*texts):
         (["2020-01-01", "2021-01-01", "2022-01-01"], ("month", 12), "12 months"),
     ],
 )
-def test_the_step_is_found_and_told(texts, step, told):
+def test_the_step_is_found_and_told(texts, step, explicit):
     found = find_step([stamps(*texts)], numbers=False)
-    assert (found.unit, found.size) == step and found.describe() == told
+    assert (found.unit, found.size) == step and found.describe() == explicit
 
 
 def test_plain_numbers_count():
     step = find_step([np.array([1990, 1991, 1993])], numbers=True)
     assert (step.unit, step.size) == ("number", 1)
-    assert step.tell(1994) == "1994"
+    assert step.format(1994) == "1994"
     assert step.locate(np.array([1990, 1993])).tolist() == [0, 3]
 
 
@@ -67,9 +67,9 @@ def test_a_stamp_between_two_steps_is_no_whole_number_of_them():
 def test_months_keep_their_day_and_ends_of_months_are_ends():
     months = Step("month", 1)
     mid = months.grid(stamps("2020-01-15 06:00", "2020-02-15 06:00"), 4)
-    assert [months.tell(stamp) for stamp in mid[2:]] == ["2020-03-15 06:00", "2020-04-15 06:00"]
+    assert [months.format(stamp) for stamp in mid[2:]] == ["2020-03-15 06:00", "2020-04-15 06:00"]
     ends = months.grid(stamps("2020-01-31", "2020-02-29"), 4)
-    assert [months.tell(stamp) for stamp in ends] == [
+    assert [months.format(stamp) for stamp in ends] == [
         "2020-01-31", "2020-02-29", "2020-03-31", "2020-04-30"
     ]  # fmt: skip
 
@@ -91,7 +91,7 @@ def test_a_grid_is_located_on_itself(step, first, count):
 
 
 @pytest.mark.parametrize(
-    ("step", "season"),
+    ("step", "season_length"),
     [
         (Step("second", 60), 60),
         (Step("second", 900), 96),
@@ -104,8 +104,8 @@ def test_a_grid_is_located_on_itself(step, first, count):
         (Step("number", 1), 1),
     ],
 )
-def test_the_season_is_guessed_from_the_step(step, season):
-    assert guess_season(step) == season
+def test_the_season_is_guessed_from_the_step(step, season_length):
+    assert guess_season_length(step) == season_length
 
 
 def test_the_calendar_tells_only_what_was_seen_twice_and_is_no_season():
@@ -119,14 +119,16 @@ def test_the_calendar_tells_only_what_was_seen_twice_and_is_no_season():
 
 
 def test_a_cycle_is_a_turn_of_the_circle():
-    found = turn(stamps("1970-01-01 06:00", "2024-02-29 06:00", "2024-02-29 18:00"), ("day",))
+    found = encode_cycles(
+        stamps("1970-01-01 06:00", "2024-02-29 06:00", "2024-02-29 18:00"), ("day",)
+    )
     np.testing.assert_allclose(found, [[1, 0], [1, 0], [-1, 0]], atol=1e-6)
-    assert turn(np.zeros((3, 4), np.int64), ("day", "week")).shape == (3, 4, 4)
+    assert encode_cycles(np.zeros((3, 4), np.int64), ("day", "week")).shape == (3, 4, 4)
 
 
 def test_stamps_are_written_as_short_as_they_can_be():
     day = stamps("2024-05-31", "2024-05-31 17:30", "2024-05-31 17:30:05")
-    assert Step("second", DAY).tell(day[0]) == "2024-05-31"
-    assert Step("second", HOUR).tell(day[0]) == "2024-05-31 00:00"
-    assert Step("second", HOUR).tell(day[1]) == "2024-05-31 17:30"
-    assert Step("second", 1).tell(day[2]) == "2024-05-31 17:30:05"
+    assert Step("second", DAY).format(day[0]) == "2024-05-31"
+    assert Step("second", HOUR).format(day[0]) == "2024-05-31 00:00"
+    assert Step("second", HOUR).format(day[1]) == "2024-05-31 17:30"
+    assert Step("second", 1).format(day[2]) == "2024-05-31 17:30:05"

@@ -7,20 +7,24 @@ from hypothesis import strategies as st
 
 from threefold.core.errors import UserError
 from threefold.datasets.series.windows import (
-    Borders,
     Series,
+    SplitBoundaries,
     Windows,
     cut_windows,
     fill_gaps,
-    find_borders,
+    find_split_boundaries,
     naive_error,
 )
 
 
 def make(name="a", steps=20, first=0, columns=(0, 0)):
     numbers = np.arange(first, first + steps)
-    past, known = (np.repeat(numbers[:, None] * 10.0, width, axis=1) for width in columns)
-    return Series(name, numbers, numbers.astype(float), past, known, numbers - first)
+    past_covariates, future_covariates = (
+        np.repeat(numbers[:, None] * 10.0, width, axis=1) for width in columns
+    )
+    return Series(
+        name, numbers, numbers.astype(float), past_covariates, future_covariates, numbers - first
+    )
 
 
 def test_a_window_holds_what_was_and_what_came():
@@ -32,12 +36,14 @@ def test_a_window_holds_what_was_and_what_came():
     np.testing.assert_array_equal(found["history"], [[101, 102, 103], [0, 1, 2]])
     np.testing.assert_array_equal(found["future"], [[104, 105], [3, 4]])
     np.testing.assert_array_equal(found["time"], [[104, 105], [3, 4]])
-    np.testing.assert_array_equal(found["past"][0, :, 0], [1010, 1020, 1030])
-    np.testing.assert_array_equal(found["known"][0, :, 1], [1010, 1020, 1030, 1040, 1050])
+    np.testing.assert_array_equal(found["past_covariates"][0, :, 0], [1010, 1020, 1030])
+    np.testing.assert_array_equal(
+        found["future_covariates"][0, :, 1], [1010, 1020, 1030, 1040, 1050]
+    )
     assert found["series"].tolist() == ["b", "a"] and found["scale"].tolist() == [5, 2]
-    assert {found[name].dtype for name in ("history", "future", "past", "known")} == {
-        np.dtype(np.float32)
-    }
+    assert {
+        found[name].dtype for name in ("history", "future", "past_covariates", "future_covariates")
+    } == {np.dtype(np.float32)}
 
 
 def test_columns_that_are_not_there_are_not_given():
@@ -60,16 +66,16 @@ def test_windows_take_no_more_memory_than_the_series():
     st.floats(0, 0.45),
 )
 def test_what_is_told_lies_within_one_split(sizes, context, horizon, validation, test):
-    """And every window that tells across no border is there, once."""
+    """And every window that reaches across no border is there, once."""
     series = [make(str(n), steps, first) for n, (steps, first) in enumerate(sizes)]
-    borders = find_borders(series, validation, test)
-    assert borders.validation <= borders.test
+    boundaries = find_split_boundaries(series, validation, test)
+    assert boundaries.validation <= boundaries.test
     for one in series:
-        cuts = cut_windows(one.stamps, borders, context, horizon)
+        cuts = cut_windows(one.stamps, boundaries, context, horizon)
         for name, (low, high) in {
-            "train": (-np.inf, borders.validation),
-            "validation": (borders.validation, borders.test),
-            "test": (borders.test, np.inf),
+            "train": (-np.inf, boundaries.validation),
+            "validation": (boundaries.validation, boundaries.test),
+            "test": (boundaries.test, np.inf),
         }.items():
             wanted = [
                 origin
@@ -80,19 +86,19 @@ def test_what_is_told_lies_within_one_split(sizes, context, horizon, validation,
 
 
 def test_splits_have_their_share_of_time_and_the_latest_is_the_test():
-    borders = find_borders([make(steps=100)], 0.2, 0.1)
-    assert borders == Borders(70, 90)
-    assert find_borders([make(steps=100)], 0.2, 0) == Borders(80, 100)
-    assert find_borders([make(steps=100)], 0, 0) == Borders(100, 100)
+    boundaries = find_split_boundaries([make(steps=100)], 0.2, 0.1)
+    assert boundaries == SplitBoundaries(70, 90)
+    assert find_split_boundaries([make(steps=100)], 0.2, 0) == SplitBoundaries(80, 100)
+    assert find_split_boundaries([make(steps=100)], 0, 0) == SplitBoundaries(100, 100)
 
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.5), (-0.1, 0.2), (0.2, -0.1)])
 def test_fractions_that_leave_nothing_are_refused(fractions):
     with pytest.raises(UserError, match="must be 0 or more and below 1 together"):
-        find_borders([make()], *fractions)
+        find_split_boundaries([make()], *fractions)
 
 
-NEVER = Borders(10**9, 10**9)
+NEVER = SplitBoundaries(10**9, 10**9)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,7 @@ def test_gaps_are_filled_as_told(fill, wanted):
 
 def test_a_gap_over_a_border_is_filled_from_before_it():
     values = np.array([1, np.nan, np.nan, np.nan, 9.0])
-    filled = fill_gaps(values, np.arange(5), Borders(2, 3), "interpolate")
+    filled = fill_gaps(values, np.arange(5), SplitBoundaries(2, 3), "interpolate")
     np.testing.assert_allclose(filled, [1, 1, 1, 5, 9])
 
 
@@ -124,16 +130,16 @@ def test_a_gap_over_a_border_is_filled_from_before_it():
     st.sampled_from(["interpolate", "previous", "zero"]),
     st.randoms(use_true_random=False),
 )
-def test_no_filled_value_depends_on_a_later_split(cells, one, other, fill, chance):
+def test_no_filled_value_depends_on_a_later_split(cells, one, other, fill, random_numbers):
     values = np.array([0.0, *(np.nan if cell is None else cell for cell in cells)])
-    stamps, borders = np.arange(len(values)), Borders(*sorted((one + 1, other + 1)))
-    filled = fill_gaps(values, stamps, borders, fill)
+    stamps, boundaries = np.arange(len(values)), SplitBoundaries(*sorted((one + 1, other + 1)))
+    filled = fill_gaps(values, stamps, boundaries, fill)
     assert not np.isnan(filled).any()
     np.testing.assert_array_equal(filled[~np.isnan(values)], values[~np.isnan(values)])
-    for border in (borders.validation, borders.test):
+    for border in (boundaries.validation, boundaries.test):
         later = values.copy()
-        later[border:] = [chance.choice([np.nan, 100.0]) for _ in values[border:]]
-        again = fill_gaps(later, stamps, borders, fill)
+        later[border:] = [random_numbers.choice([np.nan, 100.0]) for _ in values[border:]]
+        again = fill_gaps(later, stamps, boundaries, fill)
         np.testing.assert_array_equal(again[:border], filled[:border])
 
 

@@ -126,7 +126,7 @@ def test_targets_are_known_by_name(csv, name):
     ],
 )
 def test_the_task_is_guessed_from_the_target(csv, targets, task):
-    frame = pd.DataFrame({"x": np.arange(40) / 3, "goal": targets})
+    frame = pd.DataFrame({"x": np.arange(40) / 3, "found_target": targets})
     assert loading.load(csv(frame)).task == task
 
 
@@ -135,9 +135,9 @@ def test_the_task_can_be_told(csv):
     guessed = loading.load(path)
     assert guessed.facts.class_names == tuple(map(str, range(12)))  # 10 after 9
     assert "(else: --task tabular_regression)" in guessed.notes[0]
-    told = loading.load(path, task="tabular_regression")
-    assert told.task == "tabular_regression"
-    assert everything(told, "target")[:, 0].tolist() == (np.arange(40) % 12).tolist()
+    explicit = loading.load(path, task="tabular_regression")
+    assert explicit.task == "tabular_regression"
+    assert everything(explicit, "target")[:, 0].tolist() == (np.arange(40) % 12).tolist()
     refuse(
         ["tabular_classification", "not image_classification"], path, task="image_classification"
     )
@@ -155,13 +155,13 @@ def test_several_targets_make_a_regression(csv):
 
 def test_kinds_can_be_told(csv):
     path = csv(houses())
-    told = {"categorical": "rooms,id", "numeric": "country", "ignore": "price, sold"}
-    told["dates"] = "sold"
-    refuse(["'sold' is given both as ignore and as numeric, dates or categorical"], path, told)
-    told["ignore"] = "price"
-    refuse([f"{path} line 2: column 'country' holds 'X', expected a number"], path, told)
-    del told["numeric"]
-    facts = loading.load(path, told).facts
+    explicit = {"categorical": "rooms,id", "numeric": "country", "ignore": "price, sold"}
+    explicit["dates"] = "sold"
+    refuse(["'sold' is given both as ignore and as numeric, dates or categorical"], path, explicit)
+    explicit["ignore"] = "price"
+    refuse([f"{path} line 2: column 'country' holds 'X', expected a number"], path, explicit)
+    del explicit["numeric"]
+    facts = loading.load(path, explicit).facts
     assert [column.name for column in facts.numeric] == ["area", "garden"]
     assert [column.name for column in facts.categorical] == ["id", "rooms", "city"]
     assert facts.categorical[1].vocabulary == ("1", "2", "3", "4", "5")
@@ -247,7 +247,7 @@ def test_another_table_is_read_as_the_run_reads(csv):
     assert dataset.facts == facts
     assert everything(dataset, "numeric")[0].tolist() == [4.0, 69.5, 1.0, np.float32(19 * 1000.25)]
     assert (everything(dataset, "categorical") == 0).all()
-    assert "passed over: country, extra, id" in dataset.notes[0]
+    assert "ignored: country, extra, id" in dataset.notes[0]
     assert "20 cells hold words outside the vocabularies" in dataset.notes[0]
 
 

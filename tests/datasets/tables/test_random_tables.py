@@ -30,11 +30,11 @@ cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 def test_random_tables_come_back_from_csv(tmp_path_factory, rows):
     frame = pd.DataFrame(rows, columns=["number", "flag", "day", "word"])
     frame = pd.concat([frame, frame], ignore_index=True)  # so that no word is but a name
-    frame["goal"] = ["a", "b"] * len(rows)
+    frame["found_target"] = ["a", "b"] * len(rows)
     path = tmp_path_factory.mktemp("tables") / "table.csv"
     frame.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC)
-    told = {"numeric": "number,flag", "dates": "day", "categorical": "word"}
-    dataset = loading.load(str(path), told)
+    explicit = {"numeric": "number,flag", "dates": "day", "categorical": "word"}
+    dataset = loading.load(str(path), explicit)
     numeric = everything(dataset, "numeric")
     np.testing.assert_array_equal(numeric, frame[["number", "flag"]].astype(np.float32).to_numpy())
     days = [(day - datetime.date(1970, 1, 1)).days for day in frame.day]
@@ -47,5 +47,5 @@ def test_random_tables_come_back_from_csv(tmp_path_factory, rows):
     for word, found in zip(written, ids, strict=True):
         assert (vocabulary[found - 1] == word) if found else (word not in train)
     assert [dataset.facts.class_names[label] for label in everything(dataset, "label")] == (
-        frame.goal.tolist()
+        frame.found_target.tolist()
     )

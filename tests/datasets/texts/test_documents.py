@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from threefold.core.errors import UserError
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.texts.documents import (
+    TokenizerConfig,
     Windows,
-    Wording,
     classify,
     continue_text,
     pair,
@@ -23,8 +23,8 @@ TEXTS = ["good film", "bad film", "good plot", "awful film"]
 LABELS = np.array([1, 0, 1, 0])
 
 
-def wording(kind="word", size=50, longest=8):
-    return Wording(kind, size, longest)
+def tokenizer_config(kind="word", size=50, max_length=8):
+    return TokenizerConfig(kind, size, max_length)
 
 
 def ragged(lists):
@@ -36,10 +36,10 @@ def everything(source):
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=5), st.integers(1, 7))
-def test_sequences_are_cut_each_at_its_own_end(lists, longest):
-    parts, _ = shorten(ragged(lists), longest, "cut", "documents")
+def test_sequences_are_cut_each_at_its_own_end(lists, max_length):
+    parts, _ = shorten(ragged(lists), max_length, "cut", "documents")
     found = parts.of(ragged(lists))
-    assert [row.tolist() for row in everything(found)] == [row[:longest] for row in lists]
+    assert [row.tolist() for row in everything(found)] == [row[:max_length] for row in lists]
 
 
 @given(
@@ -47,24 +47,24 @@ def test_sequences_are_cut_each_at_its_own_end(lists, longest):
     st.integers(1, 4),
     st.randoms(use_true_random=False),
 )
-def test_parts_of_a_sequence_are_all_of_it_and_follow_its_row(lists, longest, chance):
-    parts, _ = shorten(ragged(lists), longest, "split", "documents")
+def test_parts_of_a_sequence_are_all_of_it_and_follow_its_row(lists, max_length, random_numbers):
+    parts, _ = shorten(ragged(lists), max_length, "split", "documents")
     chosen = list(range(len(lists)))
-    chance.shuffle(chosen)
+    random_numbers.shuffle(chosen)
     found = parts.of(ragged(lists))
     for row in chosen:
         pieces = found[parts.rows(np.array([row]))]
         assert np.concatenate(pieces).tolist() == lists[row]
-        assert max(map(len, pieces)) <= longest and len(pieces) == max(
-            1, -(-len(lists[row]) // longest)
+        assert max(map(len, pieces)) <= max_length and len(pieces) == max(
+            1, -(-len(lists[row]) // max_length)
         )
     assert parts.owners[parts.rows(np.array(chosen))].tolist() == [
-        row for row in chosen for _ in range(max(1, -(-len(lists[row]) // longest)))
+        row for row in chosen for _ in range(max(1, -(-len(lists[row]) // max_length)))
     ]
 
 
 def test_documents_become_tokens_by_a_tokenizer_of_the_training_split_alone():
-    dataset = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, wording())
+    dataset = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, tokenizer_config())
     assert set(token_names(dataset.facts.tokenizer)[4:]) == {"good", "bad", "film", "plot"}
     assert (dataset.facts.class_names, dataset.facts.class_counts) == (("no", "yes"), (1, 2))
     test = everything(dataset.splits["test"])
@@ -74,10 +74,10 @@ def test_documents_become_tokens_by_a_tokenizer_of_the_training_split_alone():
 
 
 def test_a_runs_tokenizer_and_limit_rule():
-    run = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, wording())
+    run = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, tokenizer_config())
     rows = {"test": np.arange(2)}
     texts, labels = ["bad new", "film"], np.array([0, 1])
-    wanted = wording("character", 9, 1)
+    wanted = tokenizer_config("character", 9, 1)
     other = classify("x", texts, labels, ("no", "yes"), rows, wanted, facts=run.facts)
     assert other.facts == run.facts
     assert other.notes == []
@@ -87,7 +87,7 @@ def test_a_runs_tokenizer_and_limit_rule():
 
 def test_the_fingerprint_is_of_the_texts_whatever_the_tokenizer():
     prints = {
-        classify("a", texts, LABELS, ("no", "yes"), ROWS, wording(kind)).fingerprint
+        classify("a", texts, LABELS, ("no", "yes"), ROWS, tokenizer_config(kind)).fingerprint
         for kind in ("word", "bpe")
         for texts in (TEXTS, ["good  film", *TEXTS[1:]])
     }
@@ -95,7 +95,7 @@ def test_the_fingerprint_is_of_the_texts_whatever_the_tokenizer():
 
 
 def test_documents_over_the_limit_are_cut_and_counted():
-    dataset = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, wording("word", 50, 1))
+    dataset = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, tokenizer_config("word", 50, 1))
     assert dataset.notes == [
         "4 of 4 documents are longer than 1 tokens and cut there (more: -d max_tokens=N)"
     ]
@@ -104,7 +104,7 @@ def test_documents_over_the_limit_are_cut_and_counted():
 
 
 def test_documents_over_the_limit_are_split_into_parts_of_the_same_class():
-    words = Wording("word", 50, 1, long="split")
+    words = TokenizerConfig("word", 50, 1, long="split")
     dataset = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, words)
     assert dataset.notes == [
         "4 of 4 documents are longer than 1 tokens and split into 8 (more: -d max_tokens=N)"
@@ -112,7 +112,7 @@ def test_documents_over_the_limit_are_split_into_parts_of_the_same_class():
     found = everything(dataset.splits["train"])
     assert [row.tolist() for row in found["tokens"]] == [
         [token] for row in everything(classify(
-            "mine", TEXTS, LABELS, ("no", "yes"), ROWS, wording("word", 50, 2)
+            "mine", TEXTS, LABELS, ("no", "yes"), ROWS, tokenizer_config("word", 50, 2)
         ).splits["train"])["tokens"] for token in row
     ]  # fmt: skip
     assert found["label"].tolist() == np.repeat(LABELS[ROWS["train"]], 2).tolist()
@@ -120,7 +120,7 @@ def test_documents_over_the_limit_are_split_into_parts_of_the_same_class():
 
 def test_words_are_in_the_part_in_which_they_begin():
     sentences, names = [["ab", "c"], ["c"]], ("O", "B-x", "I-x")
-    words = Wording("character", 50, 1, long="split")
+    words = TokenizerConfig("character", 50, 1, long="split")
     rows = {"train": np.array([1, 0])}
     dataset = tag("mine", sentences, [[1, 0], [2]], names, rows, words)
     found = everything(dataset.splits["train"])
@@ -131,7 +131,9 @@ def test_words_are_in_the_part_in_which_they_begin():
 def test_a_tag_stands_at_the_first_token_of_its_word():
     sentences, names = [["ab", "c"], ["c"]], ("O", "B-x", "I-x")
     rows = {"train": np.array([0, 1])}
-    dataset = tag("mine", sentences, [[1, 0], [2]], names, rows, wording("character", 50, 2))
+    dataset = tag(
+        "mine", sentences, [[1, 0], [2]], names, rows, tokenizer_config("character", 50, 2)
+    )
     found = everything(dataset.splits["train"])
     assert [row.tolist() for row in found["tags"]] == [[1, -1], [2]]
     assert [len(row) for row in found["tokens"]] == [2, 1]
@@ -154,7 +156,7 @@ def test_windows_tell_each_token_once(lists, context):
 
 def test_prose_is_cut_into_windows_of_each_split():
     documents = {"train": ["abcabcabc", "abc"], "validation": ["cab"]}
-    dataset = continue_text("mine", documents, wording("character", 50, 4))
+    dataset = continue_text("mine", documents, tokenizer_config("character", 50, 4))
     assert (dataset.task, dataset.facts.class_names) == ("text_generation", ())
     assert {name: len(source) for name, source in dataset.splits.items()} == {
         "train": 3,
@@ -165,13 +167,13 @@ def test_prose_is_cut_into_windows_of_each_split():
 def test_too_little_text_for_a_window_is_refused():
     documents = {"train": ["abcabcabc"], "test": ["ab"]}
     with pytest.raises(UserError, match="mine: the test split holds 2 tokens.*-d context=N"):
-        continue_text("mine", documents, wording("character", 50, 4))
+        continue_text("mine", documents, tokenizer_config("character", 50, 4))
 
 
 def test_pairs_have_a_tokenizer_for_each_side():
     rows = {"train": np.array([0]), "test": np.array([1])}
-    wordings = wording("character"), wording("word")
-    dataset = pair("mine", ["ab", "b"], ["A B", "B"], rows, wordings, unit="phoneme")
+    tokenizer_configs = tokenizer_config("character"), tokenizer_config("word")
+    dataset = pair("mine", ["ab", "b"], ["A B", "B"], rows, tokenizer_configs, unit="phoneme")
     facts = dataset.facts
     assert (facts.unit, facts.source_vocabulary_size, facts.target_vocabulary_size) == (
         "phoneme", 6, 6,
@@ -180,5 +182,12 @@ def test_pairs_have_a_tokenizer_for_each_side():
     assert decode(facts.source_tokenizer, train["source"]) == ["ab"]
     assert decode(facts.target_tokenizer, train["target"]) == ["A B"]
     assert train["target_text"].tolist() == ["A B"]
-    again = pair("mine", ["ab", "b"], ["A B", "B"], rows, (wording(), wording()), facts=facts)
+    again = pair(
+        "mine",
+        ["ab", "b"],
+        ["A B", "B"],
+        rows,
+        (tokenizer_config(), tokenizer_config()),
+        facts=facts,
+    )
     assert again.facts == facts and again.fingerprint == dataset.fingerprint

@@ -31,11 +31,11 @@ documents = st.lists(
 
 
 @given(documents, st.integers(1, 9))
-def test_parts_hold_every_token_once_in_its_order(texts, longest):
-    source = MaskedTexts(CONTENT, texts, longest)
+def test_parts_hold_every_token_once_in_its_order(texts, max_length):
+    source = MaskedTexts(CONTENT, texts, max_length)
     wanted = np.concatenate(encode(CONTENT, texts)[np.arange(len(texts))])
     np.testing.assert_array_equal(source.parts.values, wanted)
-    assert source.parts.lengths.max() <= longest and source.parts.lengths.min() > 0
+    assert source.parts.lengths.max() <= max_length and source.parts.lengths.min() > 0
     seen = {part for first, follows in zip(source.first, source.follows, strict=True)
             for part in ([first, first + 1] if follows else [first])}  # fmt: skip
     assert seen == set(range(len(source.parts)))
@@ -96,7 +96,11 @@ def test_a_file_of_texts_is_read_with_a_token_for_masks(tmp_path):
     texts = [document([n % 8, 1, 2], [3, n % 5]) for n in range(40)]
     path = write(tmp_path / "corpus.jsonl", texts)
     dataset = loading.load(path, {"max_tokens": "12", "masking": "whole_word"}, task=TASK)
-    assert (dataset.task, dataset.facts.longest, dataset.facts.masking) == (TASK, 6, "whole_word")
+    assert (dataset.task, dataset.facts.max_length, dataset.facts.masking) == (
+        TASK,
+        6,
+        "whole_word",
+    )
     assert token_names(dataset.facts.tokenizer)[find_mask(dataset.facts.tokenizer)] == "[MASK]"
     assert {name: len(source) for name, source in dataset.splits.items()} == {
         "train": 32, "validation": 4, "test": 4,

@@ -29,7 +29,7 @@ def read(dataset, split):
 def test_one_file_is_cut_at_the_ends_of_lines(in_tmp):
     Path("story.txt").write_text("".join(LINES))
     dataset = load("story.txt")
-    assert dataset.task == TASK and dataset.facts.longest == 128
+    assert dataset.task == TASK and dataset.facts.max_length == 128
     found = {name: read(dataset, name) for name in ("train", "validation", "test")}
     assert "".join(LINES).startswith(found["train"])
     for name, lines in (("validation", 240), ("test", 270)):

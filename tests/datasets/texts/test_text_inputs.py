@@ -13,15 +13,15 @@ from threefold.datasets.texts.tokenizing import UNKNOWN, decode, train_tokenizer
 
 WORDS = train_tokenizer("word", ["the good film and the bad film ' s ."], 50)
 LETTERS = train_tokenizer("character", ["abcdefghij 0123456789"], 50)
-DOCUMENTS = TextFacts(tokenizer=WORDS, vocabulary_size=13, longest=6, class_names=("no", "yes"))
-TAGS = DOCUMENTS.model_copy(update={"tokenizer": LETTERS, "longest": 8, "tagged": True})
+DOCUMENTS = TextFacts(tokenizer=WORDS, vocabulary_size=13, max_length=6, class_names=("no", "yes"))
+TAGS = DOCUMENTS.model_copy(update={"tokenizer": LETTERS, "max_length": 8, "tagged": True})
 PAIRS = PairFacts(
     source_tokenizer=LETTERS,
     target_tokenizer=WORDS,
     source_vocabulary_size=25,
     target_vocabulary_size=13,
-    longest_source=8,
-    longest_target=8,
+    max_source_length=8,
+    max_target_length=8,
 )
 
 

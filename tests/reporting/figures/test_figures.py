@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from threefold.reporting.figures.captions import draw
+from threefold.reporting.figures.captions import plot
 from threefold.reporting.figures.learning_curves import learning_curves
 from threefold.reporting.figures.numbers import MOST_POINTS
 from threefold.reporting.mistakes import SHOWN, find_mistakes
@@ -69,7 +69,7 @@ def many_classes(examples, count, size=2000):
 
 def test_confusion_matrix_counts_rows_by_true_class(examples):
     labels, predicted = [0, 0, 0, 1, 1, 2], [0, 0, 2, 1, 1, 1]
-    figure = draw("confusion_matrix", examples.classify("abc", labels, predicted, 0.9))
+    figure = plot("confusion_matrix", examples.classify("abc", labels, predicted, 0.9))
     cells = {(int(t.get_position()[1]), int(t.get_position()[0])): t.get_text()
              for t in figure.axes[0].texts}  # fmt: skip
     assert cells == {(0, 0): "2", (0, 2): "1", (1, 1): "2", (2, 1): "1"}
@@ -81,13 +81,13 @@ def test_confusion_matrix_counts_rows_by_true_class(examples):
 
 
 def test_a_class_without_examples_has_an_empty_row(examples):
-    figure = draw("confusion_matrix", examples.classify("abc", [0, 1], [0, 1], 0.9))
+    figure = plot("confusion_matrix", examples.classify("abc", [0, 1], [0, 1], 0.9))
     assert not figure.axes[0].images[0].get_array()[2].any()
 
 
 @pytest.mark.parametrize("count", [2, 10, 30, 31, 60, 100])
 def test_confusion_matrix_is_legible_for_any_number_of_classes(examples, count):
-    figure = draw("confusion_matrix", many_classes(examples, count))
+    figure = plot("confusion_matrix", many_classes(examples, count))
     assert_legible(figure)
     assert max(figure.get_size_inches()) < 16
     for text in figure.axes[0].texts:
@@ -96,7 +96,7 @@ def test_confusion_matrix_is_legible_for_any_number_of_classes(examples, count):
 
 def test_large_counts_fit_their_cells(examples):
     labels = np.arange(30).repeat(12_345)
-    figure = draw(
+    figure = plot(
         "confusion_matrix", examples.classify([f"{i}" for i in range(30)], labels, labels, 0.9)
     )
     assert {text.get_text() for text in figure.axes[0].texts} == {"12k"}
@@ -107,19 +107,19 @@ def test_many_classes_show_the_most_confused_pairs(examples):
     labels = np.array([7] * 5 + [8] * 3 + list(range(80)))
     predicted = np.array([9] * 5 + [7] * 3 + list(range(80)))
     names = [f"c{i}" for i in range(80)]
-    figure = draw("confusion_matrix", examples.classify(names, labels, predicted, 0.9))
+    figure = plot("confusion_matrix", examples.classify(names, labels, predicted, 0.9))
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels == ["c7 → c9", "c8 → c7"]
     assert {"5 of 6", "3 of 4"} <= set(shown_texts(figure))
     perfect = examples.classify(names, range(80), range(80), 0.9)
-    assert draw("confusion_matrix", perfect) is None
+    assert plot("confusion_matrix", perfect) is None
 
 
 def test_class_names_are_shown_as_they_are(examples):
     labels = np.arange(6).repeat(2)
     evaluation = examples.classify(AWKWARD, labels, np.roll(labels, 2), 0.9)
-    for name in evaluation.task.pictures:
-        figure = draw(name, evaluation)
+    for name in evaluation.task.figures:
+        figure = plot(name, evaluation)
         assert_legible(figure)
         # In matplotlib, an escaped dollar sign is shown as one, and anything else would be TeX.
         texts = "\n".join(shown_texts(figure))
@@ -133,7 +133,7 @@ def test_reliability_compares_accuracy_with_confidence(examples):
     predicted = np.array([0] * 20)
     labels = np.array([0] * 9 + [1] + [0] * 3 + [1] * 7)  # 0.9 right of 0.9; 0.3 right of 0.6
     evaluation = examples.classify(("no", "yes"), labels, predicted, confidence)
-    figure = draw("reliability", evaluation)
+    figure = plot("reliability", evaluation)
     assert any("calibration error 0.150" in text for text in shown_texts(figure))
     upper, lower = figure.axes
     bars = {round(bar.get_x() + bar.get_width() / 2, 2): bar.get_height() for bar in upper.patches}
@@ -162,14 +162,14 @@ def test_worst_mistakes_are_the_worst(examples, seed, size):
     assert not len(left) or confidence[left].max() <= confidence[found].min()
 
 
-def test_worst_mistakes_show_the_pictures_with_their_captions(examples):
+def test_worst_mistakes_show_the_images_with_their_captions(examples):
     images = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((4, 4, 4, 3), np.uint8)
     evaluation = examples.classify(
         ("cat", "dog"), [0, 1, 0, 1], [1, 1, 1, 0], [0.6, 0.9, 0.95, 0.7], images=images
     )
-    figure = draw("worst_mistakes", evaluation)
-    drawn = [(axes.get_title(), int(axes.images[0].get_array().max())) for axes in figure.axes]
-    assert drawn == [
+    figure = plot("worst_mistakes", evaluation)
+    plotted_at = [(axes.get_title(), int(axes.images[0].get_array().max())) for axes in figure.axes]
+    assert plotted_at == [
         ("cat → dog\n(0.950)", 2), ("dog → cat\n(0.700)", 3), ("cat → dog\n(0.600)", 0),
     ]  # fmt: skip
     assert_legible(figure)
@@ -180,7 +180,7 @@ def test_worst_errors_weigh_targets_by_their_scale(examples):
     predicted = true + [[2.0, 0.0], [0.0, 10.0], [0.0, 0.0]]
     evaluation = examples.measure(true, predicted, names=("small", "large"))
     assert find_mistakes(evaluation).tolist() == [0, 1]
-    figure = draw("worst_mistakes", evaluation)
+    figure = plot("worst_mistakes", evaluation)
     assert figure.axes[0].get_title() == "small: 0 → 2\nlarge: 0 → 0"
 
 
@@ -192,19 +192,19 @@ def test_worst_mistakes_are_legible(examples, count, shape):
     labels = np.arange(count) % 3
     images = np.zeros((count, *shape), np.uint8)
     evaluation = examples.classify(names, labels, (labels + 1) % 3, 0.8, images=images)
-    assert_legible(draw("worst_mistakes", evaluation))
+    assert_legible(plot("worst_mistakes", evaluation))
 
 
 def test_nothing_is_drawn_without_mistakes(examples):
-    assert draw("worst_mistakes", examples.classify("ab", [0, 1], [0, 1], 0.9)) is None
-    assert draw("worst_mistakes", examples.measure([[1.0]], [[1.0]])) is None
+    assert plot("worst_mistakes", examples.classify("ab", [0, 1], [0, 1], 0.9)) is None
+    assert plot("worst_mistakes", examples.measure([[1.0]], [[1.0]])) is None
 
 
 @pytest.mark.parametrize("size", [1, 50, MOST_POINTS + 1])
 def test_residuals_have_a_row_for_each_target(examples, size):
     true = np.random.default_rng(0).normal(size=(size, 2))
     evaluation = examples.measure(true, true + 0.5, names=("width", "price in $"))
-    figure = draw("residuals", evaluation)
+    figure = plot("residuals", evaluation)
     texts = "\n".join(shown_texts(figure))
     assert len(figure.axes) == 4
     assert "width (test)" in texts and r"price in \$ (test)" in texts

@@ -20,7 +20,7 @@ from threefold.tasks.task import find_task
 CLASSES = {"class_names": ("a", "b"), "class_counts": (1, 1)}
 
 
-def pictures(height=6, width=5, channels=1):
+def image_task(height=6, width=5, channels=1):
     facts = ImageFacts(image_shape=(height, width, channels), **CLASSES)
     return find_task("image_classification")(facts)
 
@@ -46,32 +46,32 @@ TABLE = TableFacts(
     sizes=st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, max_size=4),
     channels=st.sampled_from([1, 3]),
 )
-def test_raw_pictures_become_what_the_network_was_trained_on(sizes, channels):
+def test_raw_images_become_what_the_network_was_trained_on(sizes, channels):
     """Bit for bit what a source gives that resizes as it reads."""
-    task = pictures(7, 9, channels)
+    task = image_task(7, 9, channels)
     images = [noise(*size, channels) for size in sizes]
     resized = np.stack([fit_image(image, (7, 9, channels)) for image in images])
-    found = task.inputs({"image": stack_images(images)})["image"]
+    found = task.model_inputs({"image": stack_images(images)})["image"]
     assert found.dtype == np.float32 and found.shape == (len(sizes), 7, 9, channels)
     np.testing.assert_array_equal(found, resized)
-    np.testing.assert_array_equal(task.inputs({"image": resized})["image"], resized)
+    np.testing.assert_array_equal(task.model_inputs({"image": resized})["image"], resized)
 
 
-def test_pictures_go_in_as_they_are():
-    task = pictures()
+def test_images_go_in_as_they_are():
+    task = image_task()
     [field] = task.input_fields()
     assert (field.name, field.dtype) == ("image", "uint8")
     assert field.shape == ("batch", "height", "width", 1)
-    assert "6 × 5 pixels" in field.meaning and "grey" in field.meaning
-    assert "red, green, blue" in pictures(channels=3).input_fields()[0].meaning
+    assert "6 × 5 pixels" in field.meaning and "gray levels" in field.meaning
+    assert "red, green, blue" in image_task(channels=3).input_fields()[0].meaning
     images = noise(2, 6, 5, 1)
-    assert task.raw({"image": images, "label": np.zeros(2)})["image"] is images
+    assert task.raw_inputs({"image": images, "label": np.zeros(2)})["image"] is images
 
 
 @pytest.mark.parametrize("size", [(1, 1), (6, 5), (63, 200), (64, 64), (65, 71), (200, 64)])
-def test_varied_pictures_have_another_height_and_width_by_other_factors(size):
+def test_varied_images_have_another_height_and_width_by_other_factors(size):
     examples = {"image": noise(2, *size, 3), "label": np.array([0, 1])}
-    varied = pictures(6, 5, 3).vary(examples)
+    varied = image_task(6, 5, 3).resized_examples(examples)
     shape = varied["image"].shape
     assert shape[0] == 2 and shape[3] == 3 and varied["image"].dtype == np.uint8
     assert shape[1] != size[0] and shape[2] != size[1]
@@ -81,9 +81,9 @@ def test_varied_pictures_have_another_height_and_width_by_other_factors(size):
     assert examples["image"].shape == (2, *size, 3)
 
 
-def test_pictures_of_mixed_sizes_are_varied_each_by_itself():
+def test_images_of_mixed_sizes_are_varied_each_by_itself():
     images = stack_images([noise(4, 4, 1), noise(80, 90, 1)])
-    varied = pictures().vary({"image": images})["image"]
+    varied = image_task().resized_examples({"image": images})["image"]
     assert [image.shape for image in varied] == [(8, 12, 1), (40, 30, 1)]
 
 
@@ -125,7 +125,7 @@ def test_cells_go_in_as_numbers_and_words(table):
         "categorical": np.array([[1, 3], [0, 2]], np.int32),
         "label": np.array([0, 1]),
     }
-    raw = table.raw(ArraySource(examples)[np.array([1, 0])])
+    raw = table.raw_inputs(ArraySource(examples)[np.array([1, 0])])
     assert list(raw) == [field.name for field in table.input_fields()]
     np.testing.assert_array_equal(raw["gr_e"], [np.nan, 1])
     np.testing.assert_array_equal(raw["column_label_index"], [4, 2])
@@ -136,4 +136,4 @@ def test_cells_go_in_as_numbers_and_words(table):
 
 
 def test_of_a_table_only_the_batch_is_free(table):
-    assert table.vary({"numeric": np.zeros((2, 2))}) is None
+    assert table.resized_examples({"numeric": np.zeros((2, 2))}) is None

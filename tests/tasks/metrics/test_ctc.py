@@ -29,12 +29,12 @@ def write_all(probabilities) -> dict[tuple[int, ...], float]:
     frames, count = probabilities.shape
     found = {}
     for path in itertools.product(range(count), repeat=frames):
-        chance = np.prod(probabilities[np.arange(frames), path], dtype=np.float64)
-        found[write(path)] = found.get(write(path), 0.0) + chance
+        random_numbers = np.prod(probabilities[np.arange(frames), path], dtype=np.float64)
+        found[write(path)] = found.get(write(path), 0.0) + random_numbers
     return found
 
 
-def draw_probabilities(seed, *shape):
+def sample_probabilities(seed, *shape):
     scores = np.random.default_rng(seed).normal(0, 1.2, shape)
     return np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
 
@@ -54,7 +54,7 @@ def test_frames_are_collapsed_by_the_definition(rows):
 @settings(max_examples=25, deadline=None)
 @given(SEEDS, FRAMES, SYMBOLS)
 def test_a_wide_search_finds_every_transcript_with_its_probability(seed, frames, symbols):
-    probabilities = draw_probabilities(seed, frames, symbols + 1)
+    probabilities = sample_probabilities(seed, frames, symbols + 1)
     wanted = write_all(probabilities)
     found = search_prefixes(probabilities, width=10_000)
     likelihoods = [likelihood for _, likelihood in found]
@@ -66,7 +66,7 @@ def test_a_wide_search_finds_every_transcript_with_its_probability(seed, frames,
 @settings(max_examples=20, deadline=None)
 @given(SEEDS)
 def test_the_usual_width_finds_the_best_of_few_frames(seed):
-    probabilities = draw_probabilities(seed, 6, 3)
+    probabilities = sample_probabilities(seed, 6, 3)
     wanted = write_all(probabilities)
     assert wanted[search_prefixes(probabilities)[0][0]] == pytest.approx(max(wanted.values()))
 
@@ -79,13 +79,13 @@ def test_a_search_hears_what_no_single_path_says():
 
 
 def test_a_narrow_search_keeps_as_many_as_told():
-    assert len(search_prefixes(draw_probabilities(0, 5, 4), width=3)) == 3
+    assert len(search_prefixes(sample_probabilities(0, 5, 4), width=3)) == 3
 
 
 @settings(max_examples=25, deadline=None)
 @given(SEEDS, FRAMES, SYMBOLS, st.lists(st.integers(1, 3), max_size=4))
 def test_likelihoods_are_sums_over_all_paths(seed, frames, symbols, transcript):
-    probabilities = draw_probabilities(seed, frames, symbols + 1)
+    probabilities = sample_probabilities(seed, frames, symbols + 1)
     filled = np.array([[*transcript, 0, 0]])
     padded = np.concatenate([probabilities, np.zeros((3, symbols + 1))])[None]
     wanted = write_all(probabilities).get(tuple(transcript), 0.0)
@@ -95,7 +95,7 @@ def test_likelihoods_are_sums_over_all_paths(seed, frames, symbols, transcript):
 
 
 def test_long_recordings_do_not_become_impossible():
-    probabilities = draw_probabilities(0, 1, 3000, 5).astype(np.float32)
+    probabilities = sample_probabilities(0, 1, 3000, 5).astype(np.float32)
     symbols = np.array([[1, 2, 2, 3] * 200])
     assert -20_000 < log_likelihood(probabilities, symbols)[0] < -1000
     assert -20_000 < search_prefixes(probabilities[0], width=2)[0][1] < 0
@@ -111,7 +111,7 @@ def test_a_transcript_is_placed_where_it_sounds():
 
 @pytest.mark.parametrize("transcript", [[1, 2, 1], [1, 1]])
 def test_a_transcript_that_the_frames_are_too_few_for_has_no_place(transcript):
-    assert align(draw_probabilities(0, 2, 3), np.array(transcript)).tolist() == []
+    assert align(sample_probabilities(0, 2, 3), np.array(transcript)).tolist() == []
 
 
 def test_frames_behind_the_end_are_told_from_silence():

@@ -18,13 +18,14 @@ BACKEND = choose_backend()
 STEPS, BATCH_SIZE = 5, 8
 LOSSES = ("standard", "least_squares", "hinge", "wasserstein")
 # A penalty is added to a loss, whichever it is: each loss and each part is tried at least once.
-GAMES = {
+SETUPS = {
     "wasserstein": {"loss": "wasserstein"},  # of clipped weights
     "wgan_gp": {"loss": "wasserstein", "gradient_penalty": "wgan_gp"},
     "dense": {"architecture": "dense", "conditional": "true", "critic_steps": "3",
               "loss": "least_squares"},
     "sagan": {"architecture": "sagan", "loss": "hinge", "gradient_penalty": "r1"},
-    "spectral": {"spectral_norm": "true", "gradient_penalty": "wgan_gp", "rate_ratio": "4"},
+    "spectral": {"spectral_norm": "true", "gradient_penalty": "wgan_gp",
+                 "discriminator_lr_ratio": "4"},
     "matching": {"feature_matching": "1", "conditional": "true"},
     "changes": {"changes": "translation,cutout,color", "loss": "standard",
                 "gradient_penalty": "r1"},
@@ -34,7 +35,7 @@ REPORTED = ("loss", "generator_loss", "discriminator_loss")
 
 
 def make(label_smoothing=0.0, **given):
-    """Return a small task, its model, and batches of pictures of noise in three classes."""
+    """Return a small task, its model, and batches of images of noise in three classes."""
     facts = ImageFacts(
         image_shape=(8, 8, 1), class_names=("a", "b", "c"), class_counts=(14, 13, 13)
     )
@@ -45,9 +46,9 @@ def make(label_smoothing=0.0, **given):
     return task, model
 
 
-def pictures(count=STEPS * BATCH_SIZE) -> ArraySource:
-    draw = np.random.default_rng(0)
-    images = draw.integers(0, 256, (count, 8, 8, 1)).astype(np.float32)
+def make_images(count=STEPS * BATCH_SIZE) -> ArraySource:
+    sample = np.random.default_rng(0)
+    images = sample.integers(0, 256, (count, 8, 8, 1)).astype(np.float32)
     return Numbered(ArraySource({"image": images, "label": np.arange(count) % 3}), 0)
 
 
@@ -59,27 +60,27 @@ def compiled(task, model, **settings):
     return compile_model(model, task, TrainingSettings(**settings), STEPS)
 
 
-def play(task, game, steps=STEPS):
+def play(task, setup, steps=STEPS):
     """Take some steps; return what each reported."""
     import keras
 
     from threefold.training.batches import Batches
 
-    batches = Batches(pictures(), task, BATCH_SIZE, seed=0)
+    batches = Batches(make_images(), task, BATCH_SIZE, seed=0)
     rows = []
 
     def note(batch, logs):
         rows.append({name: float(keras.ops.convert_to_numpy(v)) for name, v in logs.items()})
-        game.reset_metrics()
+        setup.reset_metrics()
 
     if BACKEND == "jax":  # an epoch of one step: within one, Keras holds the running means
         for step in range(steps):
-            one = Batches(pictures(), task, BATCH_SIZE, seed=0, first_step=step)
-            history = game.fit(one, shuffle=False, verbose=0, steps_per_epoch=1).history
+            one = Batches(make_images(), task, BATCH_SIZE, seed=0, first_step=step)
+            history = setup.fit(one, shuffle=False, verbose=0, steps_per_epoch=1).history
             rows.append({name: values[0] for name, values in history.items()})
     else:
         callback = keras.callbacks.LambdaCallback(on_train_batch_end=note)
-        game.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
+        setup.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
     return rows[:steps]
 
 
@@ -117,7 +118,7 @@ def test_losses_are_those_of_the_papers(loss):
     assert float(generator_loss(loss, scores[1])) == pytest.approx(wanted[1], rel=1e-5)
 
 
-def test_smoothed_labels_are_those_of_real_pictures_alone():
+def test_smoothed_labels_are_those_of_real_images_alone():
     from keras import ops
 
     from threefold.training.adversarial.losses import discriminator_loss
@@ -139,15 +140,15 @@ def test_a_penalty_is_that_of_the_slope(kind):
 
     from threefold.training.adversarial.losses import gradient_penalty
 
-    draw = np.random.default_rng(0)
-    real, fake = (draw.normal(size=(3, 2, 2, 1)).astype(np.float32) for _ in range(2))
-    mix, factors = np.array([0.0, 0.3, 1.0]), draw.normal(size=(2, 2, 1)).astype(np.float32)
+    sample = np.random.default_rng(0)
+    real, fake = (sample.normal(size=(3, 2, 2, 1)).astype(np.float32) for _ in range(2))
+    mix, factors = np.array([0.0, 0.3, 1.0]), sample.normal(size=(2, 2, 1)).astype(np.float32)
     mix = mix[:, None, None, None].astype(np.float32)
     tensors = [ops.convert_to_tensor(array) for array in (real, fake, mix)]
-    told = ops.convert_to_tensor(factors)
+    explicit = ops.convert_to_tensor(factors)
 
     def score(points):
-        return ops.sum(told * ops.square(points), axis=(1, 2, 3))[:, None]
+        return ops.sum(explicit * ops.square(points), axis=(1, 2, 3))[:, None]
 
     found = float(ops.stop_gradient(gradient_penalty(kind, score, *tensors)))
     points = real if kind == "r1" else mix * real + (1 - mix) * fake
@@ -183,8 +184,8 @@ def test_what_a_function_does_not_depend_on_has_no_slope():
     from threefold.training.adversarial.gradients import differentiate
 
     one, other = (ops.convert_to_tensor(np.float32(x)) for x in (2.0, 3.0))
-    value, told, slopes = differentiate(lambda t: (t[0] ** 2, "told"), [one, other])
-    assert (float(ops.stop_gradient(value)), told, [float(s) for s in slopes]) == (
+    value, explicit, gradients_found = differentiate(lambda t: (t[0] ** 2, "told"), [one, other])
+    assert (float(ops.stop_gradient(value)), explicit, [float(s) for s in gradients_found]) == (
         4.0,
         "told",
         [4.0, 0.0],
@@ -194,12 +195,12 @@ def test_what_a_function_does_not_depend_on_has_no_slope():
 def test_each_network_learns_by_its_own_loss_alone():
     """A step that is too short for the one changes the other only."""
     for still, ratio in (("generator", 1e9), ("discriminator", 1e-9)):
-        task, model = make(architecture="dense", rate_ratio=str(ratio))
+        task, model = make(architecture="dense", discriminator_lr_ratio=str(ratio))
         rate = 1e-12 if still == "generator" else 1e-3
-        game = compiled(task, model, learning_rate=rate)
+        setup = compiled(task, model, learning_rate=rate)
         before = {name: values(model.get_layer(name).trainable_variables)
                   for name in ("generator", "discriminator")}  # fmt: skip
-        play(task, game, 2)
+        play(task, setup, 2)
         for name, arrays in before.items():
             after = values(model.get_layer(name).trainable_variables)
             moved = max(np.abs(a - b).max() for a, b in zip(after, arrays, strict=True))
@@ -216,29 +217,31 @@ def test_an_unbounded_wasserstein_critic_is_clipped():
     assert largest["discriminator"] <= 0.01 + 1e-8 < largest["generator"]
     for given in ({"gradient_penalty": "wgan_gp"}, {"spectral_norm": "true"}):
         given = {"gradient_penalty": "none"} | given
-        assert make(loss="wasserstein", **given)[1].rules.weight_limit is None
+        assert make(loss="wasserstein", **given)[1].adversarial_config.weight_limit is None
 
 
 def test_averages_are_kept_of_the_generator_alone():
     from threefold.training import state
 
     task, model = make()
-    game = compiled(task, model, ema=0.5)
-    play(task, game, 1)
-    names = [variable.path for variable, _ in state.averaged(game)]
+    setup = compiled(task, model, ema=0.5)
+    play(task, setup, 1)
+    names = [variable.path for variable, _ in state.averaged(setup)]
     assert names == [v.path for v in model.get_layer("generator").trainable_variables]
 
 
 def test_noise_hangs_on_seed_epoch_and_example_alone():
     task, _ = make(critic_steps="2")
-    one = task.chance(0, 1, np.array([5, 7]))
+    one = task.random_arrays(0, 1, np.array([5, 7]))
     assert one["noise"].shape == (2, 3, 6) and one["chance"].shape == (2, 3, CHANCES)
-    again = task.chance(0, 1, np.array([7]))
+    again = task.random_arrays(0, 1, np.array([7]))
     for name in one:
         np.testing.assert_array_equal(one[name][1:], again[name])
         for seed, epoch in ((1, 1), (0, 2)):
-            assert not np.array_equal(task.chance(seed, epoch, np.array([7]))[name], again[name])
-    noise = task.chance(0, 0, np.arange(3000))["noise"]
+            assert not np.array_equal(
+                task.random_arrays(seed, epoch, np.array([7]))[name], again[name]
+            )
+    noise = task.random_arrays(0, 0, np.arange(3000))["noise"]
     assert abs(noise.mean()) < 0.02 and abs(noise.std() - 1) < 0.02
     assert 0 <= one["chance"].min() and one["chance"].max() <= 1
 
@@ -258,10 +261,10 @@ def test_spectral_norm_bounds_a_kernel_in_training_and_after():
     import keras
     from keras import ops
 
-    from threefold.blueprints.parts.adversarial import BoundedDense
+    from threefold.blueprints.parts.adversarial import SpectralNormDense
 
     seed_everything(0)
-    layer = BoundedDense(7)
+    layer = SpectralNormDense(7)
     layer.build((None, 5))
     kernel = values([layer.kernel])[0]
     for _ in range(60):
@@ -275,9 +278,9 @@ def test_spectral_norm_bounds_a_kernel_in_training_and_after():
     assert isinstance(layer, keras.layers.Dense)
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", SETUPS)
 def test_the_first_losses_agree_across_backends(name, across):
-    task, model = make(**GAMES[name])
+    task, model = make(**SETUPS[name])
     across.start_alike(f"game-{name}", model.weights)
     rows = play(task, compiled(task, model))
     assert len(rows) == STEPS

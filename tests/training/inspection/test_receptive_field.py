@@ -44,7 +44,7 @@ def seen_pixels(model):
 def check_every_layer(model):
     """Compare claim and experiment at the middle position of every layer.
 
-    Returns how many of the fields, along either axis, lay wholly within the picture.
+    Returns how many of the fields, along either axis, lay wholly within the image.
     """
     make_transparent(model)
     fields = receptive_fields(model)
@@ -90,7 +90,7 @@ def test_the_fields_of_a_resnet_are_those_that_its_pixels_show():
     assert check_every_layer(model) > 20
 
 
-def test_the_wide_stem_of_a_resnet_for_large_pictures_too(monkeypatch):
+def test_the_wide_stem_of_a_resnet_for_large_images_too(monkeypatch):
     monkeypatch.setattr(resnet, "SMALL_PICTURE", 16)
     assert check_every_layer(resnet.build((33, 30, 1), 2, width=1, activation="elu")) > 10
 
@@ -151,7 +151,7 @@ def test_branches_that_move_at_different_steps_are_unknown():
     assert receptive_fields(model)["sum"] is None
 
 
-def test_a_network_without_a_picture_has_no_fields():
+def test_a_network_without_a_image_has_no_fields():
     numbers = keras.Input((4,))
     assert receptive_fields(keras.Model(numbers, layers.Dense(1)(numbers))) == {}
     image = keras.Input((None, None, 1))

@@ -55,8 +55,10 @@ def test_every_optimizer_learns_at_its_default_rate_and_goes_on_from_its_state(n
 
 
 def test_the_variants_of_momentum_differ_as_their_names_say():
-    rules = [make_optimizer(settings_for(name), 10) for name in ("sgd", "momentum", "nesterov")]
-    found = [(rule.momentum, rule.nesterov) for rule in rules]
+    adversarial_config = [
+        make_optimizer(settings_for(name), 10) for name in ("sgd", "momentum", "nesterov")
+    ]
+    found = [(rule.momentum, rule.nesterov) for rule in adversarial_config]
     assert found == [(0.0, False), (0.9, False), (0.9, True)]
 
 

@@ -24,7 +24,7 @@ def fit(in_tmp):
     def fit(text: str, **options: str):
         (in_tmp / "vectors.txt").write_text(text)
         reference, data = Cell("rnn", "text_classification").data(in_tmp)
-        told = []
+        explicit = []
         command = fitting.Command(
             blueprint="rnn",
             task="text_classification",
@@ -35,10 +35,10 @@ def fit(in_tmp):
         )
 
         def announce(run, dataset, model):
-            told.extend(dataset.notes)
+            explicit.extend(dataset.notes)
             return MagicMock()
 
-        return fitting.start(command, announce).run, told
+        return fitting.start(command, announce).run, explicit
 
     return fit
 
@@ -50,12 +50,12 @@ def vectors_of(run) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("head", ["", "3 3\n"], ids=["glove", "word2vec"])
 def test_frozen_vectors_stay_those_of_the_file(fit, head):
-    run, told = fit(head + GLOVE, tune_embeddings="false")
+    run, explicit = fit(head + GLOVE, tune_embeddings="false")
     found = vectors_of(run)
     for word in ("bread", "river"):
         np.testing.assert_array_equal(found[word], np.array(VECTORS[word], np.float32))
     assert run.record.options["embedding_dim"] == 3
-    assert any("vectors.txt: vectors for 2 of" in note for note in told)
+    assert any("vectors.txt: vectors for 2 of" in note for note in explicit)
 
 
 def test_tuned_vectors_start_from_the_file_and_are_trained(fit):

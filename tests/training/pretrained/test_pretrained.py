@@ -143,7 +143,7 @@ def test_what_masked_tokens_taught_is_fine_tuned(fit):
     before, after = (rebuild_model(run)[0] for run in (first, second))
     held = {weight.path: np.asarray(weight.numpy()) for weight in before.weights}
     found = {weight.path: np.asarray(weight.numpy()) for weight in after.weights}
-    # Matrices were trained beside attention, and are merged; the rest of the encoder stays.
+    # Matrices were trained alongside attention, and are merged; the rest of the encoder stays.
     assert not any("lora" in path for path in found)
     changed = {
         path for path in set(held) & set(found) if not np.array_equal(held[path], found[path])
@@ -155,10 +155,10 @@ def test_what_masked_tokens_taught_is_fine_tuned(fit):
 
 def test_a_folder_with_heads_goes_on_where_its_pretraining_ended(fit, folder):
     def change(arrays):
-        draw = np.random.default_rng(0)
-        arrays["cls.predictions.transform.dense.weight"] = draw.normal(size=(8, 8))
-        arrays["cls.predictions.bias"] = draw.normal(size=len(PIECES))
-        arrays["cls.seq_relationship.weight"] = draw.normal(size=(2, 8))
+        sample = np.random.default_rng(0)
+        arrays["cls.predictions.transform.dense.weight"] = sample.normal(size=(8, 8))
+        arrays["cls.predictions.bias"] = sample.normal(size=len(PIECES))
+        arrays["cls.seq_relationship.weight"] = sample.normal(size=(2, 8))
         arrays |= {name: array.astype(np.float32) for name, array in arrays.items()}
 
     keep(folder, change)

@@ -104,7 +104,7 @@ def test_one_vocabulary_is_learned_from_both_sides_of_the_training_split_alone(i
                           strict=True):  # fmt: skip
         number = text.split()[1]
         assert number not in numbers and "dog [UNK] sleeps" in line
-    apart = load(name, options | {"joint": "false"}, task=TASK).facts
+    apart = load(name, options | {"shared_vocabulary": "false"}, task=TASK).facts
     assert apart.source_tokenizer != apart.target_tokenizer
     again = load(name, {"vocabulary_size": "300"}, task=TASK, facts=facts)
     assert again.facts == facts and again.fingerprint == dataset.fingerprint
@@ -120,9 +120,9 @@ def test_what_is_over_the_limit_is_cut_and_counted_or_refused_with_its_place(in_
     ]
     cut = load(name, options | {"max_target_tokens": "9"}, task=TASK)
     assert cut.notes[1].startswith("21 of 21 documents are longer than 7 tokens and cut there")
-    longest = [max(map(len, split[np.arange(len(split))]["source"]))
+    max_length = [max(map(len, split[np.arange(len(split))]["source"]))
                for split in cut.splits.values()]  # fmt: skip
-    assert max(longest) == 7
+    assert max(max_length) == 7
     refused = {**options, "max_tokens": "8", "long": "refuse"}
     assert refuse(name, **refused) == (
         "news.jsonl line 21: 4 tokens; 1 of 21 summaries are longer than 3 tokens; allow more with "
@@ -219,7 +219,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8))
 def test_what_was_written_is_read(tmp_path_factory, rows):
-    from threefold.datasets.texts.pairs.pair_files import SUMMARIES, Told, read_pairs
+    from threefold.datasets.texts.pairs.pair_files import SUMMARIES, ExplicitSides, read_pairs
 
     rows = [(f"x{source}", f"y{target}") for source, target in rows]
     folder = tmp_path_factory.mktemp("pairs")
@@ -231,8 +231,8 @@ def test_what_was_written_is_read(tmp_path_factory, rows):
     for name, text in content.items():
         (folder / name).write_text(text, encoding="utf-8")
     for name, other in (("lines.tsv", None), ("rows.jsonl", None), ("long.txt", "short.txt")):
-        told = Told(target_file=str(folder / other) if other else None)
-        found = read_pairs(str(folder / name), SUMMARIES, told, "utf-8", skip_empty=False)
+        explicit = ExplicitSides(target_file=str(folder / other) if other else None)
+        found = read_pairs(str(folder / name), SUMMARIES, explicit, "utf-8", skip_empty=False)
         read = list(zip(found.sources, found.targets, strict=True))
         strip = name == "lines.tsv"
         assert read == [(a.strip(), b.strip()) if strip else (a, b) for a, b in rows]

@@ -88,11 +88,13 @@ def test_each_side_has_its_tokenizer(in_tmp):
 
 
 def test_both_sides_can_have_one_vocabulary(in_tmp):
-    facts = load(write(lines()), {"joint": "true", "tokenizer": "word"}, task=TASK).facts
+    facts = load(
+        write(lines()), {"shared_vocabulary": "true", "tokenizer": "word"}, task=TASK
+    ).facts
     assert facts.source_tokenizer == facts.target_tokenizer
     found = encode(facts.source_tokenizer, ["les dogs"])[np.array([0])][0]
     assert UNKNOWN not in found.tolist()
-    assert refuse("pairs.tsv", joint="true", target_tokenizer="word") == (
+    assert refuse("pairs.tsv", shared_vocabulary="true", target_tokenizer="word") == (
         "-d joint=true makes one tokenizer, of the kind bpe; leave -d target_tokenizer=word out"
     )
 

@@ -268,11 +268,11 @@ def test_tokens_stand_where_their_offsets_say(kind, data):
     last = data.draw(st.integers(first, min(first + 3, len(words) - 1)))
     answer = " ".join(words[first : last + 1])
     start = sum(len(word) + 1 for word in words[:first])
-    longest = data.draw(st.integers(2, 12))
-    stride = data.draw(st.integers(0, longest - 1))
+    max_length = data.draw(st.integers(2, 12))
+    stride = data.draw(st.integers(0, max_length - 1))
     facts = QuestionFacts(
-        tokenizer=content, vocabulary_size=len(token_names(content)), longest=longest,
-        longest_question=3, stride=stride,
+        tokenizer=content, vocabulary_size=len(token_names(content)), max_length=max_length,
+        max_question_length=3, stride=stride,
     )  # fmt: skip
     place = (start, start + len(answer))
     source = QuestionWindows([context], [Question("a?", 0, (answer,), place)], facts)
@@ -289,7 +289,7 @@ def test_tokens_stand_where_their_offsets_say(kind, data):
         assert context[begin:end] == answer
     covered = np.concatenate([part for part in examples["offsets"]])
     assert {tuple(pair) for pair in covered} == {tuple(pair) for pair in offsets.values}
-    assert max(map(len, examples["context"])) <= longest
+    assert max(map(len, examples["context"])) <= max_length
 
 
 def read(path: str, facts, stdin: bytes = b"", batch_size: int = 2):
