@@ -206,7 +206,7 @@ def predict(run, inputs, data_options, output, backend, as_json):
               help="of texts a .csv or .jsonl file; of images a .png, or a folder")  # fmt: skip
 @backend_option
 @json_option
-def generate(run, output, backend, as_json, **wishes):
+def generate(run, output, backend, as_json, **options):
     """Let RUN, a run or an artifact, write texts or make images."""
     from threefold.exporting.artifact import is_artifact
     from threefold.reporting.generated import check_generated, show_generated
@@ -217,7 +217,7 @@ def generate(run, output, backend, as_json, **wishes):
 
         artifact = _open_artifact(run, backend)
         check_generated(artifact.record.task, output)
-        records = generate_artifact(artifact, GenerationConfig(**wishes))
+        records = generate_artifact(artifact, GenerationConfig(**options))
         who = {"artifact": run, "format": artifact.record.format}
     else:
         from threefold.training.run import open_run
@@ -228,7 +228,7 @@ def generate(run, output, backend, as_json, **wishes):
         from threefold.tasks.generation import GenerationConfig
         from threefold.training.evaluate import generate_run
 
-        records = generate_run(opened, GenerationConfig(**wishes))
+        records = generate_run(opened, GenerationConfig(**options))
     show_generated(who, records, output, as_json)
 
 

@@ -279,7 +279,7 @@ def build_question_answerer(
     most = {"max_question_tokens": max_question_length, "max_tokens": max_length}
     marks = cls_token, sep_token
     x, _ = encode_texts(texts, vocabulary_size, most, marks, block, count, max_positions)
-    x = PickContext(behind=1, name="picked")([x, texts["context"]])
+    x = PickContext(trailing=1, name="picked")([x, texts["context"]])
     outputs = predict_spans(x, texts["context"], dropout)
     return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
 

@@ -300,7 +300,7 @@ def build_forecaster(
         season_length: int. Steps of a period.
         past_covariates: tuple of (mean, scale). One pair for each column that is known up to now.
         future_covariates: tuple of (mean, scale). One pair for each column that is known ahead,
-        too.
+            too.
         num_cycles: int. Cycles of the calendar.
         num_quantiles: int. Quantiles to predict of each step.
         floor: float. The least unit of a window, for one in which nothing changes.

@@ -17,6 +17,18 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from threefold.core.errors import UserError, suggest
 
+# What options were once called, where the letters alone would not lead to the new name.
+RENAMED = {
+    "changes": "diff_augment",
+    "joint": "shared_vocabulary",
+    "known": "future_covariates",
+    "max_length": "max_positions",
+    "past": "past_covariates",
+    "rate_ratio": "discriminator_lr_ratio",
+    "season": "season_length",
+    "shortcut": "skip_connection",
+}
+
 
 @dataclass(frozen=True)
 class Option:
@@ -73,6 +85,8 @@ def check_options(
     for name, value in given.items():
         if name not in options:
             hint = suggest(name, options) if options else "; it takes none"
+            if (renamed := RENAMED.get(name)) in options:
+                hint = f"; did you mean '{renamed}'?"
             raise UserError(f"{owner} has no option '{_in_one_line(name)}'{hint}")
         checked[name] = _convert(options[name], value, flag)
     return checked

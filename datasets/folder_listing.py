@@ -224,12 +224,12 @@ def divide_listing(
     parts = split_rows(len(train) if labels is None else labels, *wanted.values(), seed)
     rows = {name: train[parts[name]] if name in parts else rows[name] for name in SPLITS}
     notes = []
-    if carved := [name for name, share in wanted.items() if share > 0]:
-        shares = " and ".join(f"{100 * wanted[name]:g} %" for name in carved)
+    if missing := [name for name, share in wanted.items() if share > 0]:
+        shares = " and ".join(f"{100 * wanted[name]:g} %" for name in missing)
         stratified = "" if labels is None else " stratified,"
         notes.append(
-            f"no {' or '.join(carved)} split in {path}: {shares} of the training {noun} kept "
-            f"for {'it' if len(carved) == 1 else 'them'},{stratified} seed {seed}"
+            f"no {' or '.join(missing)} split in {path}: {shares} of the training {noun} kept "
+            f"for {'it' if len(missing) == 1 else 'them'},{stratified} seed {seed}"
         )
     if labels is not None:
         counts = np.bincount(labels, minlength=len(listing.target_names))

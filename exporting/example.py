@@ -1,4 +1,4 @@
-"""The program that stands in an artifact and shows how to ask it."""
+"""The program that stands in an artifact and shows how to run it."""
 
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def write_example(path: Path, format: str, classes: bool) -> None:
         classes: bool. Whether the model names classes.
     """
     module = "onnxruntime" if format == "onnx" else "tensorflow"
-    ask = _ONNX if format == "onnx" else _SAVEDMODEL
+    run = _ONNX if format == "onnx" else _SAVEDMODEL
     show = _LABELS if classes else _NUMBERS
-    text = _HEAD.format(package=module, module=module) + ask + show + _TAIL
+    text = _HEAD.format(package=module, module=module) + run + show + _TAIL
     replace_file(path, text.encode())

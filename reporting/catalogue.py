@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from threefold.core.options import as_typed
-from threefold.reporting.console import ask_command, metrics_table
+from threefold.reporting.console import metrics_table, predict_command
 
 # Lines longer than this are hard to read, however wide the terminal.
 WIDTH = 100
@@ -209,7 +209,7 @@ def _run_page(described: Mapping[str, Any]) -> RenderableType:
     ]
     colour = {"finished": "green", "running": "cyan"}.get(described["status"], "yellow")
     next_ = {
-        "finished": (f"threefold evaluate {folder}", ask_command(described["task"], folder)),
+        "finished": (f"threefold evaluate {folder}", predict_command(described["task"], folder)),
         "cut": (f"threefold fit --resume {folder}",),
     }
     return _page(
@@ -249,7 +249,7 @@ def _artifact_page(described: Mapping[str, Any]) -> RenderableType:
         "",
         metrics_table(parity["metrics"]),
         "",
-        _commands(f"threefold evaluate {folder}", ask_command(described["task"], folder)),
+        _commands(f"threefold evaluate {folder}", predict_command(described["task"], folder)),
     )
 
 

@@ -191,7 +191,7 @@ def _cell(value: Any) -> Text:
     return Text(format_number(value) if isinstance(value, int | float) else str(value))
 
 
-def ask_command(task: str, folder: Path | str) -> str:
+def predict_command(task: str, folder: Path | str) -> str:
     """Return what one types to ask a model of a task."""
     if task == "image_generation":
         return f"threefold generate {folder} --count 64 --output grid.png"

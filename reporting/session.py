@@ -123,12 +123,12 @@ def show_predictions(
     if output:
         write_records(output, found.records)
         notes.print(f"{len(found.records)} predictions in {output}")
-        if found.has_prediction_figure:
+        if found.first_batch:
             from threefold.reporting.figures.forecasts import predicted
             from threefold.reporting.report import save_figure
 
             place = Path(output).with_suffix(".png")
-            save_figure(place, predicted(*found.has_prediction_figure))
+            save_figure(place, predicted(*found.first_batch))
             notes.print(f"the first of them in {place}")
     if as_json:
         skipped = [str(error) for error in found.errors]

@@ -30,7 +30,7 @@ class GenerationConfig:
         seed: int. Of chance.
         class_name: str. Which images; `None` for all classes in turn.
         beams: int. Above 1, the most probable texts are searched for, so many at a time, and
-            nothing is drawn.
+            nothing is sampled.
         penalty_alpha: float. If told, contrastive search: from 0, the most probable of the `top_k`
             next tokens, to 1, that most unlike what was said.
     """
@@ -48,7 +48,7 @@ class GenerationConfig:
 
     @property
     def searches(self) -> bool:
-        """Whether texts are searched for, and not drawn."""
+        """Whether texts are searched for, and not sampled."""
         return self.beams > 1 or self.penalty_alpha is not None
 
 
@@ -143,11 +143,11 @@ def _check_search(config: GenerationConfig) -> None:
     beams = config.penalty_alpha is None
     if not beams and config.beams > 1:
         raise UserError("--beams and --penalty-alpha are two ways to search; give one of them")
-    drawn = ("temperature", "top_p", "seed", *(("top_k",) if beams else ()))
+    sampled = ("temperature", "top_p", "seed", *(("top_k",) if beams else ()))
     for field in fields(GenerationConfig):
-        if field.name in drawn and getattr(config, field.name) != field.default:
+        if field.name in sampled and getattr(config, field.name) != field.default:
             flag, way = field.name.replace("_", "-"), "beams" if beams else "penalty-alpha"
-            raise UserError(f"--{flag} is for texts that are drawn, and --{way} draws none")
+            raise UserError(f"--{flag} is for texts that are sampled, and --{way} samples none")
     most = config.beams if beams else 1
     if config.count > most:
         raise UserError(

@@ -15,8 +15,8 @@ from threefold.tasks.task import Arrays
 
 # Random numbers for each image and turn of a training: of the changes that the discriminator
 # sees, of those of the image generated in its place, and where a penalty lies between the two.
-DRAWS = 7
-RANDOM_NUMBERS = 2 * DRAWS + 1
+SAMPLES = 7
+RANDOM_NUMBERS = 2 * SAMPLES + 1
 RANDOM_STREAM = 2**33  # added to a seed: numbers that have nothing to do with the noise
 SEED = 0  # of the noise by which a model is judged
 MOST_STUDIED = 10_000  # images that the judge learns from, and is asked about
@@ -48,11 +48,11 @@ class ImageGeneration(ImageInputs):
         random_numbers = uniform(seed + RANDOM_STREAM, epoch, indices, turns * RANDOM_NUMBERS)
         return {
             "noise": noise.reshape(-1, turns, size),
-            "chance": random_numbers.astype(np.float32).reshape(-1, turns, RANDOM_NUMBERS),
+            "random_numbers": random_numbers.astype(np.float32).reshape(-1, turns, RANDOM_NUMBERS),
         }
 
     def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        found = {name: examples[name] for name in ("noise", "chance") if name in examples}
+        found = {name: examples[name] for name in ("noise", "random_numbers") if name in examples}
         if "noise" not in found:
             found["noise"] = normal(SEED, 0, examples["row"], self.options["latent_dim"])
         if self.options["conditional"]:

@@ -17,13 +17,13 @@ class Predictions:
     Args:
         records: list of dict. For each readable input its name under `input`, and its answer.
         errors: list of UserError. One for each input that was skipped.
-        pictured: tuple of task, examples and answers. The first batch, for tasks whose answers are
-            looked at best in an image; else `None`.
+        first_batch: tuple of task, examples and answers. The first batch, for tasks whose answers
+            are looked at best in an image; else `None`.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
-    has_prediction_figure: tuple[Task, Arrays, Arrays] | None = None
+    first_batch: tuple[Task, Arrays, Arrays] | None = None
 
 
 def predict(
@@ -46,8 +46,8 @@ def predict(
         for start in range(0, len(names), batch_size):
             batch = {name: array[start : start + batch_size] for name, array in examples.items()}
             predictions = answer(batch)
-            if task.has_prediction_figure and found.has_prediction_figure is None:
-                found.has_prediction_figure = (task, batch, predictions)
+            if task.has_prediction_figure and found.first_batch is None:
+                found.first_batch = (task, batch, predictions)
             predicted_rows.append(predictions)
             records += task.describe(predictions, batch)
         if len(records) != len(names):

@@ -28,6 +28,13 @@ BLUEPRINTS = [path for path in (ROOT / "blueprints").glob("*.py")
               if "\nTASKS = " in path.read_text(encoding="utf-8")]  # fmt: skip
 MOST_FILES = 15
 KERAS = {"keras", "keras_hub", "tensorflow", "jax", "torch"}
+# Words that the field does not use for these things, in no name; CONTRIBUTING.md has those it does.
+OLD_WORDS = set(
+    "draw draws drawn tell tells told picture pictures grey wish wishes wording wordings goal "
+    "goals carve carved undecided headline keeper player players slopes mend mended borrow "
+    "whereabouts entrance deceive responder".split()
+)
+OLD_NAMES = set("ask chance judge joint leave longest past rules season study vary".split())
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60
 
 
@@ -167,6 +174,22 @@ def test_files_and_functions_can_be_read_in_one_sitting(path):
             said = ast.get_docstring(node) is not None
             start = node.body[0].end_lineno if said else node.lineno
             assert node.end_lineno - start < MOST_LINES_OF_A_FUNCTION, node.name
+
+
+def named_in(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr if isinstance(node, ast.Attribute) else node.id
+
+
+def test_names_are_those_of_the_field(path):
+    for line, name in named_in(path):
+        words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+        assert not words & OLD_WORDS and name not in OLD_NAMES, f"line {line}: {name}"
 
 
 def test_tests_and_benchmarks_are_files_of_the_same_length():

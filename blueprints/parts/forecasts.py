@@ -50,9 +50,9 @@ def read_window(
         horizon: int. Steps to predict.
         season_length: int. Steps of a period.
         past_covariates: sequence of (mean, scale). One pair for each column that is known up to
-        now.
+            now.
         future_covariates: sequence of (mean, scale). One pair for each column that is known ahead,
-        too.
+            too.
         num_cycles: int. Cycles of the calendar.
         floor: float. The least unit of a window, for one in which nothing changes.
 

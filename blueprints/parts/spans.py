@@ -46,12 +46,12 @@ class PickContext(layers.Layer):
     """Return the first place of a sequence, and those of the text that is the last part of it.
 
     Args:
-        after: int. Places after that text: its end mark, say.
+        trailing: int. Places after that text: its end mark, say.
     """
 
-    def __init__(self, behind: int = 0, **kwargs):
+    def __init__(self, trailing: int = 0, **kwargs):
         super().__init__(**kwargs)
-        self.behind = behind
+        self.trailing = trailing
 
     def call(self, inputs):
         """Pick.
@@ -63,7 +63,7 @@ class PickContext(layers.Layer):
             tensor of shape (batch, 1 + time, features).
         """
         x, context = inputs
-        last = ops.shape(x)[1] - self.behind
+        last = ops.shape(x)[1] - self.trailing
         return ops.concatenate([x[:, :1], x[:, last - ops.shape(context)[1] : last]], axis=1)
 
     def compute_output_spec(self, inputs):
@@ -74,7 +74,7 @@ class PickContext(layers.Layer):
 
     def get_config(self):
         """Return the arguments."""
-        return super().get_config() | {"after": self.behind}
+        return super().get_config() | {"trailing": self.trailing}
 
 
 @keras.saving.register_keras_serializable("threefold")

@@ -109,7 +109,7 @@ def load(
         read_table(path, encoding=encoding),
         path,
         column_roles=ColumnRoles(
-            target, ignore, _told_kinds(numeric, dates, categorical), split_column
+            target, ignore, _explicit_kinds(numeric, dates, categorical), split_column
         ),
         split_fractions=SplitFractions(validation_fraction, test_fraction, split_seed),
         task=task,
@@ -209,7 +209,7 @@ def read_rows(source: str | Path | IO, facts: TableFacts, *, encoding: str = "ut
     return Rows(_encode(columns, facts), names, in_order)
 
 
-def _told_kinds(
+def _explicit_kinds(
     numeric: Sequence[str], dates: Sequence[str], categorical: Sequence[str]
 ) -> dict[str, Kind]:
     forced: dict[str, Kind] = {}

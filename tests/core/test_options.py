@@ -1,3 +1,5 @@
+import ast
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
@@ -6,7 +8,9 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from threefold.core.errors import UserError
-from threefold.core.options import check_options, options_of
+from threefold.core.options import RENAMED, Option, check_options, options_of
+
+ROOT = Path(__file__).parents[2]
 
 
 def build(
@@ -162,3 +166,19 @@ def test_values_written_as_text_come_back(values):
     }
     assert check(**text) == values
     assert check(**values) == values
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_option_that_was_renamed_is_found_by_its_old_name(old, new):
+    known = {name: Option(name, int, 1, "") for name in ("zebra", new)}
+    with pytest.raises(UserError, match=f"no option '{old}'; did you mean '{new}'"):
+        check_options(known, {old: "1"}, flag="-o", owner="rnn")
+
+
+def test_renamed_options_are_those_of_a_family_or_a_reader():
+    found = set()
+    for path in (*ROOT.glob("blueprints/*.py"), *ROOT.glob("datasets/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                found |= {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+    assert set(RENAMED.values()) <= found

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from threefold.core.errors import UserError
-from threefold.tasks.image_generation import DRAWS
+from threefold.tasks.image_generation import SAMPLES
 from threefold.tasks.task import Task
 from threefold.training.adversarial import losses as losses
 from threefold.training.adversarial.diff_augment import augment
@@ -140,23 +140,23 @@ class AdversarialNetwork(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """A batch as both networks see it; `noise` and `random_numbers` hold one row for each turn."""
+    """A batch as both networks see it; `noise` and `random_numbers` have a row a step."""
 
     images: Any  # (batch, height, width, channels), -1 to 1
-    noise: Any  # (batch, turns, dimensions)
-    random_numbers: Any  # (batch, turns, CHANCES), 0 to 1
+    noise: Any  # (batch, steps, dimensions)
+    random_numbers: Any  # (batch, steps, RANDOM_NUMBERS), 0 to 1
     labels: dict[str, Any]  # `label` (batch,), or nothing
 
 
 class Adversarial(keras.Model):
     """A generator and a discriminator in training.
 
-    In a step the discriminator takes `critic_steps` turns at the same images, each against newly
+    In a step the discriminator takes `critic_steps` steps at the same images, each against newly
     generated ones, and then the generator takes one.
 
     Args:
-        model: keras.Model. With the layers `generator` and `discriminator`, and the
-            `adversarial_config` of the trainer: see `blueprints.gan_parts.AdversarialConfig`.
+        model: keras.Model. With the layers `generator` and `discriminator`, and an
+            `adversarial_config`: see `blueprints.parts.adversarial.AdversarialConfig`.
         label_smoothing: float. How far below 1 the label of a real image is.
     """
 
@@ -256,8 +256,8 @@ class Adversarial(keras.Model):
     def _discriminate(self, weights: list, non_trainable: list, batch: Batch, fake, step: int):
         """Return the discriminator's loss; its new values that are not trained, and a report."""
         adversarial_config, random_numbers = self.adversarial_config, batch.random_numbers[:, step]
-        real = augment(batch.images, random_numbers[:, :DRAWS], adversarial_config.augment)
-        fake = augment(fake, random_numbers[:, DRAWS : 2 * DRAWS], adversarial_config.augment)
+        real = augment(batch.images, random_numbers[:, :SAMPLES], adversarial_config.augment)
+        fake = augment(fake, random_numbers[:, SAMPLES : 2 * SAMPLES], adversarial_config.augment)
         found, after = self._discriminator_outputs(weights, non_trainable, real, batch)
         taken, after = self._discriminator_outputs(weights, after, fake, batch)
         real_scores, fake_scores = found["score"], taken["score"]
@@ -268,7 +268,7 @@ class Adversarial(keras.Model):
         if adversarial_config.loss != "wasserstein":
             logs["accuracy"] = losses.accuracy(adversarial_config.loss, real_scores, fake_scores)
         if adversarial_config.gradient_penalty != "none":
-            mix = random_numbers[:, 2 * DRAWS, None, None, None]
+            mix = random_numbers[:, 2 * SAMPLES, None, None, None]
 
             def score(images):
                 # Nothing is kept of this call: power iterations stand still in it.
@@ -290,14 +290,16 @@ class Adversarial(keras.Model):
         step = self.adversarial_config.critic_steps
         fake, non_trainable = self._generate(weights, non_trainable, batch, step)
         random_numbers = batch.random_numbers[:, step]
-        seen = augment(fake, random_numbers[:, :DRAWS], self.adversarial_config.augment)
+        seen = augment(fake, random_numbers[:, :SAMPLES], self.adversarial_config.augment)
         found, _ = self._discriminator_outputs(
             discriminator.weights, discriminator.non_trainable, seen, batch
         )
         loss = losses.generator_loss(self.adversarial_config.loss, found["score"])
         if self.adversarial_config.feature_matching:
             real = augment(
-                batch.images, random_numbers[:, DRAWS : 2 * DRAWS], self.adversarial_config.augment
+                batch.images,
+                random_numbers[:, SAMPLES : 2 * SAMPLES],
+                self.adversarial_config.augment,
             )
             wanted, _ = self._discriminator_outputs(
                 discriminator.weights, discriminator.non_trainable, real, batch

@@ -138,7 +138,9 @@ def test_transcripts_that_cannot_be_read_are_refused_with_their_place(
         load(tmp_path)
 
 
-@pytest.mark.parametrize(("count", "explicit"), [(0, "holds no recordings"), (2, "none of the 2 rec")])
+@pytest.mark.parametrize(
+    ("count", "explicit"), [(0, "holds no recordings"), (2, "none of the 2 rec")]
+)
 def test_a_folder_without_recordings_or_transcripts_is_refused(tmp_path, count, explicit):
     for number in range(count):
         record(tmp_path / f"{number}.wav")

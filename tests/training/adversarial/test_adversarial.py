@@ -7,7 +7,7 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource
 from threefold.datasets.facts import ImageFacts
 from threefold.datasets.images.unlabeled_images import Numbered
-from threefold.tasks.image_generation import CHANCES, ImageGeneration
+from threefold.tasks.image_generation import RANDOM_NUMBERS, ImageGeneration
 from threefold.training.backend import choose_backend, seed_everything
 from threefold.training.building import build_model, resolve_options
 from threefold.training.settings import TrainingSettings
@@ -27,7 +27,7 @@ SETUPS = {
     "spectral": {"spectral_norm": "true", "gradient_penalty": "wgan_gp",
                  "discriminator_lr_ratio": "4"},
     "matching": {"feature_matching": "1", "conditional": "true"},
-    "changes": {"changes": "translation,cutout,color", "loss": "standard",
+    "changes": {"diff_augment": "translation,cutout,color", "loss": "standard",
                 "gradient_penalty": "r1"},
 }  # fmt: skip
 SMALL = {"filters": "4", "latent_dim": "6"}
@@ -233,7 +233,7 @@ def test_averages_are_kept_of_the_generator_alone():
 def test_noise_hangs_on_seed_epoch_and_example_alone():
     task, _ = make(critic_steps="2")
     one = task.random_arrays(0, 1, np.array([5, 7]))
-    assert one["noise"].shape == (2, 3, 6) and one["chance"].shape == (2, 3, CHANCES)
+    assert one["noise"].shape == (2, 3, 6) and one["random_numbers"].shape == (2, 3, RANDOM_NUMBERS)
     again = task.random_arrays(0, 1, np.array([7]))
     for name in one:
         np.testing.assert_array_equal(one[name][1:], again[name])
@@ -243,7 +243,7 @@ def test_noise_hangs_on_seed_epoch_and_example_alone():
             )
     noise = task.random_arrays(0, 0, np.arange(3000))["noise"]
     assert abs(noise.mean()) < 0.02 and abs(noise.std() - 1) < 0.02
-    assert 0 <= one["chance"].min() and one["chance"].max() <= 1
+    assert 0 <= one["random_numbers"].min() and one["random_numbers"].max() <= 1
 
 
 def test_a_loss_without_labels_has_none_to_smooth():
