@@ -149,7 +149,7 @@ def encode_texts(
             )
     elif max_length > room // len(texts):
         raise ValueError(
-            f"max_length {max_positions} leaves room for -d max_tokens={room // len(texts)}"
+            f"max_positions {max_positions} leaves room for -d max_tokens={room // len(texts)}"
         )
     framed = FrameTexts(*marks, max_positions, name="framed")(list(texts.values()))
     width = block.model_dim

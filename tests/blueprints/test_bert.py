@@ -104,7 +104,7 @@ def test_more_blocks_than_there_are_cannot_be_frozen():
 
 
 def test_texts_must_fit_into_the_positions():
-    with pytest.raises(ValueError, match="max_length 9 leaves room for -d max_tokens=3"):
+    with pytest.raises(ValueError, match="max_positions 9 leaves room for -d max_tokens=3"):
         bert.build_pair_classifier(12, 3, 4, 2, 1, max_positions=9, **SIZES)
 
 

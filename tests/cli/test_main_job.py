@@ -25,7 +25,7 @@ def digit_files(photos) -> list[str]:
 
 def test_fit_prints_one_object(digits_fit, backend):
     assert set(digits_fit) == {
-        "run", "backend", "seconds", "epochs", "headline", "metrics", "artifacts",
+        "run", "backend", "seconds", "epochs", "summary_metrics", "metrics", "artifacts",
     }  # fmt: skip
     assert digits_fit["artifacts"] == {} and digits_fit["summary_metrics"][0] == "accuracy"
     assert digits_fit["backend"] == backend

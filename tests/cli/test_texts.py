@@ -100,7 +100,7 @@ def test_beams_write_the_most_probable_texts_and_contrast_the_same_each_time(tas
     [
         (("--beams", "2", "--penalty-alpha", "1"), "two ways to search; give one of them"),
         (("--beams", "2", "--count", "3"), "--count 3 is more than there are: 2 beams"),
-        (("--beams", "2", "--temperature", "0.5"), "--temperature is for texts that are drawn"),
+        (("--beams", "2", "--temperature", "0.5"), "--temperature is for texts that are sampled"),
         (("--penalty-alpha", "1", "--count", "2"), "--count 2 is more than there are: 1 text"),
         (("--beams", "0"), "0 is not in the range x>=1"),
         (("--penalty-alpha", "1.5"), "1.5 is not in the range 0<=x<=1"),

@@ -17,7 +17,7 @@ from threefold.training.building import blueprint_names, find_blueprint
 
 # Smaller than the default where that saves time; a family that is not named is built as it is.
 SMALL = {
-    "bert": {"num_layers": "1", "model_dim": "48", "feed_forward_dim": "24", "max_length": "40"},
+    "bert": {"num_layers": "1", "model_dim": "48", "feed_forward_dim": "24", "max_positions": "40"},
     "cnn": {"filters": "4", "dense_units": "8"},
     "ctc": {"filters": "4,4", "units": "5", "mel_bands": "8"},
     "gan": {"filters": "4", "latent_dim": "6"},

@@ -16,7 +16,7 @@ LABELS = np.eye(3, dtype=np.float32)
 
 def build(seed=0, **options):
     seed_everything(seed)
-    return bert.build_text_classifier(12, 3, 8, 2, 1, max_length=30, **SIZES, **options)
+    return bert.build_text_classifier(12, 3, 8, 2, 1, max_positions=30, **SIZES, **options)
 
 
 def predict_with(model):

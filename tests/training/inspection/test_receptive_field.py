@@ -91,7 +91,7 @@ def test_the_fields_of_a_resnet_are_those_that_its_pixels_show():
 
 
 def test_the_wide_stem_of_a_resnet_for_large_images_too(monkeypatch):
-    monkeypatch.setattr(resnet, "SMALL_PICTURE", 16)
+    monkeypatch.setattr(resnet, "SMALL_IMAGE", 16)
     assert check_every_layer(resnet.build((33, 30, 1), 2, width=1, activation="elu")) > 10
 
 

@@ -69,7 +69,7 @@ def test_a_block_is_decayed_by_its_share_and_offsets_are_not():
 
 def test_depths_of_families_of_blocks():
     sizes = {"num_layers": 2, "num_heads": 2, "model_dim": 8, "feed_forward_dim": 8}
-    model = bert.build_text_classifier(12, 3, 8, 2, 1, max_length=30, **sizes)
+    model = bert.build_text_classifier(12, 3, 8, 2, 1, max_positions=30, **sizes)
     depths = find_depths(model)
     assert set(depths) == {weight.path for weight in model.weights}
     found = {path.split("/")[0]: depth for path, depth in depths.items()}

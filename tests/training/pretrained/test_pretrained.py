@@ -108,7 +108,7 @@ def test_hidden_states_are_those_of_transformers():
 def test_a_fit_starts_from_a_folder_which_may_then_go(fit, folder):
     run = fit("one", pretrained=str(folder))
     record = run.record
-    assert (record.options["model_dim"], record.options["max_length"]) == (8, 20)
+    assert (record.options["model_dim"], record.options["max_positions"]) == (8, 20)
     assert record.facts.vocabulary_size == len(PIECES)
     assert (record.settings.learning_rate, record.settings.epochs) == (5e-5, 1)
     shutil.rmtree(folder)
@@ -136,7 +136,7 @@ def test_a_run_that_begins_with_another_reads_texts_as_that_one(fit, folder):
 
 def test_what_masked_tokens_taught_is_fine_tuned(fit):
     sizes = {"num_layers": "1", "num_heads": "2", "model_dim": "8", "feed_forward_dim": "12"}
-    first = fit("one", task="masked_language_modeling", max_length="20", **sizes)
+    first = fit("one", task="masked_language_modeling", max_positions="20", **sizes)
     with pytest.warns(UserWarning, match="23 of 29 weights fit; the others start at random"):
         second = fit("two", init=str(first.folder), lora_rank="2")
     assert second.record.facts.tokenizer == first.record.facts.tokenizer
