@@ -35,14 +35,14 @@ class Played:
         whole = self.source[np.arange(ROWS)]
         few = self.task.resized_examples(self.source[np.arange(16)])
         self.reference = {
-            f"answers/{n}": a for n, a in self.postprocess(self.task.raw_inputs(whole)).items()
+            f"answers/{n}": a for n, a in self.respond(self.task.raw_inputs(whole)).items()
         }
         self.reference |= {
-            f"varied/{n}": a for n, a in self.postprocess(self.task.raw_inputs(few)).items()
+            f"varied/{n}": a for n, a in self.respond(self.task.raw_inputs(few)).items()
         }
         self.batches = []
 
-    def answer(self, raw):
+    def respond(self, raw):
         images = self.task.model_inputs(raw)["image"]
         return self.task.postprocess(images.reshape(len(images), 4) @ self.weights)
 
@@ -51,7 +51,7 @@ class Played:
     ) -> tuple[Comparison, dict]:
         def run(raw):
             self.batches.append(raw["image"].shape)
-            return spoil(raw, self.postprocess(raw))
+            return spoil(raw, self.respond(raw))
 
         comparison = Comparison(self.task, self.task.output_fields(), atol)
         return comparison, compare(run, self.task, self.source, self.reference, comparison)
