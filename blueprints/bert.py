@@ -244,7 +244,7 @@ def build_question_answerer(
     freeze: Blocks = 0,
     lora_rank: Count | None = None,
 ) -> keras.Model:
-    """Build a network that reads a question and a context, and tells where the answer is.
+    """Build a network that reads a question and a context, and predicts where the answer is.
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.

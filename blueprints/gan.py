@@ -1,4 +1,5 @@
-"""Generative adversarial networks: a generator makes images that a discriminator cannot tell.
+"""Generative adversarial networks: a generator makes images that a discriminator takes for real
+ones.
 
 The family for images that are sharp and made in one pass, from a thousand examples on. The
 defaults are the steady ones; `--recipe` sets a paper's choices together.

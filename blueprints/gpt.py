@@ -1,4 +1,4 @@
-"""A Transformer that writes: it reads a text and tells, at every token, which comes next.
+"""A Transformer that writes: it reads a text and predicts, at every token, the next one.
 
 The choice for texts to be continued, where there is much to learn from. A recurrent network learns
 sooner from little text and answers in constant time.

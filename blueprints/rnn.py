@@ -232,7 +232,7 @@ def build_language_model(
     dropout: Rate = 0.1,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
-    """Build a network that reads a text and tells, at every token, which comes next.
+    """Build a network that reads a text and predicts, at every token, the next one.
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
@@ -288,9 +288,9 @@ def build_forecaster(
     dropout: Rate = 0.5,
     recurrent_dropout: Rate = 0.0,
 ) -> keras.Model:
-    """Build a network that reads some history and tells how it goes on.
+    """Build a network that reads some history and forecasts what follows.
 
-    It tells by how much each step will differ from that of the last season, in units of such
+    It predicts by how much each step will differ from that of the last season, in units of such
     differences in the window. A season is read at once (Lin et al. 2023, "SegRNN"), and a linear
     part stands alongside the recurrent one (Lai et al. 2018, "LSTNet").
 

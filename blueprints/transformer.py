@@ -192,10 +192,10 @@ def build_question_answerer(
     activation: Nonlinearity = "relu",
     dropout: Rate | None = None,
 ) -> keras.Model:
-    """Build a network that reads a question and a context, and tells where the answer is.
+    """Build a network that reads a question and a context, and predicts where the answer is.
 
-    It is told which tokens of the context the question has, too (Chen et al. 2017, section 3.2):
-    to find them out itself takes more data than there mostly is.
+    Its inputs say which tokens of the context the question has, too (Chen et al. 2017, section
+    3.2): to find them out itself takes more data than there mostly is.
 
     Args:
         vocabulary_size: int. Tokens; 0 is padding.
@@ -262,9 +262,9 @@ def build_forecaster(
     skip_connection: bool = True,
     dropout: Rate = 0.5,
 ) -> keras.Model:
-    """Build a network that reads some history and tells how it goes on.
+    """Build a network that reads some history and forecasts what follows.
 
-    It tells by how much each step will differ from that of the last season, in units of such
+    It predicts by how much each step will differ from that of the last season, in units of such
     differences in the window. The history is read in segments, which all see one another.
 
     Args:

@@ -1,6 +1,6 @@
 """Writing files so that a reader finds the old or the new content, never a part.
 
-On the ground floor, for every room that writes. What a killed process leaves is told by its name.
+On the ground floor, for every room that writes. What a killed process leaves is known by its name.
 """
 
 import contextlib

@@ -57,7 +57,7 @@ BY_SUFFIX = {
     ".conll": "texts.conll",
     ".ts": "series.labeled_series",
 }
-# Tasks that data do not suggest: any set of another task's kind serves them, when it is told to.
+# Tasks that data do not suggest: any set of another task's kind serves them, when it is asked to.
 EXPLICIT_TASKS = {TASK_NAME: to_make}
 # What the loading gives to a loader, as opposed to what a user sets.
 CONTEXT = ("task", "facts")
@@ -121,7 +121,9 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
     if prefix in PREFIXES and name:
         return partial(_module("hubs.hub_datasets").load, PREFIXES[prefix], name)
     if reference in bundled():
-        module = _module(f"bundled.{reference}")  # which may serve further tasks when it is told to
+        module = _module(
+            f"bundled.{reference}"
+        )  # which may serve further tasks when it is asked to
         return getattr(module, "FURTHER", {}).get(task, module.load)
     if not reference:  # which as a path would be the working folder
         raise UserError(f"no dataset ''{suggest('', bundled())}")

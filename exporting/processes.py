@@ -13,7 +13,7 @@ def run_child(module: str, scratch: Path) -> None:
 
     Args:
         module: str. Its name.
-        scratch: Path. The folder of `job.json`, which tells it what to do.
+        scratch: Path. The folder of `job.json`, which says what to do.
 
     Raises:
         Failure: with what it died of, in one line.

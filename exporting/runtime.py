@@ -33,7 +33,7 @@ def load_runtime(model: Path, format: str, signature: Signature) -> Run:
     """
     run = _load_onnx(model) if format == "onnx" else _load_savedmodel(model.parent)
 
-    # One row takes as long as some dozens of Python's steps: the usual case is told by few.
+    # One row takes as long as some dozens of Python's steps: the usual case is settled by few.
     plain = {
         field.name: (np.dtype(field.dtype), field.shape)
         for field in signature.inputs

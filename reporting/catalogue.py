@@ -288,7 +288,7 @@ def _shown(value: Any) -> str:
 
 
 def _format_value(value: Any) -> Text:
-    """Return what the data tell a builder; of a list for each column, how many there are."""
+    """Return what the data give a builder; of a list for each column, how many there are."""
     nested = isinstance(value, Sequence) and value and isinstance(value[0], Sequence)
     return Text(f"{len(value)} of them" if nested else _shown(value), "dim")
 

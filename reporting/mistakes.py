@@ -99,7 +99,7 @@ def _format_answer(evaluation: Evaluation, position: int) -> list[str]:
 
 
 def _decode(facts: TableFacts, examples: dict[str, np.ndarray], row: int) -> list[str]:
-    """Return an example's cells as a person wrote them, as far as the network's input tells."""
+    """Return an example's cells as a person wrote them, as far as the network's input shows."""
     cells = []
     if facts.numeric:
         cells += ["" if np.isnan(value) else f"{value:.6g}" for value in examples["numeric"][row]]

@@ -121,7 +121,7 @@ def _read_kept(folder: Path, key: str) -> dict[str, dict[str, Any]]:
 
 
 def _make_section(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
-    """Plot what the task lists; return all that the page tells of a split, as plain data."""
+    """Plot what the task lists; return all that the page shows of a split, as plain data."""
     task, split = evaluation.task, evaluation.split
     section = {
         "examples": len(evaluation.source),

@@ -19,8 +19,8 @@ from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 
 BATCH = 1024  # windows that a baseline is asked for at once
-MOST_STEPS = 30  # horizons whose errors are told step by step
-MOST_SERIES = 30  # series whose errors are told one by one
+MOST_STEPS = 30  # horizons whose errors are reported step by step
+MOST_SERIES = 30  # series whose errors are reported one by one
 
 
 class Forecasting(Task):

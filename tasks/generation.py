@@ -31,7 +31,7 @@ class GenerationConfig:
         class_name: str. Which images; `None` for all classes in turn.
         beams: int. Above 1, the most probable texts are searched for, so many at a time, and
             nothing is sampled.
-        penalty_alpha: float. If told, contrastive search: from 0, the most probable of the `top_k`
+        penalty_alpha: float. If given, contrastive search: from 0, the most probable of the `top_k`
             next tokens, to 1, that most unlike what was said.
     """
 

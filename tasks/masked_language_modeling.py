@@ -163,7 +163,7 @@ class MaskedLanguageModeling(TextInputs):
                 name="wanted",
                 dtype="int64",
                 shape=("batch", "masks"),
-                meaning="ids from tokenizer.json to tell the probability of, or 0",
+                meaning="ids from tokenizer.json to get the probability of, or 0",
                 range=(0, size - 1),
             ),
         )
@@ -271,7 +271,8 @@ class MaskedLanguageModeling(TextInputs):
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return of masked tokens the loss in nats, its exponential, the perplexity, and the share
-        that was told, first or among the candidates; of pairs loss and accuracy; `loss` is the sum.
+        that was predicted, first or among the candidates; of pairs loss and accuracy; `loss` is the
+        sum.
         """
         asked = truth["masked"] != PAD
         wanted = truth["masked"][asked]

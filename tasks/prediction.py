@@ -18,7 +18,7 @@ class Predictions:
         records: list of dict. For each readable input its name under `input`, and its answer.
         errors: list of UserError. One for each input that was skipped.
         first_batch: tuple of task, examples and answers. The first batch, for tasks whose answers
-            are looked at best in an image; else `None`.
+            are looked at best in a figure; else `None`.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)

@@ -66,7 +66,7 @@ def rouge(found: Sequence[str], wanted: Sequence[str]) -> dict[str, np.ndarray]:
     Returns:
         dict of str to float array of shape (texts,). ROUGE (Lin 2004) of words, of pairs of words
         and of the longest common subsequence: F-measures from 0 to 1, without stemming, as Google's
-        `rouge-score` has them; papers tell their means times 100.
+        `rouge-score` has them; papers report their means times 100.
     """
     from rouge_score.rouge_scorer import RougeScorer
 

@@ -1,6 +1,6 @@
 """What every task answers: how data enter a model, what it learns, and how it is judged.
 
-A task joins two halves: what comes in (`features.py`: images, tables) and what is asked
+A task joins two halves: what comes in (`inputs/`) and what is asked
 (`classification.py`, `regression.py`). One file per task names the pair.
 
 Only `compile_arguments` touches Keras and only `preprocess_graph` and `postprocess_graph`
@@ -42,7 +42,7 @@ class Task(ABC):
     summary_metrics: ClassVar[tuple[str, ...]]
     primary_metric: ClassVar[str]  # the metric to hold on to
     has_prediction_figure: ClassVar[bool] = (
-        False  # whether predictions are looked at best in an image
+        False  # whether predictions are looked at best in a figure
     )
     # Of batches, the arrays whose second axis, time, is longer in some than in others: inputs by
     # their names, `targets`, `weights`.
@@ -160,7 +160,7 @@ class Task(ABC):
         return lambda inputs: np.asarray(model.predict_on_batch(inputs))
 
     def explain(self, model, source: Source) -> Arrays:
-        """Return what images show of a model's way to some answers: attention, say."""
+        """Return what figures show of a model's way to some answers: attention, say."""
         return {}
 
     @abstractmethod
@@ -172,7 +172,7 @@ class Task(ABC):
     def select(
         self, predictions: Sequence[Mapping[str, np.ndarray]], examples: Mapping[str, np.ndarray]
     ) -> np.ndarray:
-        """Return which rows are told of: all, or, of inputs that take several, one each.
+        """Return which rows are reported: all, or, of inputs that take several, one each.
 
         Args:
             predictions: sequence of mapping of str to array. Of some examples, batch by batch.

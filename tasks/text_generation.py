@@ -48,7 +48,9 @@ class TextGeneration(Task):
         }
 
     def inference_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        """Return whole windows, and chance: each token is told from those before it."""
+        """Return whole windows, and random numbers: each token is predicted from those before
+        it.
+        """
         return self._run_model(examples, np.int32)
 
     def predict_fn(self, model) -> Callable[[Arrays], Arrays]:

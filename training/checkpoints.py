@@ -3,7 +3,7 @@
 A checkpoint is a folder of two files and a manifest with their sha256 sums. It is staged alongside
 its place, written through to the disk, and renamed; the older ones go only after that. So a process
 that is killed at any instant, or a disk that fills, leaves the last complete checkpoint, and a file
-that was damaged later is told from a good one.
+that was damaged later is distinguished from a good one.
 
     checkpoints/
         state-000007/   arrays.npz  state.json  manifest.json

@@ -74,7 +74,7 @@ def read_run_inputs(
     data_options: dict[str, str],
     stdin: IO[bytes],
 ) -> Iterator[Inputs]:
-    """Read raw inputs as a run's own data were read, where not told otherwise.
+    """Read raw inputs as a run's own data were read, unless given otherwise.
 
     Args:
         record: RunRecord. What the run is.

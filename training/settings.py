@@ -1,4 +1,6 @@
-"""What a fit can be told, once: the command line, `run.json` and the help are read from here."""
+"""The settings of a fit, in one place: the command line, `run.json` and the help are read from
+here.
+"""
 
 from types import ModuleType
 from typing import Annotated, Any, Literal

@@ -237,7 +237,7 @@ class Rotate(layers.Layer):
 
 @keras.saving.register_keras_serializable("threefold")
 class AddPositions(layers.Layer):
-    """Add to each step what tells its position: waves, or a vector that is learned.
+    """Add to each step what encodes its position: waves, or a vector that is learned.
 
     Args:
         max_length: int. Positions that can be learned; `None` for waves (Vaswani et al. 2017,

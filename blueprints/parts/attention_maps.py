@@ -1,4 +1,4 @@
-"""What attention looks at: its weights, which no fused kernel tells, computed alongside the
+"""What attention looks at: its weights, which no fused kernel returns, computed alongside the
 model.
 """
 

@@ -1,4 +1,4 @@
-"""From a model that tells the next token to whole texts: how it is asked, and beam search.
+"""From a model that predicts the next token to whole texts: how it is asked, and beam search.
 
 A model that can be decoded holds two models as layers. `encoder`, or `first_state` of a model that
 goes on with what it is given, makes a state: a dictionary of tensors, the batch first. `decoder`
@@ -42,7 +42,7 @@ class Decoding(keras.Model):
             room: int. Tokens that will be read after these, one at a time.
 
         Returns:
-            (what the decoder tells after each token, the state after the last).
+            (what the decoder predicts after each token, the state after the last).
         """
         if self.encoder is None:
             tokens, state = inputs["tokens"], self.first_state(inputs["tokens"])
@@ -68,7 +68,7 @@ class Decoding(keras.Model):
             state: dict of tensors. From `begin` or the last step.
 
         Returns:
-            (what the decoder tells after it, the next state).
+            (what the decoder predicts after it, the next state).
         """
         found = self.decoder({"target": tokens, **state}, training=False)
         after = {}

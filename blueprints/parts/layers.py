@@ -135,7 +135,7 @@ class TokenEmbedding(keras.layers.Layer):
 
         Args:
             inputs: int tensor of shape (batch, time), tokens; in reverse (batch, time, dimension).
-            reverse: bool. Whether to tell tokens from vectors (Press and Wolf 2017, "Using the
+            reverse: bool. Whether to predict tokens from vectors (Press and Wolf 2017, "Using the
                 output embedding to improve language models").
 
         Returns:

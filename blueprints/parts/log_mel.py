@@ -105,7 +105,7 @@ def mel_weights(rate: int, size: int, bands: int) -> np.ndarray:
         float32 array of shape (2 × frequencies, bands). For the squares of cosines, then of sines.
 
     Raises:
-        ValueError: where the window does not tell so many bands apart.
+        ValueError: where the window does not distinguish so many bands.
     """
     frequencies = np.arange(size // 2 + 1) * rate / size
     mels = np.linspace(0, 1127 * np.log1p(rate / 2 / 700), bands + 2)

@@ -104,7 +104,7 @@ class ContrastiveSearch(Decoding):
     Su et al. 2022, "A contrastive framework for neural text generation", equation 5.
 
     Args:
-        model: keras.Model. As for Decoding; its decoder also tells `hidden` (batch, time,
+        model: keras.Model. As for Decoding; its decoder also returns `hidden` (batch, time,
             features).
         steps: int. Tokens to write.
         top_k: int. How many of the most probable tokens are tried.

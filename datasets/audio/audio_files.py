@@ -71,7 +71,7 @@ def read_header(path: str) -> Header:
             if np.abs(block).max() > SILENCE:
                 header = header._replace(silent=False)
                 break
-        try:  # of FLAC and MP3, the header tells an end that need not be there
+        try:  # of FLAC and MP3, the header names an end that need not be there
             file.seek(header.frames - 1)
             whole = len(file.read(1)) == 1
         except RuntimeError:
@@ -199,7 +199,7 @@ def _read(path: str, file: "soundfile.SoundFile", count: int) -> np.ndarray:
 
 
 def _require_whole_wav(path: str) -> None:
-    """Refuse a WAV file that ends before the sound that its header tells of."""
+    """Refuse a WAV file that ends before the sound that its header names."""
     with open(path, "rb") as file:
         if file.read(12)[:4] != b"RIFF":
             return

@@ -40,7 +40,7 @@ def load(
     Args:
         facts: Facts. Those of a run: its tokenizers then rule.
         fraction: float. Share of the words that is taken, all splits together; 1 for all.
-        stress: bool. Whether vowels are told by their stress, too: AH0, AH1, AH2.
+        stress: bool. Whether vowels carry their stress: AH0, AH1, AH2.
         validation_fraction: float. Share of these words kept for validation.
         test_fraction: float. Share of these words kept for the test.
         split_seed: int. Which sample, and which division into splits. No word is in two splits.

@@ -175,7 +175,7 @@ class _Names:
             self.kinds[line, start + part.start()] = "module"
 
     def _resolve(self, name: str, scopes: _Scopes) -> str:
-        """Return what a plain name stands for: the innermost scope that binds it tells."""
+        """Return what a plain name stands for: the innermost scope that binds it."""
         for scope in reversed(scopes):
             if name in scope.arguments:
                 return "argument"

@@ -43,7 +43,7 @@ def load(
     from vega_datasets import local_data
 
     frame = local_data.sf_temps().rename(columns={"date": "time", "temp": "temperature"})
-    # The hour that summer time takes away is missing. Of a normal year a week tells nothing.
+    # The hour that summer time takes away is missing. Of a normal year a week says nothing.
     window_config = WindowConfig(
         context, horizon, 24, quantiles, (), "interpolate", stride,
         validation_fraction, test_fraction,

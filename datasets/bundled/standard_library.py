@@ -32,7 +32,7 @@ AREAS = {
     "modulefinder runpy functools operator site sysconfig pickletools",
 }
 _TESTS = {"test", "tests", "idle_test"}
-_FEWEST_WORDS = 4  # of a text that tells anything
+_FEWEST_WORDS = 4  # of a text that says anything
 _SHINGLE = 5  # words in a row
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -131,5 +131,5 @@ def is_new(text: str, seen: set[str]) -> bool:
 
 
 def _without_surrogates(text: str) -> str:
-    # A docstring may tell of half characters by writing one, which no file of text can hold.
+    # A docstring may show half characters by writing one, which no file of text can hold.
     return text.encode("utf-8", "replace").decode()

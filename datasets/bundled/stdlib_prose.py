@@ -45,7 +45,7 @@ def load(
         docstrings: bool. Whether docstrings are read, too, or the language reference alone.
         tokenizer: str. What a token is: word, character, wordpiece or bpe.
         vocabulary_size: int. The most tokens the tokenizer learns.
-        context: int. Tokens that a window tells from.
+        context: int. Tokens of a window.
         lowercase: bool. Whether capital letters are made small.
         validation_fraction: float. Share of the documents kept for validation.
         test_fraction: float. Share of the documents kept for the test.

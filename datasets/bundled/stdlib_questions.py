@@ -40,7 +40,7 @@ _SENTENCE = re.compile(r".+?(?=[.:;](\s|$)|$)")
 
 
 class Function(NamedTuple):
-    """A function, as a context tells of it.
+    """A function, as a context describes it.
 
     Args:
         name: str. `CLASS.NAME`, or `NAME`.

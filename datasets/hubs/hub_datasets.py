@@ -78,7 +78,7 @@ def load(
         shared_vocabulary: bool. Whether sources and targets of pairs have one vocabulary.
         max_tokens: int. The most tokens of a text.
         max_target_tokens: int. The most of the target of a pair; none for as many.
-        context: int. Tokens that a window of a text to be continued tells from.
+        context: int. Tokens that a window of a window, where a text is to be continued.
         long: str. What becomes of longer texts: `cut` there, `split` into several, or `refuse`.
         lowercase: bool. Whether capital letters are made small; of pairs, those of the sources.
         unit: str. What an error rate counts in the targets of pairs: word, character or phoneme.

@@ -61,7 +61,7 @@ def _read_documents(table: RecordTable, choices: Choices) -> tuple[dict[str, lis
 
 
 def find_text(table: RecordTable, explicit: str | None, label: str | None = None) -> str:
-    """Return the column of the texts: as told, by its name, or the wordiest."""
+    """Return the column of the texts: as given, by its name, or the wordiest."""
     if explicit is not None:
         require_kind(table, explicit, "texts", "text")
         return explicit

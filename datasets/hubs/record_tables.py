@@ -49,7 +49,7 @@ class Choices:
     split_fractions: SplitFractions
 
     def columns(self) -> dict[str, tuple[str, ...]]:
-        """Return the columns that were told, by the options that told them."""
+        """Return the columns that were given, by their options."""
         alone = {
             name: (getattr(self, name),)
             for name in ("image", "label", "text", "first", "second", "source", "tokens", "tags")

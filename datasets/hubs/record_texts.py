@@ -200,7 +200,7 @@ def _read_sentences(
     tags = choices.tags or next((name for name in TAG_NAMES if name in lists), None)
     tags = tags or only(table, "tags", "tags", "-d tags=NAME")
     require_kind(table, tags, "tags", "tags", "words")
-    notes = [*say_columns(table, tokens, tags), f"tells the {tags} of {tokens}"]
+    notes = [*say_columns(table, tokens, tags), f"predicts the {tags} of {tokens}"]
     found = {}
     for split in table.splits:
         read, remarks = _read_tagged(table, split, tokens, tags)
@@ -318,7 +318,7 @@ _READERS = {
 
 
 def _pair_columns(table: RecordTable, choices: Choices) -> tuple[str, str]:
-    """Return the columns of sources and targets; of two languages, one tells the other."""
+    """Return the columns of sources and targets; of two languages, one implies the other."""
     explicit = choices.source, next(iter(choices.target), None)
     if len(choices.target) > 1:
         raise UserError(f"pairs have one column of targets, got {', '.join(choices.target)}")

@@ -117,8 +117,8 @@ def from_table(
     Args:
         table: Table. The cells.
         reference: str. The dataset's reference.
-        explicit: Columns. What was told of the columns.
-        window_config: WindowConfig. What was told of windows and splits.
+        explicit: Columns. What the user said of the columns.
+        window_config: WindowConfig. What the user chose of windows and splits.
         facts: Facts. Those of a run, if there is one.
 
     Returns:
@@ -168,7 +168,7 @@ def from_table(
 def read_histories(
     source: str | Path | IO, facts: ForecastFacts, *, encoding: str, fill: Fill | None
 ) -> Inputs:
-    """Read series that are to be told ahead.
+    """Read series that are to be forecast.
 
     Args:
         source: str, Path or file. A CSV, TSV or Parquet file, or an open file that holds a CSV:

@@ -58,7 +58,7 @@ def columns_of(facts: ForecastFacts, table: Table) -> Columns:
 
 
 def find_columns(table: Table, explicit: Columns) -> tuple[Columns, str]:
-    """Find what was not told.
+    """Find what was not given.
 
     Args:
         table: Table. The cells.
@@ -173,7 +173,7 @@ def _guess_time(table: Table, seen: dict[str, str]) -> str:
     counted = [name for name in free if name.strip().lower() in COUNT_NAMES]
     dated = (name for name in (*named, *counted, *free) if _kind(table, name) == "date")
     counting = (name for name in counted if _counts(table, name))
-    # One that is called time but cannot be read is told of by the row.
+    # One that is called time but cannot be read is reported by the row.
     for name in itertools.chain(dated, counting, named):
         return name
     raise UserError(
@@ -183,7 +183,7 @@ def _guess_time(table: Table, seen: dict[str, str]) -> str:
 
 
 def _guess_series(table: Table, time: str, seen: dict[str, str]) -> tuple[str, ...]:
-    """Return the column that tells rows of one stamp apart, if there are such rows."""
+    """Return the column that distinguishes rows of one stamp, if there are such rows."""
     stamps = table.frame[time]
     if not stamps.duplicated().any():
         return ()
@@ -230,7 +230,7 @@ def _remark(explicit: Columns, found: Columns, passed: list[str]) -> str:
         parts.append(f"series are named by '{found.series[0]}'")
     if not explicit.values:
         many = len(found.values) > 1
-        names = f"{len(found.values)} series, one a column: " if many else "tells ahead "
+        names = f"{len(found.values)} series, one a column: " if many else "forecasts "
         parts.append(names + _list([f"'{name}'" for name in found.values]))
     if passed:
         parts.append(f"ignored: {_list(passed)} (name them with -d past= or -d known=)")

@@ -126,7 +126,7 @@ def guess_season_length(step: Step) -> int:
 
 
 def guess_cycles(step: Step, season_length: int, span: int) -> tuple[Cycle, ...]:
-    """Return which cycles of the calendar may tell more than the season does.
+    """Return which cycles of the calendar may explain more than the season does.
 
     Args:
         step: Step. Between two stamps.

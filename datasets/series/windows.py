@@ -152,7 +152,7 @@ def find_split_boundaries(
 
     Args:
         series: sequence of Series. Time is divided at the same stamps for all of them: what one
-            did later must not tell what another did before.
+            did later must not reveal what another did before.
         validation_fraction: float. Share of the steps for validation, 0 to below 1.
         test_fraction: float. Share of the steps for the test, 0 to below 1.
 
@@ -177,7 +177,7 @@ def find_split_boundaries(
 def cut_windows(
     stamps: np.ndarray, boundaries: SplitBoundaries, context: int, horizon: int
 ) -> dict[str, np.ndarray]:
-    """Return at which steps of a series the windows of each split begin to tell.
+    """Return at which steps of a series the windows of each split begin to predict.
 
     Args:
         stamps: int64 array of shape (steps,). Those of the series.

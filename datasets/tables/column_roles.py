@@ -36,12 +36,12 @@ SPLIT_WORDS = {
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """What a user told of the columns.
+    """What a user said of the columns.
 
     Args:
         target: sequence of str. What to predict; guessed if empty.
         ignore: sequence of str. Columns to leave out.
-        kinds: mapping of str to Kind. Columns whose kind is told.
+        kinds: mapping of str to Kind. Columns whose kind is given.
         split_column: str. The column that says each row's split.
     """
 
@@ -110,7 +110,9 @@ class Target:
         return what + (f", by its whole numbers (else: --task {other})" if self.guessed else "")
 
     def facts(self, train: np.ndarray) -> dict[str, tuple]:
-        """Return the part of the facts that tells of the goal, drawn from the rows of training."""
+        """Return the part of the facts that describes the target, taken from the rows of
+        training.
+        """
         values = self.values[train]
         if self.class_names:
             counts = np.bincount(values, minlength=len(self.class_names))
@@ -129,7 +131,7 @@ def require_column(table: Table, name: str) -> None:
 def find_split_column(
     table: Table, column_roles: ColumnRoles, facts: TableFacts | None
 ) -> str | None:
-    """Return the split column that was told, or one named `split` that holds nothing else."""
+    """Return the split column that was named, or one named `split` that holds nothing else."""
     if column_roles.split_column is not None:
         return column_roles.split_column
     for name in table.frame.columns:

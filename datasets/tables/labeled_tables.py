@@ -135,9 +135,9 @@ def from_table(
     Args:
         table: Table. The cells.
         reference: str. The dataset's reference.
-        column_roles: ColumnRoles. What is told of the columns.
+        column_roles: ColumnRoles. What is given of the columns.
         split_fractions: SplitFractions. How rows are divided where no column says so.
-        task: str. The task, if told.
+        task: str. The task, if given.
         facts: Facts. Those of a run, if there is one.
         drop_missing_targets: bool. Whether rows without a target are left out or refused.
         max_categories: int. The most words of a categorical column.
@@ -216,7 +216,7 @@ def _explicit_kinds(
     for kind, names in (("numeric", numeric), ("date", dates), ("categorical", categorical)):
         for name in names:
             if forced.setdefault(name, kind) != kind:
-                raise UserError(f"column '{name}' is told to be both {forced[name]} and {kind}")
+                raise UserError(f"column '{name}' is said to be both {forced[name]} and {kind}")
     return forced
 
 

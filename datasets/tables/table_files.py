@@ -108,7 +108,7 @@ def read_table(
         with _open_text(source, codec) as handle:
             return _read_rows(handle, name, skip_bad_rows)
     except UnicodeDecodeError as error:
-        # The decoder saw the file in pieces: only the file itself tells the line.
+        # The decoder saw the file in pieces: only the file itself shows the line.
         content = Path(source).read_bytes() if isinstance(source, str | Path) else error.object
         raise UserError(describe_bad_bytes(content, name, encoding, error)) from None
     except UnicodeError as error:  # an encoding's own complaint, such as a missing mark of UTF-16

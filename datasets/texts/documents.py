@@ -216,13 +216,13 @@ def continue_text(
 
 
 class Windows:
-    """Texts cut into windows: each token but the first is to be told once.
+    """Texts cut into windows: each token but the first is to be predicted once.
 
     The texts lie end to end, each between a start and an end.
 
     Args:
         tokens: Ragged. The texts.
-        context: int. Tokens that a window tells from.
+        context: int. Tokens of a window.
     """
 
     def __init__(self, tokens: Ragged, context: int):
@@ -236,7 +236,7 @@ class Windows:
         return (len(self.stream) - 1) // self.context
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """Return `tokens` int32 of shape (batch, context + 1); the last is only to be told."""
+        """Return `tokens` int32 of shape (batch, context + 1); the last is only to be predicted."""
         starts = np.asarray(indices, np.int64) * self.context
         return {"tokens": self.stream[starts[:, None] + np.arange(self.context + 1)]}
 

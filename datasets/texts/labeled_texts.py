@@ -42,7 +42,7 @@ LABEL_NAMES = (*TARGET_NAMES, "category", "sentiment", "topic", "stars", "rating
 
 
 class _Columns(NamedTuple):
-    """What a user told of the columns of a table."""
+    """What a user said of the columns of a table."""
 
     text: str | None
     label: str | None

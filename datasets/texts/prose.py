@@ -52,7 +52,7 @@ def load(
         encoding: str. Of the characters of the files.
         tokenizer: str. What a token is: word, character, wordpiece or bpe.
         vocabulary_size: int. The most tokens the tokenizer learns.
-        context: int. Tokens that a window tells from.
+        context: int. Tokens of a window.
         lowercase: bool. Whether capital letters are made small.
         validation_fraction: float. Share of the documents kept for validation; of less than 20
             documents, of each one's characters, after those to train on.

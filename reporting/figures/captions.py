@@ -1,4 +1,4 @@
-"""The images that tasks list by name: who plots each, and what it shows."""
+"""The figures that tasks list by name: who plots each, and what it shows."""
 
 import importlib
 
@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from threefold.tasks.evaluation import Evaluation
 
 # Name -> (module of this room that has a function of that name, the words under the image).
-_IMAGES = {
+_FIGURES = {
     "confusion_matrix": (
         "classes",
         "Which classes were taken for which. A row is a true class.",
@@ -46,7 +46,7 @@ _IMAGES = {
     ),
     "loss_by_position": (
         "texts",
-        "How well a token is told by how much of the text is before it.",
+        "How well a token is predicted by how much of the text is before it.",
     ),
     "filled_masks": (
         "masked_tokens",
@@ -73,19 +73,19 @@ _IMAGES = {
         "together but by their class, where the model was given one.",
     ),
 }
-CAPTIONS = {name: caption for name, (_, caption) in _IMAGES.items()}
+CAPTIONS = {name: caption for name, (_, caption) in _FIGURES.items()}
 
 
 def plot(name: str, evaluation: Evaluation) -> Figure | None:
-    """Plot one of the images that a task lists.
+    """Plot one of the figures that a task lists.
 
     Args:
-        name: str. One of the task's `images`.
+        name: str. One of the task's `figures`.
         evaluation: Evaluation. What to plot.
 
     Returns:
         Figure, or None where there is nothing to plot: no mistakes, or mistakes on the rows of a
         table, which `mistakes.tabulate_mistakes` gives as text.
     """
-    module = importlib.import_module(f"threefold.reporting.figures.{_IMAGES[name][0]}")
+    module = importlib.import_module(f"threefold.reporting.figures.{_FIGURES[name][0]}")
     return getattr(module, name)(evaluation)

@@ -69,13 +69,13 @@ def forecasts(evaluation: Evaluation) -> Figure:
 def predicted(
     task: Forecasting, examples: Mapping[str, np.ndarray], predictions: Mapping[str, np.ndarray]
 ) -> Figure:
-    """Plot how series are told to go on, alongside their latest history.
+    """Plot how series are forecast, alongside their latest history.
 
     Args:
         task: Forecasting. Of the run.
         examples: mapping of str to array. One window a series, of which the first `SHOWN` are
             plotted.
-        predictions: mapping of str to array. What was told of them.
+        predictions: mapping of str to array. The forecasts.
 
     Returns:
         Figure. One panel a series.

@@ -52,7 +52,7 @@ def tile(images: np.ndarray, columns: int | None = None) -> np.ndarray:
         columns: int. Images in a row; as many as there are rows if None.
 
     Returns:
-        uint8 array of shape (height, width, channels), with a grayscale line between two images.
+        uint8 array of shape (height, width, channels), with a gray line between two images.
     """
     count, height, width, channels = images.shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)

@@ -110,7 +110,7 @@ def kernel_distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def neighbour_shares(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    """Return precision, recall, density and coverage, told from nearest neighbours.
+    """Return precision, recall, density and coverage, from nearest neighbours.
 
     Args:
         made: float array of shape (examples, features).

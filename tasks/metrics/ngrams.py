@@ -1,4 +1,6 @@
-"""What counts of short runs of tokens tell of the next one: a language model without a network."""
+"""What counts of short runs of tokens predict of the next one: a language model without a
+network.
+"""
 
 from dataclasses import dataclass
 
@@ -25,7 +27,7 @@ class KneserNey:
     Args:
         windows: int array of shape (windows, time). Tokens to count.
         vocabulary_size: int. Tokens that there are.
-        order: int. The longest run, the token that is told included; at most `time`.
+        order: int. The longest run, the predicted token included; at most `time`.
     """
 
     def __init__(self, windows: np.ndarray, vocabulary_size: int, order: int = 5):

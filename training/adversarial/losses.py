@@ -49,7 +49,7 @@ def generator_loss(kind: str, fake):
 def accuracy(kind: str, real, fake):
     """Return the share of images that the discriminator takes for what they are, or None.
 
-    A Wasserstein critic has no threshold: it tells only which of two images is the more real.
+    A Wasserstein critic has no threshold: it says only which of two images is the more real.
     """
     if kind == "wasserstein":
         return None

@@ -237,7 +237,7 @@ def _signature(builder: Callable) -> str:
 
 
 def _describe_arguments(builder: Callable, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Describe what the data, not the user, tell a builder."""
+    """Describe what the data, not the user, give a builder."""
     helps = {p.arg_name: p.description for p in docstring_parser.parse(builder.__doc__).params}
     return [
         {"name": name, "value": values[name], "help": _sentence(helps.get(name) or "")}

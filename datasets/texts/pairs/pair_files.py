@@ -41,7 +41,7 @@ SUMMARIES = Sides(
 
 
 class ExplicitSides(NamedTuple):
-    """What a user told of the files: the columns of both sides, or the file of the targets."""
+    """What a user said of the files: the columns of both sides, or the file of the targets."""
 
     source: str | None = None
     target: str | None = None
@@ -81,7 +81,7 @@ def read_pairs(
     table = file.suffix.lower() in TABLES
     if explicit.target_file is not None:
         if table or explicit.source or explicit.target:
-            what = f"{path} is a table" if table else "columns are told, too"
+            what = f"{path} is a table" if table else "columns are given, too"
             raise UserError(
                 f"-d target_file={explicit.target_file} goes with a file that holds a "
                 f"{sides.source} on each line, and {what}"
@@ -227,7 +227,7 @@ def _read_cells(file: Path, sides: Sides, explicit: ExplicitSides, encoding: str
 
 
 def _place(file: Path, header: list[str], explicit: str | None, usual: int) -> int:
-    """Return the position of a column that was told by number or name."""
+    """Return the position of a column that was given by number or name."""
     if explicit is None:
         return usual
     if explicit.isdecimal():

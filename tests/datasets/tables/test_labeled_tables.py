@@ -165,7 +165,7 @@ def test_kinds_can_be_told(csv):
     assert [column.name for column in facts.numeric] == ["area", "garden"]
     assert [column.name for column in facts.categorical] == ["id", "rooms", "city"]
     assert facts.categorical[1].vocabulary == ("1", "2", "3", "4", "5")
-    refuse(["'id' is told to be both numeric and categorical"], path,
+    refuse(["'id' is said to be both numeric and categorical"], path,
            {"numeric": "id", "categorical": "id"})  # fmt: skip
 
 

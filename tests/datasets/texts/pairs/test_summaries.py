@@ -181,7 +181,7 @@ def test_files_of_unequal_length_are_refused_with_the_ends_of_both(in_tmp):
     assert "cannot read none.txt: No such file" in refuse("long.txt", target_file="none.txt")
     Path("short.txt").write_bytes(b"x\ny\n\xfe\n")
     assert "short.txt line 3: byte 0xfe is not utf-8" in refuse("long.txt", target_file="short.txt")
-    assert "and columns are told, too" in refuse("long.txt", target_file="short.txt", source="1")
+    assert "and columns are given, too" in refuse("long.txt", target_file="short.txt", source="1")
     named = write(news(), "news.jsonl")
     assert "and news.jsonl is a table" in refuse(named, target_file="short.txt")
 
