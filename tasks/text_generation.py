@@ -48,10 +48,8 @@ class TextGeneration(Task):
         }
 
     def inference_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        """Return whole windows, and random numbers: each token is predicted from those before
-        it.
-        """
-        return self._run_model(examples, np.int32)
+        """Return prompts with the settings and random numbers of a sampler."""
+        return self._sampler_inputs(examples, np.int32)
 
     def predict_fn(self, model) -> Callable[[Arrays], Arrays]:
         """Return the sampler."""
@@ -165,7 +163,7 @@ class TextGeneration(Task):
         )
 
     def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return self._run_model(examples, np.int64)
+        return self._sampler_inputs(examples, np.int64)
 
     def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         tokens = examples["tokens"]
@@ -188,14 +186,15 @@ class TextGeneration(Task):
         sampler = Sampler(model)
         return lambda raw: self.postprocess_graph(sampler(enter(raw))), [model, *tables]
 
-    def _run_model(self, examples: Mapping[str, np.ndarray], dtype) -> Arrays:
+    def _sampler_inputs(self, examples: Mapping[str, np.ndarray], dtype) -> Arrays:
         tokens = examples["tokens"].astype(dtype)
-        # Where nothing is to be written, a little is, to prove it; the same whenever it is asked.
+        # Where nothing is to be written, a little is, to prove it; the same whenever it is proven.
         places = tokens.sum(axis=1, keepdims=True) + np.arange(PROVEN_STEPS)
-        asked = {"uniforms": (places * 0.6180339887 % 1).astype(np.float32)}
-        asked |= {name: np.full(len(tokens), value, np.float32) for name, value in SETTINGS.items()}
-        asked |= {name: examples[name] for name in asked if name in examples}
-        return {"tokens": tokens, **asked}
+        inputs = {"uniforms": (places * 0.6180339887 % 1).astype(np.float32)}
+        for name, value in SETTINGS.items():
+            inputs[name] = np.full(len(tokens), value, np.float32)
+        inputs |= {name: examples[name] for name in inputs if name in examples}
+        return {"tokens": tokens, **inputs}
 
     def _count_characters(self, tokens: np.ndarray) -> np.ndarray:
         if kind_of(self.facts.tokenizer) == "character":
