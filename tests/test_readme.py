@@ -94,16 +94,27 @@ def test_every_option_of_a_family_that_is_shown_exists(page):
     assert not re.search(OLD_OPTIONS, PAGES[page])
 
 
-def test_every_option_of_data_is_explained():
-    loaders = {loading.find_loader("hf:any")[0], loading.find_loader("tfds:any")[0]}
+def options_of_data() -> set[str]:
+    """Return the options of all data but bundled sets."""
+    loaders = [loading.find_loader(f"{prefix}:any")[0] for prefix in loading.PREFIXES]
     readers = {"images.image_folder", *loading.BY_TASK.values(), *loading.BY_SUFFIX.values()}
-    modules = [import_module(f"threefold.datasets.{name}") for name in sorted(readers)]
-    known = {name for load in (*loaders, *(module.load for module in modules))
-             for name in loading.loader_options(load)}  # fmt: skip
+    loaders += [import_module(f"threefold.datasets.{name}").load for name in sorted(readers)]
+    known = {name for load in loaders for name in loading.loader_options(load)}
+    return known - {"path", "reference", "name"}
+
+
+def test_every_option_of_data_is_explained():
     table = PAGES["docs/data.md"].partition("| option | for | what it says |\n")[2]
     rows = [line.split(" | ")[0] for line in table.partition("\n\n")[0].splitlines()[1:]]
     explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert explained == known - {"path", "reference", "name"}
+    assert explained == options_of_data()
+
+
+def test_every_option_of_data_that_is_shown_exists():
+    bundled = {name for reference in catalogue()["datasets"]
+               for name in loading.loader_options(loading.find_loader(reference)[0])}  # fmt: skip
+    shown = set(re.findall(r"-d\s+([a-z]\w+)", MANUAL))
+    assert {"horizon", "past_covariates", "fraction"} <= shown <= options_of_data() | bundled
 
 
 def test_every_bundled_set_is_named():
@@ -136,6 +147,9 @@ def test_every_family_has_its_page():
         text = PAGES[f"docs/families/{name}.md"]
         for task in found["tasks"]:
             assert f"| {task} | `{found['datasets'][task]}` |" in text, name
+        recipe = building.find_blueprint(name).TRAINING
+        trained = f"{recipe['epochs']} epochs in batches of {recipe['batch_size']} by "
+        assert f"{trained}`{recipe['optimizer']}`" in " ".join(text.split()), name
         assert f"](docs/families/{name}.md)" in PAGES["README.md"]
 
 
