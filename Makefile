@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 ARGS ?=
 
-.PHONY: demo test test-tensorflow test-jax test-torch check lint wheel clean
+.PHONY: demo test test-tensorflow test-jax test-torch check lint docs wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/threefold fit cnn --epochs 10 --run runs/demo-$$(date +%s) --json > build/demo.json
@@ -29,6 +29,11 @@ check: lint
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The manual as a site; a broken link ends it.
+docs: $(VENV)/ready
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict
 
 # Build the wheel, install it where the checkout is not on the path, and run the main job from it.
 wheel: $(VENV)/ready

@@ -3,7 +3,7 @@
     python benchmarks/exports.py                           all of it, which takes hours
     python benchmarks/exports.py --only rnn --backends jax    some of it
     python benchmarks/exports.py --stale                   nothing: lists what is not up to date
-    python benchmarks/exports.py --table                   nothing: writes README.md's table
+    python benchmarks/exports.py --table                   nothing: writes docs/export.md's table
 
 Each cell is a fit of one epoch with default options, and an export that would have been refused
 had its answers been off. It is kept in `exporting/proven.csv`, which `threefold show` reads. Stop
@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 
 from kept import (
     FIT_ROOMS,
+    ROOT,
     CellFailed,
     Kept,
     Row,
@@ -33,6 +34,7 @@ from threefold.exporting.proven import COLUMNS, TABLE, render_table
 
 KEPT = Kept(TABLE, COLUMNS[:5], (*FIT_ROOMS, "exporting"))
 BEGIN, END = "<!-- benchmarks/exports.py -->", "<!-- end of exports -->"
+PAGE = ROOT / "docs" / "export.md"
 FORMATS = ("savedmodel", "onnx")
 
 
@@ -80,7 +82,7 @@ def main() -> None:
     try:
         good = given.table or KEPT.fill(groups, prove, given.again)
     finally:  # stopped or not, it shows what is kept
-        write_table(render_table(), BEGIN, END)
+        write_table(render_table(), BEGIN, END, PAGE)
     KEPT.list_stale(wanted, each=False)
     sys.exit(not good)
 
