@@ -52,7 +52,7 @@ def fit(
     blueprint, task, dataset, data_options, target, options, backend, folder, resume, init, again,
     formats, as_json, **settings,
 ):  # fmt: skip
-    """Fit BLUEPRINT to data, and judge it.
+    """Fit BLUEPRINT to data, and evaluate it.
 
     `threefold list` names the blueprints, `threefold show BLUEPRINT` their options.
     """
@@ -116,7 +116,7 @@ def _choose_backend(asked: str | None, run: str | None) -> str:
 @backend_option
 @json_option
 def evaluate(run, dataset, data_options, split, backend, as_json):
-    """Judge RUN, a run or an artifact: all metrics, by split, with figures."""
+    """Evaluate RUN, a run or an artifact: all metrics, by split, with figures."""
     from threefold.exporting.artifact import is_artifact
 
     if is_artifact(run):

@@ -125,7 +125,7 @@ class Dataset:
         facts: Facts. Shapes, class names, columns: all that the blueprint and task need.
         splits: dict of str to Source. Some of `train`, `validation`, `test`.
         fingerprint: str. Hexadecimal digest that changes with the examples.
-        notes: list of str. What was guessed or decided: said aloud by whoever loads.
+        notes: list of str. What was guessed or decided; whoever loads prints it.
     """
 
     reference: str

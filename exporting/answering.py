@@ -1,4 +1,4 @@
-"""Judging an artifact, and asking it: its own runtime runs the model, without Keras."""
+"""Evaluating an artifact, and predicting with it: its own runtime runs the model, without Keras."""
 
 from collections.abc import Sequence
 from typing import IO, Any
@@ -17,7 +17,7 @@ from threefold.training.data import load_splits, read_run_inputs
 def evaluate_artifact(
     artifact: Artifact, reference: str | None, data_options: dict[str, str], split: str | None
 ) -> list[Evaluation]:
-    """Judge an artifact; arguments and errors are those of `training.evaluate.evaluate_run`."""
+    """Evaluate an artifact; arguments and errors are those of `training.evaluate.evaluate_run`."""
     record = artifact.record.run
     dataset, chosen = load_splits(record, record.facts.raw(), reference, data_options, split)
     answer, task = _make_predict_fn(artifact)

@@ -51,7 +51,7 @@ def main() -> None:
         try:
             metrics["artifact"] = task.compute_metrics(predictions, truth)
         except ValueError as error:  # of numbers that no model of this task answers
-            comparison.refuse(f"the answers cannot be judged: {error}")
+            comparison.refuse(f"the answers cannot be evaluated: {error}")
             predictions = None
     report = comparison.report() | {
         "split": job["split"],
@@ -91,7 +91,7 @@ class Comparison:
     numbers: int = 0
     agreed: int = 0
     compared: int = 0
-    whole: bool = True  # whether there are answers to judge, be they right or wrong
+    whole: bool = True  # whether there are answers to evaluate, be they right or wrong
 
     @property
     def limit(self) -> float:

@@ -42,7 +42,7 @@ def write_report(
     """Write the figures and the page.
 
     Splits that were reported before stay on the page as long as title, record and history are the
-    same, that is for the same weights; a split that is judged again takes the place of its old
+    same, that is for the same weights; a split that is evaluated again takes the place of its old
     self.
 
     Args:
@@ -139,7 +139,7 @@ def _make_section(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
             alt = f"{heading} of the {split} split: {_sum_up(evaluation)}"
             section["figures"].append(_save(folder, file, figure, CAPTIONS[name], alt))
             continue
-        (folder / file).unlink(missing_ok=True)  # of the same split, judged before
+        (folder / file).unlink(missing_ok=True)  # of the same split, evaluated before
         if name not in MISTAKES:
             continue
         if not count_mistakes(evaluation):

@@ -90,7 +90,7 @@ def show_evaluations(who: dict[str, str], folder: Path, found: Sequence[Evaluati
     """Print the metrics of every split.
 
     Args:
-        who: dict of str to str. What was judged, for JSON.
+        who: dict of str to str. What was evaluated, for JSON.
         folder: Path. Where the figures are.
         found: sequence of Evaluation. One a split.
         as_json: bool. Whether to print one JSON object.
@@ -154,7 +154,7 @@ def show_export(artifact, as_json: bool) -> None:
         return
     verdict = f"limit {parity.limit:g}"
     if parity.quantized:
-        verdict = "8-bit integers: judged by the metrics"
+        verdict = "8-bit integers: evaluated by the metrics"
     results.print(
         f"{parity.rows:,} rows of the {parity.split} split, in batches of "
         f"{', '.join(map(str, parity.batch_sizes))}: largest difference "

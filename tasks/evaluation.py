@@ -19,7 +19,7 @@ class Evaluation:
 
     Args:
         split: str. The split's name.
-        task: Task. How the answers were judged.
+        task: Task. How the answers were evaluated.
         source: Source. The examples, to show some of them.
         predictions: dict of str to array. Named answers, the batch first.
         truth: dict of str to array. What they were compared with.
@@ -39,18 +39,18 @@ class Evaluation:
 def evaluate_splits(
     answer: PredictFn, task: Task, splits: Mapping[str, Source], chosen: list[str], batch_size: int
 ) -> list[Evaluation]:
-    """Judge a model on some splits, alongside the baselines that its task knows.
+    """Evaluate a model on some splits, alongside the baselines that its task knows.
 
     Args:
         answer: PredictFn. The model.
         task: Task. Judges the answers.
         splits: mapping of str to Source. All that the data have.
-        chosen: list of str. Those to judge.
+        chosen: list of str. Those to evaluate.
         batch_size: int. Examples in a batch.
 
     Returns:
         list of Evaluation. Baselines are among its metrics where the data have what they learn
-        from, the split `train`, and it is not judged itself.
+        from, the split `train`, and it is not evaluated itself.
     """
     fit_evaluator_on_training_split(task, splits)
     known = "train" in splits and not {"train", "all"} & set(chosen)
@@ -67,14 +67,14 @@ def evaluate_splits(
 
 
 def fit_evaluator_on_training_split(task: Task, splits: Mapping[str, Source]) -> None:
-    """Let a task learn what judging takes, from what data there are if none are for training."""
+    """Let a task learn what evaluating takes, from what data there are if none are for training."""
     task.fit_evaluator(splits.get("train", next(iter(splits.values()))))
 
 
 def evaluate(
     answer: PredictFn, task: Task, source: Source, split: str, batch_size: int
 ) -> Evaluation:
-    """Judge a model on a split.
+    """Evaluate a model on a split.
 
     Args:
         answer: PredictFn. The model.

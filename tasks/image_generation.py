@@ -18,8 +18,8 @@ from threefold.tasks.task import Arrays
 SAMPLES = 7
 RANDOM_NUMBERS = 2 * SAMPLES + 1
 RANDOM_STREAM = 2**33  # added to a seed: numbers that have nothing to do with the noise
-SEED = 0  # of the noise by which a model is judged
-MOST_STUDIED = 10_000  # images that the judge learns from, and is asked about
+SEED = 0  # of the noise by which a model is evaluated
+MOST_STUDIED = 10_000  # images that the classifier learns from, and is evaluated on
 
 
 class ImageGeneration(ImageInputs):
@@ -111,12 +111,12 @@ class ImageGeneration(ImageInputs):
         return {"noise": noise, "label": labels}
 
     def fit_evaluator(self, train: Source) -> None:
-        """Train the classifier whose features judge images."""
+        """Train the classifier whose features evaluate images."""
         examples = train[np.arange(min(len(train), MOST_STUDIED))]
         self.judging = ImageEvaluator(self.targets(examples), examples["label"])
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
-        """Judge real images of the training split, which no generator could do better than."""
+        """Evaluate real images of the training split, which no generator could do better than."""
 
         def compute_baseline_metrics(source: Source) -> dict[str, float]:
             count = min(len(source), len(train), MOST_STUDIED)

@@ -50,7 +50,7 @@ class QuestionAnswering(TextInputs):
         return None
 
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        """Return what a judge needs, without objects: the text of the windows, and in it the
+        """Return what metrics need, without objects: the text of the windows, and in it the
         characters of every token; the right answers as JSON.
         """
         texts, offsets = [], []

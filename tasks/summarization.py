@@ -26,7 +26,9 @@ class Summarization(SequenceToSequence):
     primary_metric = "rougeL"
 
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        """Return the tokens, and the whole texts: no summary is judged by a part of the truth."""
+        """Return the tokens, and the whole texts: no summary is evaluated by a part of the
+        truth.
+        """
         return super().truth(examples) | {"text": np.array(list(examples["target_text"]), str)}
 
     def compute_metrics(

@@ -1,11 +1,11 @@
-"""What every task answers: how data enter a model, what it learns, and how it is judged.
+"""What every task answers: how data enter a model, what it learns, and how it is evaluated.
 
 A task joins two halves: what comes in (`inputs/`) and what is asked
 (`classification.py`, `regression.py`). One file per task names the pair.
 
 Only `compile_arguments` touches Keras and only `preprocess_graph` and `postprocess_graph`
-TensorFlow; both are imported there: an exported model is judged by the same task in a process that
-has no Keras.
+TensorFlow; both are imported there: an exported model is evaluated by the same task in a process
+that has no Keras.
 """
 
 import importlib
@@ -25,7 +25,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class Task(ABC):
-    """What is learned and how it is judged, bound to the facts of one dataset.
+    """What is learned and how it is evaluated, bound to the facts of one dataset.
 
     Args:
         facts: Facts. Shapes, class names, columns.
@@ -156,7 +156,7 @@ class Task(ABC):
         """Return `loss` and `metrics` for `keras.Model.compile`."""
 
     def predict_fn(self, model) -> Callable[[Arrays], Any]:
-        """Return how a Keras model is asked: a function from its inputs to raw outputs."""
+        """Return how a Keras model predicts: a function from its inputs to raw outputs."""
         return lambda inputs: np.asarray(model.predict_on_batch(inputs))
 
     def explain(self, model, source: Source) -> Arrays:
@@ -187,7 +187,9 @@ class Task(ABC):
         """Turn answers for examples into one plain record each, for tables, CSV and JSON."""
 
     def fit_evaluator(self, train: Source) -> None:
-        """Learn from the training split what judging takes; called before anything is judged."""
+        """Learn from the training split what evaluating takes; called before anything is
+        evaluated.
+        """
         return None
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:

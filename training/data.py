@@ -1,4 +1,6 @@
-"""The data that a run, or an artifact made of it, is judged on and asked about; without Keras."""
+"""The data that a run, or an artifact made of it, is evaluated on and asked about; without
+Keras.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import IO
@@ -31,7 +33,7 @@ def load_splits(
     data_options: dict[str, str],
     split: str | None,
 ) -> tuple[Dataset, list[str]]:
-    """Load data to judge a run on.
+    """Load data to evaluate a run on.
 
     Args:
         record: RunRecord. What the run is.
@@ -39,10 +41,10 @@ def load_splits(
         reference: str. Other data than the run's own, or `None`.
         data_options: dict of str to str. Options of the data, added to the run's for its own data.
         split: str. One split, `all` for each of them, or `None` for those that were not trained
-            on; of other data than the run's, that is all of it, judged as one.
+            on; of other data than the run's, that is all of it, evaluated as one.
 
     Returns:
-        (Dataset, list of str): the data, and the splits to judge.
+        (Dataset, list of str): the data, and the splits to evaluate.
 
     Raises:
         UserError: where the data do not fit the run, or have no such split.

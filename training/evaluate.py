@@ -1,4 +1,4 @@
-"""Judging a run, and asking it: Keras runs the model."""
+"""Evaluating a run, and predicting with it: Keras runs the model."""
 
 from collections.abc import Sequence
 from typing import IO, Any
@@ -25,7 +25,7 @@ from threefold.training.run import Run
 def evaluate_model(
     model: keras.Model, task: Task, dataset: Dataset, splits: list[str], batch_size: int
 ) -> list[Evaluation]:
-    """Judge a model on some splits of a dataset."""
+    """Evaluate a model on some splits of a dataset."""
     answer = make_predictions(model, task, batch_size)
     found = evaluate_splits(answer, task, dataset.splits, splits, batch_size)
     for evaluation in found:
@@ -36,7 +36,7 @@ def evaluate_model(
 def evaluate_run(
     run: Run, reference: str | None, data_options: dict[str, str], split: str | None
 ) -> list[Evaluation]:
-    """Judge a run's best weights.
+    """Evaluate a run's best weights.
 
     Args:
         run: Run. The run.

@@ -1,4 +1,4 @@
-"""One fit, from names to a judged run: start, resume, repeat."""
+"""One fit, from names to an evaluated run: start, resume, repeat."""
 
 import contextlib
 import fcntl
@@ -54,7 +54,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A finished run, judged with its best weights."""
+    """A finished run, evaluated with its best weights."""
 
     run: Run
     progress: Progress

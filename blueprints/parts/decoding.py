@@ -1,4 +1,4 @@
-"""From a model that predicts the next token to whole texts: how it is asked, and beam search.
+"""From a model that predicts the next token to whole texts: how it is run, and beam search.
 
 A model that can be decoded holds two models as layers. `encoder`, or `first_state` of a model that
 goes on with what it is given, makes a state: a dictionary of tensors, the batch first. `decoder`

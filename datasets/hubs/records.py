@@ -119,7 +119,7 @@ def _name_splits(table: RecordTable, needs_train: bool) -> RecordTable:
     if len(found) == 1 and not set(found) & set(SPLITS):
         notes.append(f"its only split, {next(iter(found))}, is taken for train")
         found = {"train": next(iter(found.values()))}
-    # A run that is there already may be judged by a test split alone.
+    # A run that is there already may be evaluated by a test split alone.
     if "train" not in found and (needs_train or not set(found) & set(SPLITS)):
         raise UserError(
             f"dataset '{table.reference}' has no train split; "

@@ -42,7 +42,7 @@ def to_make(dataset: Dataset) -> Dataset:
     if dataset.facts.kind != "image" or not dataset.facts.class_names:
         raise UserError(
             f"dataset '{dataset.reference}' holds {dataset.facts.describe()}; {TASK_NAME} takes "
-            "images in classes, by which those that are made are judged"
+            "images in classes, by which those that are made are evaluated"
         )
     splits, start = {}, 0
     for name, source in dataset.splits.items():

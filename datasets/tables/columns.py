@@ -68,7 +68,7 @@ def guess_kind(column: "pd.Series") -> tuple[Kind | None, str]:
 
     Returns:
         tuple of a kind and a remark. The kind is None where the column cannot serve, and the
-        remark then says why; otherwise the remark is empty or a doubt worth saying aloud.
+        remark then says why; otherwise the remark is empty or a doubt worth saying.
     """
     import pandas as pd
 

@@ -175,7 +175,7 @@ class MaskedTexts:
         return len(self.first)
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """Return examples as they are judged: always with the same random numbers."""
+        """Return examples as they are evaluated: always with the same random numbers."""
         return self.sample(0, 0, indices)
 
     def sample(self, seed: int, epoch: int, indices: np.ndarray) -> dict[str, np.ndarray]:

@@ -121,7 +121,7 @@ def divide_documents(
     count = sum(map(len, given.values()))
     found = {name: [text for text in texts if text.strip()] for name, texts in given.items()}
     kept = sum(map(len, found.values()))
-    if not found.get("train", kept):  # to judge a run by, other splits will do
+    if not found.get("train", kept):  # to evaluate a run by, other splits will do
         raise UserError(f"{reference} is empty; expected text to train on")
     empty = [f"left out as empty: {count - kept} of {count} texts"] if kept < count else []
     documents, remarks = _divide(found, split_fractions)

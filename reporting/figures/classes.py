@@ -162,7 +162,7 @@ def reliability(evaluation: Evaluation) -> Figure:
 
 @matplotlib.rc_context(STYLE)
 def worst_mistakes(evaluation: Evaluation) -> Figure | None:
-    """Plot the images or series that were judged most wrongly, worst first.
+    """Plot the images or series that were evaluated most wrongly, worst first.
 
     Args:
         evaluation: Evaluation. Of images or series; of a table's rows and of texts there is no

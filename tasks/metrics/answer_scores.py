@@ -43,7 +43,7 @@ def drop_empty(texts: Sequence[str]) -> list[str]:
 
 
 def score_answers(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Judge the answers to questions.
+    """Evaluate the answers to questions.
 
     Args:
         found: sequence of str. One for each question; empty where it has none.

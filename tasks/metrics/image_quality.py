@@ -1,7 +1,7 @@
-"""How good are images that were made? Judged by a classifier trained on real ones.
+"""How good are images that were made? Evaluated by a classifier trained on real ones.
 
-The classifier is a small one, of scikit-learn: an exported model is judged by the same numbers in
-a process that has no Keras. Its hidden layer gives the features in which images are compared, so
+The classifier is a small one, of scikit-learn: an exported model is evaluated by the same numbers
+in a process that has no Keras. Its hidden layer gives the features in which images are compared, so
 distances mean something within one set of data, and nothing across two; none of them is the FID of
 other papers, whose features come from another network.
 """

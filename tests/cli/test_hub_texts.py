@@ -1,4 +1,4 @@
-"""Texts of `hf:` and `tfds:` from the command line: fitted, judged, asked, gone on with."""
+"""Texts of `hf:` and `tfds:` from the command line: fitted, evaluated, asked, gone on with."""
 
 import json
 

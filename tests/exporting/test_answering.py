@@ -1,4 +1,4 @@
-"""An artifact is judged and asked as a run is, without Keras and without what trained it."""
+"""An artifact is evaluated and asked as a run is, without Keras and without what trained it."""
 
 import json
 from pathlib import Path

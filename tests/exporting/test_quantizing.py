@@ -1,4 +1,4 @@
-"""8-bit integers: judged by what they cost of the task's score, not by single answers."""
+"""8-bit integers: evaluated by what they cost of the task's score, not by single answers."""
 
 import json
 from pathlib import Path

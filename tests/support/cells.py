@@ -63,7 +63,7 @@ class Cell:
 
     def data(self, folder: Path) -> tuple[str, dict[str, str]]:
         """Return the reference of small data, and its options; write them if need be."""
-        if self.task not in WRITERS:  # bundled: few rows to train on, and fewer to judge by
+        if self.task not in WRITERS:  # bundled: few rows to train on, and fewer to evaluate by
             fractions = {"validation_fraction": "0.7", "test_fraction": "0.1"}
             return find_blueprint(self.blueprint).DATASETS[self.task], fractions
         fractions = {"validation_fraction": "0.2", "test_fraction": "0.2"}

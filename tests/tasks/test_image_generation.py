@@ -1,4 +1,4 @@
-"""Images made of noise: what a model is asked, and how its images are judged."""
+"""Images made of noise: what a model is asked, and how its images are evaluated."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Summaries are judged by ROUGE, whole texts against whole texts."""
+"""Summaries are evaluated by ROUGE, whole texts against whole texts."""
 
 import numpy as np
 import pytest

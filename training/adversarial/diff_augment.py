@@ -1,7 +1,7 @@
 """Changes to what the discriminator sees, that the generator's gradient goes through.
 
 Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training": real and generated
-images are moved, covered and recoloured at random before the discriminator judges them, so that
+images are moved, covered and recoloured at random before the discriminator evaluates them, so that
 it cannot learn a few images by heart, and the generator does not learn the changes themselves.
 
 The random numbers come with the batch. All is made of sums and products of matrices, which every

@@ -105,7 +105,7 @@ def test_a_file_of_texts_is_read_with_a_token_for_masks(tmp_path):
     assert {name: len(source) for name, source in dataset.splits.items()} == {
         "train": 32, "validation": 4, "test": 4,
     }  # fmt: skip
-    # To judge a run on, by its own tokenizer.
+    # To evaluate a run on, by its own tokenizer.
     again = loading.load(path, {"max_tokens": "40"}, task=TASK, facts=dataset.facts)
     assert again.facts == dataset.facts
 
