@@ -35,7 +35,7 @@ def trained(cell, across):
 @pytest.mark.leads
 def test_raw_outputs_have_the_promised_shape(cell, trained):
     model, _ = trained
-    inputs = cell.inputs(ROWS)
+    inputs = cell.model_inputs(ROWS)
     assert set(model.input) == set(inputs) == {tensor.name for tensor in model.inputs}
     promised = [tensor.shape for tensor in model.outputs]
     for shape, outputs in zip(promised, predict_all(model, inputs), strict=True):
@@ -80,7 +80,7 @@ def test_a_saved_model_answers_as_before(cell, trained, tmp_path):
 
     model, _ = trained
     save_checkpoint(tmp_path, "best", state.collect_weights(model), {})
-    inputs = cell.inputs(ROWS)
+    inputs = cell.model_inputs(ROWS)
     wanted = predict_all(model, inputs)
     # One that is compiled already, with the weights of another.
     model.set_weights(cell.build(seed=1).get_weights())
@@ -93,7 +93,7 @@ def test_a_saved_model_answers_as_before(cell, trained, tmp_path):
 
 def test_an_answer_does_not_depend_on_the_rest_of_the_batch(cell, trained):
     model, _ = trained
-    inputs = cell.inputs(ROWS)
+    inputs = cell.model_inputs(ROWS)
     together = predict_all(model, inputs)
     rows = [{name: array[i : i + 1] for name, array in inputs.items()} for i in range(ROWS)]
     alone = zip(*(predict_all(model, row) for row in rows), strict=True)
@@ -105,7 +105,7 @@ def test_an_answer_does_not_depend_on_the_rest_of_the_batch(cell, trained):
 @pytest.mark.leads
 def test_dropout_is_for_training_alone(cell):
     given = dict.fromkeys((name for name in cell.options if "dropout" in name), "0.5")
-    model, inputs = cell.build(**given), cell.inputs(ROWS)
+    model, inputs = cell.build(**given), cell.model_inputs(ROWS)
     for one, other in zip(predict_all(model, inputs), predict_all(model, inputs), strict=True):
         np.testing.assert_array_equal(one, other)
     if given:
