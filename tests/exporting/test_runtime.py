@@ -88,8 +88,8 @@ def test_what_was_given_is_said_too(run_images):
 
 
 @pytest.mark.parametrize(
+    ("names", "got"),
     [((), "none"), (("photo",), "photo"), (("image", "mask"), "image, mask")],
-    [((), "none"), (("image",), "image"), (("image", "mask"), "image, mask")],
 )
 def test_missing_and_unknown_inputs_are_named(run_images, names, got):
     with pytest.raises(UserError, match=f"^expected the inputs image, got {got}$"):
