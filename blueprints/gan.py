@@ -1,5 +1,4 @@
-"""Generative adversarial networks: a generator makes images that a discriminator takes for real
-ones.
+"""Generative adversarial networks: a generator makes images that a discriminator takes for real.
 
 The family for images that are sharp and made in one pass, from a thousand examples on. The
 defaults are the steady ones; `--recipe` sets a paper's choices together.

@@ -1,6 +1,4 @@
-"""The data that a run, or an artifact made of it, is evaluated on and asked about; without
-Keras.
-"""
+"""The data that a run, or an artifact made of it, is evaluated on; without Keras."""
 
 from collections.abc import Iterator, Sequence
 from typing import IO

@@ -1,6 +1,4 @@
-"""The settings of a fit, in one place: the command line, `run.json` and the help are read from
-here.
-"""
+"""The settings of a fit, once: the command line, `run.json` and the help read them here."""
 
 from types import ModuleType
 from typing import Annotated, Any, Literal

@@ -1,6 +1,4 @@
-"""What attention looks at: its weights, which no fused kernel returns, computed alongside the
-model.
-"""
+"""What attention looks at: its weights, which no fused kernel returns."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,4 @@
-"""What is said in the recordings of a folder: transcripts in a table, or in files alongside
-them.
-"""
+"""What is said in the recordings of a folder: transcripts in a table, or in files."""
 
 import csv
 import os

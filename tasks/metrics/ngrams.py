@@ -1,6 +1,4 @@
-"""What counts of short runs of tokens predict of the next one: a language model without a
-network.
-"""
+"""What counts of short runs of tokens predict: a language model without a network."""
 
 from dataclasses import dataclass
 
