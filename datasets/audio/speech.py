@@ -81,7 +81,7 @@ def load(
     _require_transcripts(path, names, found.texts)
     names = [name for name in names if name in found.texts]
     headers, bad = _check_headers(root, names, skip_bad)
-    headers, long = _leave_out_long(path, headers, max_length)
+    headers, long = _drop_long(path, headers, max_length)
     names = list(headers)
     rate = facts.rate if facts else rate or _commonest_rate(headers.values())
     small = lowercase or bool(facts and all(s == s.lower() for s in facts.alphabet))
@@ -159,7 +159,7 @@ def _check_headers(
     return headers, [f"left out: {len(errors)} of {len(names)} files; {errors[0]}"]
 
 
-def _leave_out_long(
+def _drop_long(
     path: str, headers: dict[str, Header], max_length: float | None
 ) -> tuple[dict[str, Header], list[str]]:
     kept = {

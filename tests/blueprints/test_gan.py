@@ -48,9 +48,9 @@ def test_the_class_decides_the_image_and_the_score():
     labels = np.array([0, 2], np.int32)
     images = make(model, label=labels)
     assert not np.allclose(images, make(model, label=labels[::-1]))
-    judge = model.get_layer("discriminator")
-    scores = [np.asarray(judge.predict_on_batch({"image": images, "label": explicit})["score"])
-              for explicit in (labels, labels[::-1])]  # fmt: skip
+    discriminator = model.get_layer("discriminator")
+    scores = [np.asarray(discriminator.predict_on_batch({"image": images, "label": given})["score"])
+              for given in (labels, labels[::-1])]  # fmt: skip
     assert not np.allclose(*scores)
 
 

@@ -28,7 +28,7 @@ def model(request):
     return build(request.param)
 
 
-def tell(model, tokens):
+def predict_tokens(model, tokens):
     return np.asarray(model.predict_on_batch({"tokens": np.asarray(tokens, np.int32)}))
 
 
@@ -47,7 +47,9 @@ def write(model, tokens, steps, **settings):
 def test_no_token_depends_on_a_later_one(model):
     other = PROMPT.copy()
     other[:, 2] = 3
-    np.testing.assert_array_equal(tell(model, other)[:, :2], tell(model, PROMPT)[:, :2])
+    np.testing.assert_array_equal(
+        predict_tokens(model, other)[:, :2], predict_tokens(model, PROMPT)[:, :2]
+    )
 
 
 def test_what_is_written_is_what_the_whole_text_tells_anew(model):
@@ -56,7 +58,7 @@ def test_what_is_written_is_what_the_whole_text_tells_anew(model):
     text = PROMPT
     seen = PROMPT
     for _ in range(steps):
-        logits = tell(model, seen)[:, -1]
+        logits = predict_tokens(model, seen)[:, -1]
         token = logits[:, END:].argmax(-1)[:, None] + END
         text, full = np.append(text, token, axis=1), seen.shape[1] == room
         seen = text[:, -(room // 2) :] if full else np.append(seen, token, axis=1)
@@ -76,7 +78,9 @@ def test_beams_are_as_probable_as_the_model_says(model):
     for row in range(2):
         for beam, score in zip(found["tokens"][row], found["scores"][row], strict=True):
             length, place = np.count_nonzero(beam), PROMPT.shape[1] - 1
-            logits = tell(model, np.concatenate([PROMPT[row], beam[:length]])[None])[0, place:-1]
+            logits = predict_tokens(model, np.concatenate([PROMPT[row], beam[:length]])[None])[
+                0, place:-1
+            ]
             log = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
             assert score == pytest.approx(log[np.arange(length), beam[:length]].sum(), abs=1e-3)
 

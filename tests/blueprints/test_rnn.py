@@ -136,8 +136,8 @@ def write(sampler, uniforms, temperature=1.0, top_k=9.0, top_p=1.0, tokens=((2, 
 
 
 def test_tokens_are_drawn_as_often_as_they_are_probable(sampler):
-    chance = (np.arange(2000)[:, None] + 0.5) / 2000
-    found = write(sampler, chance)
+    random_state = (np.arange(2000)[:, None] + 0.5) / 2000
+    found = write(sampler, random_state)
     share = np.bincount(found["written"][:, 0], minlength=9) / 2000
     wanted = found["next_probabilities"][0].copy()
     wanted[:3] = 0  # padding, unknown and start are never written
@@ -145,23 +145,23 @@ def test_tokens_are_drawn_as_often_as_they_are_probable(sampler):
 
 
 def test_temperature_top_k_and_top_p_leave_what_they_say(sampler):
-    chance = (np.arange(500)[:, None] + 0.5) / 500
-    probabilities = write(sampler, chance)["next_probabilities"][0].copy()
+    random_state = (np.arange(500)[:, None] + 0.5) / 500
+    probabilities = write(sampler, random_state)["next_probabilities"][0].copy()
     probabilities[:3] = 0
     order = np.argsort(-probabilities)
-    assert set(write(sampler, chance, temperature=0.0)["written"][:, 0]) == {order[0]}
-    assert set(write(sampler, chance, top_k=2.0)["written"][:, 0]) == set(order[:2])
+    assert set(write(sampler, random_state, temperature=0.0)["written"][:, 0]) == {order[0]}
+    assert set(write(sampler, random_state, top_k=2.0)["written"][:, 0]) == set(order[:2])
     share = probabilities[order[:3]].sum() / probabilities.sum()
-    assert set(write(sampler, chance, top_p=share - 1e-3)["written"][:, 0]) == set(order[:3])
-    hot, cold = (write(sampler, chance, temperature=t)["written"][:, 0] for t in (9.0, 0.2))
+    assert set(write(sampler, random_state, top_p=share - 1e-3)["written"][:, 0]) == set(order[:3])
+    hot, cold = (write(sampler, random_state, temperature=t)["written"][:, 0] for t in (9.0, 0.2))
     assert np.mean(cold == order[0]) > np.mean(hot == order[0])
 
 
 def test_what_is_written_is_read_again(sampler):
     """The tokens that follow depend on those that were written, as if they had been given."""
-    chance = np.full((1, 4), 0.3)
-    whole = write(sampler, chance)["written"][0]
-    again = write(sampler, chance[:, :2], tokens=((2, 5, *whole[:2]),))["written"][0]
+    random_state = np.full((1, 4), 0.3)
+    whole = write(sampler, random_state)["written"][0]
+    again = write(sampler, random_state[:, :2], tokens=((2, 5, *whole[:2]),))["written"][0]
     np.testing.assert_array_equal(again, whole[2:])
 
 

@@ -41,7 +41,7 @@ def numbers(tree):
     return {name: np.asarray(array) for name, array in tree.items()}
 
 
-def tell(model, source, target):
+def predict_tokens(model, source, target):
     return np.asarray(model.predict_on_batch({"source": source, "target": target}))
 
 
@@ -50,35 +50,39 @@ def search(model, max_length, width, source):
 
 
 def test_padding_changes_no_token(model):
-    wanted = tell(model, SOURCE, TARGET)
+    wanted = predict_tokens(model, SOURCE, TARGET)
     longer = np.pad(SOURCE, [(0, 0), (0, 4)])
-    np.testing.assert_allclose(tell(model, longer, TARGET), wanted, atol=1e-5)
-    alone = tell(model, SOURCE[1:2, :2], TARGET[1:2])
+    np.testing.assert_allclose(predict_tokens(model, longer, TARGET), wanted, atol=1e-5)
+    alone = predict_tokens(model, SOURCE[1:2, :2], TARGET[1:2])
     np.testing.assert_allclose(alone, wanted[1:2], atol=1e-5)
 
 
 def test_a_source_of_nothing_but_padding_has_an_answer(model):
-    assert np.isfinite(tell(model, np.zeros_like(SOURCE), TARGET)).all()
+    assert np.isfinite(predict_tokens(model, np.zeros_like(SOURCE), TARGET)).all()
 
 
 def test_no_token_depends_on_a_later_one(model):
     other = TARGET.copy()
     other[:, 2] = 9
-    found = tell(model, SOURCE, other)
-    np.testing.assert_array_equal(found[:, :2], tell(model, SOURCE, TARGET)[:, :2])
-    assert not np.allclose(found[:, 2], tell(model, SOURCE, TARGET)[:, 2])
+    found = predict_tokens(model, SOURCE, other)
+    np.testing.assert_array_equal(found[:, :2], predict_tokens(model, SOURCE, TARGET)[:, :2])
+    assert not np.allclose(found[:, 2], predict_tokens(model, SOURCE, TARGET)[:, 2])
 
 
 def test_every_token_depends_on_the_source(model):
     other = SOURCE.copy()
     other[:, 0] = 8
-    assert not np.isclose(tell(model, other, TARGET), tell(model, SOURCE, TARGET)).all(-1).any()
+    assert (
+        not np.isclose(predict_tokens(model, other, TARGET), predict_tokens(model, SOURCE, TARGET))
+        .all(-1)
+        .any()
+    )
 
 
 def test_a_step_of_decoding_goes_on_where_the_text_was_left(model):
     from keras import ops
 
-    whole, asked = tell(model, SOURCE, TARGET), Decoding(model, "asked")
+    whole, asked = predict_tokens(model, SOURCE, TARGET), Decoding(model, "asked")
     assert (TARGET[:, 0] == START).all()
     found, state = asked.begin({"source": ops.convert_to_tensor(SOURCE)}, room=5)
     for step in range(TARGET.shape[1]):
@@ -103,7 +107,7 @@ def test_every_answer_of_the_search_is_as_probable_as_the_model_says(model):
         for beam, score in zip(beams, scores, strict=True):
             length = np.count_nonzero(beam)
             target = np.concatenate([[START], beam[: length - 1]])[None].astype(np.int32)
-            logits = tell(model, SOURCE[row : row + 1], target)[0]
+            logits = predict_tokens(model, SOURCE[row : row + 1], target)[0]
             log = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
             total = log[np.arange(length), beam[:length]].sum()
             assert score == pytest.approx(total / length, abs=1e-4)

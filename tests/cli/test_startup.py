@@ -19,7 +19,7 @@ ASKED = """
 import contextlib, io, sys
 from threefold import cli
 
-def ask(said, code, *words):
+def check_command(said, code, *words):
     sys.argv = ["threefold", *words]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -33,20 +33,20 @@ def ask(said, code, *words):
 
 heavy = set(%r)
 
-ask("one blueprint, three backends, one command", 0, "--help")
-ask("--learning-rate", 0, "fit", "--help")
-ask("other data than the run's own", 0, "evaluate", "--help")
-ask("INPUT", 0, "predict", "--help")
-ask("version", 0, "--version")
-ask("No such option '--epoks'", 2, "fit", "cnn", "--epoks", "3")
-ask("No such command 'fitt'", 2, "fitt")
-ask("--epochs 0 does not fit", 2, "fit", "cnn", "--epochs", "0")
-ask("'adm' is not one of", 2, "fit", "cnn", "--optimizer", "adm")
-ask("expected KEY=VALUE", 2, "fit", "cnn", "-o", "filters")
-ask("give one of: a blueprint", 2, "fit")
+check_command("one blueprint, three backends, one command", 0, "--help")
+check_command("--learning-rate", 0, "fit", "--help")
+check_command("other data than the run's own", 0, "evaluate", "--help")
+check_command("INPUT", 0, "predict", "--help")
+check_command("version", 0, "--version")
+check_command("No such option '--epoks'", 2, "fit", "cnn", "--epoks", "3")
+check_command("No such command 'fitt'", 2, "fitt")
+check_command("--epochs 0 does not fit", 2, "fit", "cnn", "--epochs", "0")
+check_command("'adm' is not one of", 2, "fit", "cnn", "--optimizer", "adm")
+check_command("expected KEY=VALUE", 2, "fit", "cnn", "-o", "filters")
+check_command("give one of: a blueprint", 2, "fit")
 heavy -= {"numpy"}
-ask("no blueprint 'cn'; did you mean 'cnn'?", 2, "fit", "cn")
-ask("no backend 'jux'; did you mean 'jax'?", 2, "fit", "cnn", "--backend", "jux")
+check_command("no blueprint 'cn'; did you mean 'cnn'?", 2, "fit", "cn")
+check_command("no backend 'jux'; did you mean 'jax'?", 2, "fit", "cnn", "--backend", "jux")
 """
 
 

@@ -27,9 +27,9 @@ def files_of(folder: Path) -> list[str]:
 
 
 def assert_damaged(folder: Path, name: str, what: str = "") -> None:
-    with pytest.raises(Failure) as explicit:
+    with pytest.raises(Failure) as raised:
         open_artifact(str(folder))
-    text = str(explicit.value)
+    text = str(raised.value)
     assert text.startswith(f"the artifact {folder} is damaged: {name}") and "\n" not in text, text
     assert text.endswith(f"{what}; export again")
 

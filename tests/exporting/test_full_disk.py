@@ -23,7 +23,7 @@ run, artifact = sys.argv[3:]
 shutil.copytree(artifact, "shelf/it")
 from threefold import cli
 
-def leave(free):
+def limit_free_space(free):
     if not mounted:  # Python ignores the signal: a file that grows larger is an OSError
         resource.setrlimit(resource.RLIMIT_FSIZE, (free, resource.RLIM_INFINITY))
         return
@@ -50,7 +50,7 @@ def export():
 
 told = []
 for free in (8 << 10, 48 << 10):  # too little for the answers; enough for these, not for the model
-    leave(free)
+    limit_free_space(free)
     told.append(export())
 print(json.dumps(told))
 """

@@ -32,7 +32,7 @@ CLASSES = {"class_names": ("a", "b", "c"), "class_counts": (1, 1, 1)}
 COLOUR, GRAY = (14, 11, 3), (8, 8, 1)
 
 
-def table(words: int = 2, numbers: int = 2, dates: int = 1, **goal) -> TableFacts:
+def table(words: int = 2, numbers: int = 2, dates: int = 1, **target_facts) -> TableFacts:
     return TableFacts(
         numeric=tuple(NumericColumn(name=f"n {i}", mean=i, scale=0.5) for i in range(numbers)),
         dates=tuple(DateColumn(name=f"d {i}", mean=15_000, scale=800) for i in range(dates)),
@@ -41,7 +41,7 @@ def table(words: int = 2, numbers: int = 2, dates: int = 1, **goal) -> TableFact
             for i in range(words)
         ),
         target_name="y",
-        **(goal or CLASSES),
+        **(target_facts or CLASSES),
     )
 
 

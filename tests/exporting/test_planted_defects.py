@@ -100,9 +100,9 @@ def test_a_defect_is_refused_with_a_report_and_nothing_else(
         onnx.save(model, path)
 
     export_from(artifact_of("digits", "onnx"), spoil)
-    with pytest.raises(Failure) as explicit:
+    with pytest.raises(Failure) as raised:
         export_run(run_of("digits"), Request("onnx", "shelf/it"))
-    text = str(explicit.value)
+    text = str(raised.value)
     assert text.startswith("the exported model does not answer as the trained one does: ")
     assert REASONS[defect] in text and "\n" not in text
     assert text.endswith("no artifact was written; report: shelf/it.parity.json")
@@ -173,7 +173,7 @@ def test_a_model_that_cannot_be_made_or_opened_is_one_line(
         path.write_bytes(path.read_bytes()[:-500])
 
     export_from(artifact_of("digits", "savedmodel"), spoil)
-    with pytest.raises(Failure, match="^the export failed while parity: .+") as explicit:
+    with pytest.raises(Failure, match="^the export failed while parity: .+") as raised:
         export_run(run_of("digits"), Request("savedmodel", "shelf/it"))
-    assert "\n" not in str(explicit.value)
+    assert "\n" not in str(raised.value)
     assert list((in_tmp / "shelf").iterdir()) == []

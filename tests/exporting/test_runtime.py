@@ -69,11 +69,11 @@ WRONG_IMAGES = {
 
 @pytest.mark.parametrize("kind", WRONG_IMAGES)
 def test_a_wrong_image_is_told_what_was_expected(run_images, kind):
-    with pytest.raises(UserError) as explicit:
+    with pytest.raises(UserError) as raised:
         run_images({"image": WRONG_IMAGES[kind]})
     wanted = "input 'image': expected uint8 of shape (batch, height, width, 3), got "
-    assert str(explicit.value).startswith(wanted), str(explicit.value)
-    assert "\n" not in str(explicit.value)
+    assert str(raised.value).startswith(wanted), str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_what_was_given_is_said_too(run_images):
@@ -82,9 +82,9 @@ def test_what_was_given_is_said_too(run_images):
         (noise(2, 9, 9, 3, dtype=np.float32), "float32 of shape (batch, 9, 9, 3)"),
         (mixed((9, 9, 3), (9, 8, 1)), "uint8 of shape (batch, 9, 8, 1)"),
     ):
-        with pytest.raises(UserError, match="got ") as explicit:
+        with pytest.raises(UserError, match="got ") as raised:
             run_images({"image": array})
-        assert str(explicit.value).endswith(f"got {got}")
+        assert str(raised.value).endswith(f"got {got}")
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_missing_and_unknown_inputs_are_named(run_images, names, got):
 def test_a_column_that_is_missing_is_told_by_the_names_of_all(rows):
     run, raw = rows
     for names in (list(raw)[1:], [*raw, "more"]):
-        with pytest.raises(UserError) as explicit:
+        with pytest.raises(UserError) as raised:
             run({name: raw.get(name, raw["Size"]) for name in names})
         wanted = f"expected the inputs {', '.join(raw)}, got {', '.join(names)}"
-        assert str(explicit.value) == wanted
+        assert str(raised.value) == wanted
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_a_column_that_is_missing_is_told_by_the_names_of_all(rows):
 )
 def test_a_wrong_column_is_told_what_was_expected(rows, column, array, wanted, got):
     run, raw = rows
-    with pytest.raises(UserError) as explicit:
+    with pytest.raises(UserError) as raised:
         run(raw | {column: array})
-    text = str(explicit.value)
+    text = str(raised.value)
     assert text.startswith(f"input '{column}': expected {wanted}, got ") and text.endswith(got)
 
 

@@ -29,7 +29,7 @@ class CompiledOnce:
         self._built: tuple[Any, dict] | None = None
         self._compiled: Any = None
         self._new: dict[str, list[tuple[Any, np.ndarray]]] = {}
-        self._responder: Any = None
+        self._predict_fn: Any = None
 
     @property
     def model(self):
@@ -60,14 +60,14 @@ class CompiledOnce:
         task = bind_task(record)
         make = task.predict_fn
 
-        def responder(model):
+        def predict_fn(model):
             if model is not self._built[0]:
                 return make(model)
-            if self._responder is None:
-                self._responder = make(model)
-            return self._responder
+            if self._predict_fn is None:
+                self._predict_fn = make(model)
+            return self._predict_fn
 
-        task.predict_fn = responder
+        task.predict_fn = predict_fn
         return task
 
     def _build(self, *given):

@@ -50,7 +50,7 @@ def test_a_batch_is_filled_up_with_its_last_example():
     assert filled["y"].tolist() == [5, 6, 6, 6]
 
 
-class Responder:
+class FixedModel:
     """A model whose scores depend on the pixels; notes the sizes of its batches."""
 
     def __init__(self):
@@ -71,10 +71,10 @@ def make_images(count):
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 10, 64])
 def test_the_batch_size_does_not_change_an_evaluation(batch_size):
-    task, respond = find_task("image_classification")(FACTS), Responder()
+    task, respond = find_task("image_classification")(FACTS), FixedModel()
     source = ArraySource(make_images(10))
     found = evaluate(make_predict_fn(respond, task, batch_size), task, source, "test", batch_size)
-    whole = evaluate(make_predict_fn(Responder(), task, 10), task, source, "test", 10)
+    whole = evaluate(make_predict_fn(FixedModel(), task, 10), task, source, "test", 10)
     assert set(respond.sizes) == {batch_size}  # one size, so nothing is compiled twice
     for name, array in whole.predictions.items():
         np.testing.assert_allclose(found.predictions[name], array, rtol=1e-5)
@@ -93,10 +93,10 @@ def test_predictions_keep_the_order_of_the_inputs_and_name_what_was_skipped():
         Inputs([], {"image": examples["image"][:0]}, []),
         Inputs(list("fg"), {"image": examples["image"][5:]}, []),
     ]
-    found = predict(make_predict_fn(Responder(), task, 2), task, parts, batch_size=2)
+    found = predict(make_predict_fn(FixedModel(), task, 2), task, parts, batch_size=2)
     assert [record["input"] for record in found.records] == list("abcdefg")
     assert found.errors == [mistake]
-    wanted = task.describe(task.postprocess(Responder()(task.model_inputs(examples))), examples)
+    wanted = task.describe(task.postprocess(FixedModel()(task.model_inputs(examples))), examples)
     for record, one in zip(found.records, wanted, strict=True):
         assert record["label"] == one["label"]
         assert record["probabilities"] == pytest.approx(one["probabilities"], rel=1e-4)

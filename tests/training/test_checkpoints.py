@@ -225,9 +225,9 @@ def test_damage_anywhere_is_detected_and_the_one_before_is_used(pair, data, name
         return
     path.write_bytes(bad)
     try:
-        with pytest.warns(UserWarning, match=DAMAGED) as explicit:
+        with pytest.warns(UserWarning, match=DAMAGED) as raised:
             assert_holds(load_checkpoint(pair, "state"), 1)
-        assert "state-000002" in str(explicit[0].message)
+        assert "state-000002" in str(raised[0].message)
     finally:
         path.write_bytes(good)
 

@@ -151,8 +151,8 @@ def assert_as_never_cut(run_cli):
     """Go on to the end, and compare with a run of the same command."""
     assert run_cli("fit", "--resume", "cut")[0] == 0
     assert run_cli("fit", *FIT, "--run", "whole")[0] == 0
-    (arrays, best, explicit), (others, other_best, other_told) = contents("cut"), contents("whole")
-    assert explicit == other_told
+    (arrays, best, explicit), (others, other_best, other_pipe) = contents("cut"), contents("whole")
+    assert explicit == other_pipe
     for one, other in ((arrays, others), (best, other_best)):
         assert one.keys() == other.keys()
         for name in one:

@@ -129,12 +129,12 @@ def test_a_number_that_is_none_is_seen(value):
 
 def test_random_generators_go_on_where_they_were():
     def sample():
-        drawn = [random.random(), float(np.random.random())]
+        sampled = [random.random(), float(np.random.random())]
         if keras.config.backend() == "torch":
             import torch
 
-            drawn.append(float(torch.rand(1)))
-        return drawn
+            sampled.append(float(torch.rand(1)))
+        return sampled
 
     seed_everything(3)
     sample()

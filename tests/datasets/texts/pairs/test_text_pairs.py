@@ -174,5 +174,5 @@ def test_half_of_the_bundled_sentences_stand_beside_their_own_code():
 def test_a_simple_method_does_better_than_chance_on_them():
     found = loading.load("stdlib_matches")
     task = TextPairClassification(found.facts)
-    (judge,) = task.baselines(found.splits["train"]).values()
-    assert 0.6 < judge(found.splits["test"])["accuracy"] < 0.7
+    (compute,) = task.baselines(found.splits["train"]).values()
+    assert 0.6 < compute(found.splits["test"])["accuracy"] < 0.7
