@@ -13,8 +13,7 @@ import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
 from threefold.core.errors import UserError
-from threefold.training.flags import KeyValue, backend_option, json_option, settings_options
-from threefold.training.settings import TrainingSettings
+from threefold.training.flags import KeyValue, SettingsCommand, backend_option, json_option
 
 EXIT_FAILURE, EXIT_ABORTED = 1, 130
 FORMATS = ("savedmodel", "onnx")
@@ -27,14 +26,13 @@ def cli(debug: bool) -> None:
     """Keras 3 application templates: one blueprint, three backends, one command."""
 
 
-@cli.command(options_metavar="[OPTIONS]")
+@cli.command(cls=SettingsCommand, options_metavar="[OPTIONS]")
 @click.argument("blueprint", required=False)
 @click.option("--task", metavar="NAME", help="what to learn, where the data allow several")
 @click.option("--dataset", metavar="REF", help="a bundled name, a path, tfds:NAME or hf:NAME")
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="option of the dataset")
 @click.option("--target", metavar="COLUMN", help="short for -d target=COLUMN")
 @click.option("-o", "options", type=KeyValue(), multiple=True, help="option of the blueprint")
-@settings_options
 @backend_option
 @click.option("--run", "folder", metavar="DIR", help="the run folder; runs/... by default")
 @click.option("--resume", metavar="RUN", help="go on with a run that was cut")
@@ -59,6 +57,8 @@ def fit(
     given = {name: value for name, value in settings.items() if value is not None}
     if sum(word is not None for word in (blueprint, resume, again)) != 1:
         raise click.UsageError("give one of: a blueprint, --resume RUN, --again RUN")
+    from threefold.training.settings import TrainingSettings
+
     parsed = TrainingSettings.parse(given)
     if blueprint is not None:
         from threefold.training.building import check_blueprint
@@ -88,7 +88,9 @@ def fit(
             raise UserError("--resume goes on as the run was begun; only --epochs may be given")
         fitted = fitting.resume(resume, parsed.epochs, announce)
     else:
-        wanted = fitting.Command(
+        from threefold.training.plan import Command
+
+        wanted = Command(
             blueprint, task, dataset, data_options, dict(options), parsed, folder, init
         )
         if again is not None:

@@ -22,43 +22,9 @@ from threefold.core.errors import UserError, suggest
 from threefold.core.options import Option, check_options, options_of
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.images.unlabeled_images import TASK_NAME, to_make
+from threefold.datasets.reader import readers
 
 PREFIXES = {"tfds": "tfds", "hf": "hugging_face"}
-# Who reads a file or folder: by the task that the user named, else by what it looks like.
-BY_TASK = {
-    "text_classification": "texts.labeled_texts",
-    "text_pair_classification": "texts.pairs.text_pairs",
-    "question_answering": "texts.questions.question_files",
-    "text_generation": "texts.prose",
-    "masked_language_modeling": "texts.masked_texts",
-    "token_classification": "texts.conll",
-    "translation": "texts.pairs.translation_pairs",
-    "summarization": "texts.pairs.summaries",
-    "speech_recognition": "audio.speech",
-    "forecasting": "series.forecasting_tables",
-}
-# Who reads files alone, and of what kind.
-ONLY_FILES = {
-    "texts.pairs.text_pairs": "a table of pairs of texts, such as a .jsonl",
-    "texts.questions.question_files": "a file of questions with contexts and answers, a .json or "
-    ".jsonl",
-    "texts.pairs.translation_pairs": "a file of pairs, such as a .tsv",
-    "texts.pairs.summaries": "a file of documents with summaries, such as a .jsonl",
-    "series.forecasting_tables": "a table of series, as .csv",
-}
-BY_SUFFIX = {
-    ".csv": "tables.labeled_tables",
-    ".tsv": "tables.labeled_tables",
-    ".parquet": "tables.labeled_tables",
-    ".txt": "texts.prose",
-    ".jsonl": "texts.labeled_texts",
-    ".json": "texts.questions.question_files",
-    ".conll": "texts.conll",
-    ".ts": "series.labeled_series",
-}
-# Tasks that data do not suggest: any set of another task's kind serves them, when it is asked to.
-EXPLICIT_TASKS = {TASK_NAME: to_make}
 # What the loading gives to a loader, as opposed to what a user sets.
 CONTEXT = ("task", "facts")
 
@@ -85,16 +51,13 @@ def load(
     Raises:
         UserError: for an unknown reference or option, and for data that cannot be used.
     """
-    explicit = None if task in EXPLICIT_TASKS else task
-    loader, context = find_loader(reference, explicit)
+    loader, context = find_loader(reference, task)
     known = loader_options(loader)
     checked = check_options(known, options or {}, flag="-d", owner=f"dataset '{reference}'")
-    given = {"task": explicit, "facts": facts}
+    given = {"task": task, "facts": facts}
     dataset = replace(
         loader(**checked, **{name: given[name] for name in context}), reference=reference
     )
-    if task in EXPLICIT_TASKS:
-        dataset = EXPLICIT_TASKS[task](dataset)
     if task is not None and dataset.task != task:
         raise UserError(f"dataset '{reference}' serves the task {dataset.task}, not {task}")
     if facts is not None:
@@ -127,63 +90,67 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
         return getattr(module, "FURTHER", {}).get(task, module.load)
     if not reference:  # which as a path would be the working folder
         raise UserError(f"no dataset ''{suggest('', bundled())}")
-    if path.is_dir():
-        if _module("hubs.hugging_face").is_saved_folder(path):
-            return partial(_module("hubs.hub_datasets").load, "hugging_face", str(path))
-        reader = BY_TASK.get(task) or _reader_of_folder(path)
-        if reader in ONLY_FILES:
-            raise UserError(f"'{path}' is a folder; {task} takes {ONLY_FILES[reader]}")
-        return partial(_module(reader).load, str(path))
-    if path.is_file() and (reader := BY_TASK.get(task) or _reader_of_file(path)):
-        return partial(_module(reader).load, str(path))
+    if path.is_dir() and _module("hubs.hugging_face").is_saved_folder(path):
+        return partial(_module("hubs.hub_datasets").load, "hugging_face", str(path))
     if path.exists():
-        raise UserError(
-            f"cannot read '{reference}' as a dataset: expected a folder or a file of the kinds "
-            f"{', '.join(BY_SUFFIX)}"
-        )
+        return partial(_module(_find_reader(path, task)).load, str(path))
     raise UserError(f"no dataset '{reference}'{_hint(reference)}")
 
 
-def _reader_of_file(path: Path) -> str | None:
+def _find_reader(path: Path, task: str | None) -> str:
+    """Return who reads a file or folder: by the task that was named, else by what it looks like."""
+    serving = [name for name, reader in readers().items() if task in reader.tasks]
+    if not serving:
+        return _reader_of_folder(path) if path.is_dir() else _reader_of_file(path)
+    reader = readers()[serving[0]]
+    if reader.only and path.is_dir() != bool(reader.folders):
+        kind = "folder" if path.is_dir() else "file"
+        raise UserError(f"'{path}' is a {kind}; {task} takes {reader.only}")
+    return serving[0]
+
+
+def _reader_of_file(path: Path) -> str:
     """Return who reads a file, by the end of its name; of JSON Lines by the first one's names."""
-    if path.suffix.lower() != ".jsonl":
-        return BY_SUFFIX.get(path.suffix.lower())
-    with open(path, "rb") as file:
-        try:
-            names = set(json.loads(file.readline()))
-        except (ValueError, TypeError):
-            return BY_SUFFIX[".jsonl"]
-    if names >= {"source", "target"}:
-        return "texts.pairs.translation_pairs"
-    if names >= {"question", "context", "answers"}:
-        return "texts.questions.question_files"
-    if any(names.issuperset(pair) for pair in _module("texts.pairs.text_pairs").COLUMNS):
-        return "texts.pairs.text_pairs"
-    if names & {"summary", "highlights"}:
-        return "texts.pairs.summaries"
-    return "texts.prose" if len(names) == 1 else BY_SUFFIX[".jsonl"]
+    suffix = path.suffix.lower()
+    if suffix == ".jsonl":
+        with open(path, "rb") as file:
+            try:
+                names = set(json.loads(file.readline()))
+            except (ValueError, TypeError):
+                names = set()
+        known = [(len(fields), name) for name, reader in readers().items()
+                 for fields in reader.fields if names.issuperset(fields)]  # fmt: skip
+        if known:
+            return max(known)[1]
+        if len(names) == 1:  # texts, and nothing said of them
+            return "texts.prose"
+    endings = {ending: name for name, reader in readers().items() for ending in reader.files}
+    if suffix not in endings:
+        raise UserError(
+            f"cannot read '{path}' as a dataset: expected a folder or a file of the kinds "
+            f"{', '.join(sorted(endings))}"
+        )
+    return endings[suffix]
 
 
 def _reader_of_folder(folder: Path) -> str:
-    """Return who reads a folder, by the commonest of the files in it."""
+    """Return who reads a folder, by the commonest of the files in it that are somebody's."""
     found = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
     files = list(itertools.islice(found, 1000))
     counts = Counter(path.suffix.lower() for path in files)
-    # A table in a folder belongs to the images alongside it, and so do files of JSON.
-    beside = ("tables.labeled_tables", "texts.questions.question_files")
-    readers = {suffix: name for suffix, name in BY_SUFFIX.items() if name not in beside}
-    sounds = sum(counts[suffix] for suffix in _module("audio.audio_files").SUFFIXES)
-    if sounds and sounds >= max(counts.values()):  # each may have a text alongside it
+    owners = {
+        suffix: [name for name, reader in readers().items() if suffix in reader.folders]
+        for suffix in ("*", *counts)
+    }
+    # Each recording may have a text alongside it.
+    heard = sum(counts[suffix] for suffix in readers()["audio.speech"].folders)
+    if heard and heard >= max(counts.values()):
         return "audio.speech"
-    commonest = max(counts, key=lambda suffix: (counts[suffix], suffix not in readers), default="")
-    if commonest == ".txt":
-        inside = {path.parent.name.lower() for path in files if path.parent != folder}
-        return (
-            "texts.labeled_texts"
-            if inside - set(_module("tables.column_roles").SPLIT_WORDS)
-            else "texts.prose"
-        )
-    return readers.get(commonest, "images.image_folder")
+    commonest = max(counts, key=lambda s: (counts[s], not owners[s]), default="*")
+    names = owners[commonest] or owners["*"]
+    inside = {path.parent.name.lower() for path in files if path.parent != folder}
+    in_classes = bool(inside - set(_module("tables.column_roles").SPLIT_WORDS))
+    return next((name for name in names if readers()[name].in_classes == in_classes), names[0])
 
 
 def _module(name: str) -> ModuleType:

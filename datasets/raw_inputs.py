@@ -1,6 +1,10 @@
-"""Raw inputs for a prediction, as those hand them over that read one kind of data."""
+"""Raw inputs for a prediction: what was given, and what a reader of one kind makes of it."""
 
-from typing import NamedTuple
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -21,3 +25,54 @@ class Inputs(NamedTuple):
     names: list[str]
     examples: dict[str, np.ndarray]
     errors: list[UserError]
+
+
+class Given(NamedTuple):
+    """What a user wants predicted.
+
+    Args:
+        words: sequence of str. Files, folders, globs, and `-` for standard input.
+        stdin: binary stream. Standard input.
+    """
+
+    words: Sequence[str]
+    stdin: IO[bytes]
+
+    def files(self, suffixes: tuple[str, ...]) -> list[str]:
+        """Return the files, and `-` where it was given: folders and globs expanded, in order.
+
+        Args:
+            suffixes: tuple of str. Endings of the files that count in a folder.
+
+        Raises:
+            UserError: for what is not there, and a folder without such a file.
+        """
+        return [file for word in self.words for file in _expand(word, suffixes)]
+
+    def paths(self, suffixes: tuple[str, ...]) -> list[str]:
+        """Return the files, as `files` does; standard input holds the path of one on each line."""
+        paths = []
+        for file in self.files(suffixes):
+            if file == STDIN:
+                # As the file system has them: a name need not be UTF-8.
+                lines = self.stdin.read().splitlines()
+                paths += [os.fsdecode(line) for line in lines if line.strip()]
+            else:
+                paths.append(file)
+        return paths
+
+
+def _expand(word: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+    path = Path(word).expanduser()
+    if word == STDIN or path.is_file():
+        yield word if word == STDIN else str(path)
+    elif path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
+        if not found:
+            raise UserError(f"{word} holds no file of the kinds {', '.join(suffixes)}")
+        yield from map(str, found)
+    else:
+        found = sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True)))
+        if not found:
+            raise UserError(f"no file, folder or match for '{word}'")
+        yield from found

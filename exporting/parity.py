@@ -214,15 +214,13 @@ def _keep_examples(staged: Path, run: Run, task: Task, source: Source) -> None:
 
 def _plot(staged: Path, task: Task, evaluation: Evaluation) -> None:
     """Draw the first of the task's images that has something to show."""
-    from threefold.reporting.figures.captions import plot
+    from threefold.reporting.figures.plotting import plot
     from threefold.reporting.report import save_figure
 
-    # Where nothing went wrong, mistakes are no image: reliability is one.
-    others = ("reliability",) if "probabilities" in evaluation.predictions else ()
-    for name in (*task.figures, *others):
-        figure = plot(name, evaluation)
-        if figure is not None:
-            save_figure(staged / f"{name}.png", figure)
+    for figure in task.figures:
+        plotted = plot(figure, evaluation)
+        if plotted is not None:
+            save_figure(staged / f"{figure.name}.png", plotted)
             return
 
 

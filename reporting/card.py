@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from threefold.core.files import replace_file
-from threefold.reporting.figures.captions import CAPTIONS
 from threefold.reporting.numbers import format_number
 from threefold.reporting.report import repeat_command
+from threefold.tasks.task import find_task
 
 WORDS_SHOWN = 12
 FIELDS_SHOWN = 40
@@ -49,8 +49,9 @@ def write_card(folder: Path, content: Mapping[str, Any]) -> None:
             [(who, *map(format_number, found.values())) for who, found in _format_value(metrics)],
         )
     )
-    images = [(name, f"{name}.png") for name in CAPTIONS if (folder / f"{name}.png").is_file()]
-    parts += [f"![{CAPTIONS[name]}]({image})\n\n{CAPTIONS[name]}" for name, image in images]
+    images = [(f, f"{f.name}.png") for f in find_task(run.task).figures]
+    parts += [f"![{figure.caption}]({image})\n\n{figure.caption}"
+              for figure, image in images if (folder / image).is_file()]  # fmt: skip
     parts += ["## Parity", _describe_parity(parity, run.backend, runtime)]
     parts += ["## Origin", f"```\n{repeat_command(_without_folders(run))}\n```"]
     replace_file(folder / "README.md", ("\n\n".join(parts) + "\n").encode())

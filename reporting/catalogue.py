@@ -25,7 +25,8 @@ def catalogue_tables(catalogue: Mapping[str, Any]) -> RenderableType:
     blueprints = _table("blueprint", "its tasks, each with the data it takes by default")
     for name, found in catalogue["blueprints"].items():
         tasks = _grid((task, found["datasets"].get(task, "")) for task in found["tasks"])
-        blueprints.add_row(Text(name, "bold"), Group(Text(found["summary"]), tasks, ""))
+        parts = [Text(found["summary"]), tasks, *_recipes(found["recipes"]), ""]
+        blueprints.add_row(Text(name, "bold"), Group(*parts))
     datasets = _table("bundled data", "")
     for name, found in catalogue["datasets"].items():
         datasets.add_row(
@@ -115,6 +116,8 @@ def _blueprint_page(described: Mapping[str, Any]) -> RenderableType:
         "",
         _option_table(described),
         "",
+        *_recipes(described["recipes"]),
+        *([""] if described["recipes"] else []),
         *_exports(described.get("exports")),
         *_layer_tables(described["layers"]),
         Text(size, "bold"),
@@ -122,6 +125,21 @@ def _blueprint_page(described: Mapping[str, Any]) -> RenderableType:
         "",
         _commands(described["command"]),
     )
+
+
+def _recipes(recipes: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
+    """Return what each recipe sets, as one types it; nothing where there are none."""
+    if not recipes:
+        return []
+    rows = []
+    for name, recipe in recipes.items():
+        words = [f"-o {key}={as_typed(value)}" for key, value in recipe["options"].items()]
+        words += [
+            f"--{key.replace('_', '-')} {as_typed(value)}"
+            for key, value in recipe["settings"].items()
+        ]
+        rows.append((name, " ".join(words)))
+    return [Text("recipes (--recipe NAME), each short for", "bold"), _grid(rows)]
 
 
 def _exports(exports: Mapping[str, Mapping[str, Any]] | None) -> list[RenderableType]:

@@ -193,6 +193,8 @@ def _cell(value: Any) -> Text:
 
 def predict_command(task: str, folder: Path | str) -> str:
     """Return what one types to ask a model of a task."""
-    if task == "image_generation":
+    from threefold.tasks.task import find_task  # and NumPy with it, which errors do without
+
+    if find_task(task).generates == "images":
         return f"threefold generate {folder} --count 64 --output grid.png"
     return f"threefold predict {folder} INPUT..."

@@ -1,8 +1,6 @@
-"""What went wrong, in one line."""
+"""What went wrong, in one line; what prints it is imported when something did."""
 
 import click
-
-from threefold.reporting.console import notes
 
 
 def explain(error: Exception) -> int:
@@ -13,17 +11,18 @@ def explain(error: Exception) -> int:
         text += f" ({error.ctx.command_path} --help)"
     elif not hasattr(error, "exit_code") and not isinstance(error, OSError):
         text = f"{type(error).__name__}: {text} (threefold --debug ... shows where)"
-    notes.print(f"[red]error:[/] {_escape(text)}", soft_wrap=True)
+    _print("[red]error:[/]", text)
     return getattr(error, "exit_code", 1)
 
 
 def warn(message, category, filename, lineno, file=None, line=None) -> None:
     """Say a warning in one line; where in the code it arose helps nobody."""
-    text = " ".join(str(message).split())
-    notes.print(f"[yellow]warning:[/] {_escape(text)}", soft_wrap=True)
+    _print("[yellow]warning:[/]", " ".join(str(message).split()))
 
 
-def _escape(text: str) -> str:
+def _print(kind: str, text: str) -> None:
     from rich.markup import escape
 
-    return escape(text)
+    from threefold.reporting.console import notes
+
+    notes.print(f"{kind} {escape(text)}", soft_wrap=True)

@@ -15,6 +15,7 @@ from threefold.core.files import replace_file
 from threefold.reporting.console import notes, results
 from threefold.reporting.records import check_output, write_records
 from threefold.reporting.session import print_json
+from threefold.tasks.task import find_task
 
 GRID = ".png"
 
@@ -29,7 +30,7 @@ def check_generated(task: str, output: str | None) -> None:
     Raises:
         UserError: saying what was expected.
     """
-    if task != "image_generation":
+    if find_task(task).generates != "images":
         if output:
             check_output(output)
         return

@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from threefold.core.files import replace_file
 from threefold.core.options import as_typed
 from threefold.datasets.dataset import SPLITS
-from threefold.reporting.figures.captions import CAPTIONS, plot
 from threefold.reporting.figures.learning_curves import find_best, learning_curves
+from threefold.reporting.figures.plotting import plot
 from threefold.reporting.mistakes import COLUMNS_SHOWN, count_mistakes, tabulate_mistakes
 from threefold.reporting.page import PIXELS_PER_INCH, render_page
 from threefold.tasks.evaluation import Evaluation
@@ -131,13 +131,13 @@ def _make_section(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
         "remarks": [],
         "mistakes": None,
     }
-    for name in task.figures:
-        file = f"{split}_{name}.png"
-        figure = plot(name, evaluation)
+    for said in task.figures:
+        name, file = said.name, f"{split}_{said.name}.png"
+        figure = plot(said, evaluation)
         if figure is not None:
             heading = name.replace("_", " ").capitalize()
             alt = f"{heading} of the {split} split: {_sum_up(evaluation)}"
-            section["figures"].append(_save(folder, file, figure, CAPTIONS[name], alt))
+            section["figures"].append(_save(folder, file, figure, said.caption, alt))
             continue
         (folder / file).unlink(missing_ok=True)  # of the same split, evaluated before
         if name not in MISTAKES:

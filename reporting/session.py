@@ -124,11 +124,11 @@ def show_predictions(
         write_records(output, found.records)
         notes.print(f"{len(found.records)} predictions in {output}")
         if found.first_batch:
-            from threefold.reporting.figures.forecasts import predicted
+            from threefold.reporting.figures.plotting import plotter_of
             from threefold.reporting.report import save_figure
 
-            place = Path(output).with_suffix(".png")
-            save_figure(place, predicted(*found.first_batch))
+            place, task = Path(output).with_suffix(".png"), found.first_batch[0]
+            save_figure(place, plotter_of(task.prediction_figure)(*found.first_batch))
             notes.print(f"the first of them in {place}")
     if as_json:
         skipped = [str(error) for error in found.errors]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from threefold.tasks.figure import Figure
 from threefold.tasks.signature import Output
 from threefold.tasks.task import Arrays, Task
 
@@ -15,7 +16,28 @@ class Classification(Task):
     """One label an example; the model's outputs are one unscaled score (logit) a class."""
 
     losses = ("cross_entropy", "binary_cross_entropy", "focal")
-    figures = ("confusion_matrix", "reliability", "worst_mistakes")
+    settings = ("label_smoothing", "class_weights")
+    figures = (
+        Figure(
+            "classes.confusion_matrix",
+            "Which classes were taken for which. A row is a true class.",
+            ("label_index",),
+            ("label",),
+        ),
+        Figure(
+            "classes.reliability",
+            "Whether the model is as often right as it is confident. Bars on the dashed line are "
+            "perfect; a gap above a bar means too much confidence, a gap within it too little.",
+            ("probabilities", "label_index"),
+            ("label",),
+        ),
+        Figure(
+            "classes.worst_mistakes",
+            "The mistakes that the model was surest of.",
+            ("probabilities", "label_index"),
+            ("label",),
+        ),
+    )
     summary_metrics = ("accuracy", "f1", "loss")
     primary_metric = "accuracy"
 

@@ -14,6 +14,7 @@ import numpy as np
 from threefold.datasets.dataset import Source
 from threefold.datasets.series.time_steps import CYCLES, Step, encode_cycles
 from threefold.tasks.evaluation import evaluate
+from threefold.tasks.figure import Figure
 from threefold.tasks.metrics.forecast_baselines import fit_baselines, predict_seasonal_naive
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
@@ -32,10 +33,27 @@ class Forecasting(Task):
 
     name = "forecasting"
     losses = ("quantile", "mae", "mse")
-    figures = ("forecasts", "errors_by_step")
+    figures = (
+        Figure(
+            "forecasts.forecasts",
+            "Some forecasts with their interval, alongside the history that they were made from "
+            "and what came; beneath each, the distances from the forecast. The last is the worst.",
+            ("forecasts",),
+            ("future", "naive", "scale", "series"),
+        ),
+        Figure(
+            "forecasts.errors_by_step",
+            "How the error grows with the distance (of the seasonal naive forecast in training it "
+            "was 1), and whether the interval holds as much of the truth as it promises.",
+            ("forecasts",),
+            ("future", "naive", "scale"),
+        ),
+    )
+    prediction_figure = Figure(
+        "forecasts.predicted", "Forecasts alongside the latest history.", ("forecasts",)
+    )
     summary_metrics = ("mase", "mae", "coverage", "skill")
     primary_metric = "skill"
-    has_prediction_figure = True
 
     def __init__(self, facts, **settings):
         super().__init__(facts, **settings)

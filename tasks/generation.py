@@ -13,7 +13,6 @@ from threefold.tasks.task import Task
 
 BATCH_SIZE = 64  # images that are made at once
 LENGTH_PENALTY = 1.0  # of beams
-TEXTS, IMAGES = "text_generation", "image_generation"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def generate(answer: PredictFn, task: Task, config: GenerationConfig) -> list[di
         UserError: where the task makes neither, or the config is one for the other.
     """
     require_maker(task, config)
-    if task.name == IMAGES:
+    if task.generates == "images":
         return _make_images(answer, task, config)
     tokens = np.tile(_begin(task, config), (config.count, 1))
     random_numbers = np.random.default_rng(config.seed).random(
@@ -163,19 +162,19 @@ def _begin(task: Task, config: GenerationConfig) -> np.ndarray:
 
 def batch_size(task: Task, config: GenerationConfig) -> int:
     """Return how many are made at once."""
-    return min(config.count, BATCH_SIZE) if task.name == IMAGES else config.count
+    return min(config.count, BATCH_SIZE) if task.generates == "images" else config.count
 
 
 def require_maker(task: Task, config: GenerationConfig) -> None:
     """Refuse a task that makes nothing, and wishes that it cannot grant."""
-    if task.name not in (TEXTS, IMAGES):
+    if task.generates is None:
         raise UserError(
             f"a run of {task.name} writes no texts and makes no images: ask it with threefold "
             "predict"
         )
     for field in fields(GenerationConfig):
-        other = IMAGES if field.name == "class_name" else TEXTS
-        own = field.name in ("count", "seed") or task.name == other
+        kind = "images" if field.name == "class_name" else "texts"
+        own = field.name in ("count", "seed") or task.generates == kind
         if not own and getattr(config, field.name) != field.default:
             flag = field.name.removesuffix("_name").replace("_", "-")
             raise UserError(f"--{flag} is not for a run of {task.name}")

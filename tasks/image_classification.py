@@ -8,6 +8,7 @@ class ImageClassification(Classification, ImageInputs):
     """Images in, the probability of every class out."""
 
     name = "image_classification"
+    settings = (*Classification.settings, *ImageInputs.settings)
     augmentation = ("shift", "rotate")
 
 

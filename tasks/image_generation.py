@@ -7,7 +7,9 @@ import numpy as np
 
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.batching import normal, uniform
-from threefold.datasets.dataset import Source
+from threefold.datasets.dataset import Dataset, Source
+from threefold.datasets.images.numbered_images import number_examples
+from threefold.tasks.figure import Figure
 from threefold.tasks.inputs.image_inputs import ImageInputs
 from threefold.tasks.metrics.image_quality import ImageEvaluator
 from threefold.tasks.signature import Field, Output
@@ -31,9 +33,30 @@ class ImageGeneration(ImageInputs):
 
     name = "image_generation"
     losses = ("adversarial",)
-    figures = ("samples",)
+    settings = ("label_smoothing", "augment")  # mixed images are none to learn from
+    training_loop = "adversarial"
+    dataset_task = "image_classification"
+    generates = "images"
+    figures = (
+        Figure(
+            "samples.samples",
+            "Images that the model made, alongside real ones of the same number; no two belong "
+            "together but by their class, where the model was given one.",
+            ("image",),
+            ("image",),
+        ),
+    )
     summary_metrics = ("classifier_frechet_distance", "precision", "recall", "density", "coverage")
     primary_metric = "coverage"
+
+    @classmethod
+    def adapt(cls, dataset: Dataset) -> Dataset:
+        if dataset.facts.kind != "image" or not dataset.facts.class_names:
+            raise UserError(
+                f"dataset '{dataset.reference}' holds {dataset.facts.describe()}; {cls.name} takes "
+                "images in classes, by which those that are made are evaluated"
+            )
+        return super().adapt(number_examples(dataset))
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"num_classes": len(self.facts.class_names)}

@@ -8,6 +8,7 @@ class ImageRegression(Regression, ImageInputs):
     """Images in, one number or several out."""
 
     name = "image_regression"
+    settings = ImageInputs.settings
 
 
 TASK = ImageRegression

@@ -18,6 +18,7 @@ from threefold.datasets.texts.tokenizing import (
     token_names,
 )
 from threefold.tasks.decoding import token_loss, token_weights
+from threefold.tasks.figure import Figure
 from threefold.tasks.inputs.text_inputs import TextInputs
 from threefold.tasks.metrics.masked_baselines import Neighbours
 from threefold.tasks.signature import Field, Output
@@ -36,7 +37,15 @@ class MaskedLanguageModeling(TextInputs):
 
     name = "masked_language_modeling"
     losses = ("cross_entropy",)
-    figures = ("filled_masks",)
+    settings = ("label_smoothing",)
+    figures = (
+        Figure(
+            "masked_tokens.filled_masks",
+            "Texts with their masked tokens filled in: green where right, red where wrong, with "
+            "the truth beneath.",
+            ("candidates",),
+        ),
+    )
     summary_metrics = ("masked_accuracy", "next_accuracy", "perplexity", "loss")
     primary_metric = "masked_accuracy"
     dynamic_axes = ("tokens", "first", "second")

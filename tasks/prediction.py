@@ -46,7 +46,7 @@ def predict(
         for start in range(0, len(names), batch_size):
             batch = {name: array[start : start + batch_size] for name, array in examples.items()}
             predictions = answer(batch)
-            if task.has_prediction_figure and found.first_batch is None:
+            if task.prediction_figure and found.first_batch is None:
                 found.first_batch = (task, batch, predictions)
             predicted_rows.append(predictions)
             records += task.describe(predictions, batch)

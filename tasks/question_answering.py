@@ -9,6 +9,7 @@ import numpy as np
 from threefold.datasets.dataset import Source
 from threefold.datasets.ragged import pad
 from threefold.datasets.texts.questions.questions import cut_answer
+from threefold.tasks.figure import Figure
 from threefold.tasks.inputs.text_inputs import TextInputs
 from threefold.tasks.metrics.answer_scores import score_answers
 from threefold.tasks.metrics.question_baselines import fit_baselines
@@ -33,7 +34,14 @@ class QuestionAnswering(TextInputs):
     texts: ClassVar[dict[str, str]] = {"question": "question_time", "context": "context_time"}
     dynamic_axes = ("question", "context")
     losses = ("cross_entropy",)
-    figures = ("answer_scores",)
+    settings = ("label_smoothing",)
+    figures = (
+        Figure(
+            "texts.answer_scores",
+            "How surely questions were answered, by whether the answer was right. Where some have "
+            "no answer, a score above 0 gives one all the same.",
+        ),
+    )
     summary_metrics = ("f1", "exact_match", "loss")
     primary_metric = "f1"
 

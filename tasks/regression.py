@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from threefold.tasks.figure import Figure
 from threefold.tasks.signature import Output
 from threefold.tasks.task import Arrays, Task
 
@@ -13,7 +14,20 @@ class Regression(Task):
     """Numbers in their own units; the model learns and puts out standardised ones."""
 
     losses = ("mse", "mae", "huber")
-    figures = ("residuals", "worst_mistakes")
+    figures = (
+        Figure(
+            "numbers.residuals",
+            "Predicted against true values, and the errors.",
+            ("predictions",),
+            ("target",),
+        ),
+        Figure(
+            "classes.worst_mistakes",
+            "The largest errors, each in units of its target's scale.",
+            ("predictions",),
+            ("target",),
+        ),
+    )
     summary_metrics = ("mae", "rmse", "r2")
     primary_metric = "r2"
 

@@ -9,6 +9,7 @@ from threefold.datasets.dataset import Source
 from threefold.datasets.ragged import PAD, halve, pad, padded_length
 from threefold.datasets.texts.tokenizing import END, START, decode
 from threefold.tasks.decoding import token_loss, token_weights, until_end
+from threefold.tasks.figure import Figure
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 
@@ -17,11 +18,17 @@ LENGTH_PENALTY = 1.0
 SHOWN = 4  # answers in a record, the best first
 EXPLAINED = 4  # texts whose attention is drawn
 
+ATTENTION = Figure(
+    "texts.attention",
+    "Where the decoder looks while it writes each token of the true answer: the darker, the more.",
+)
+
 
 class SequenceToSequence(Task):
     """Texts in, the most probable texts out."""
 
     losses = ("cross_entropy",)
+    settings = ("label_smoothing",)
     dynamic_axes = ("source", "target", "targets", "weights")
 
     def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:

@@ -7,6 +7,7 @@ import numpy as np
 
 from threefold.datasets.ragged import halve, pad, padded_length
 from threefold.tasks.decoding import error_rate
+from threefold.tasks.figure import Figure
 from threefold.tasks.metrics.ctc_decoding import collapse, log_likelihood, search_prefixes
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
@@ -21,7 +22,15 @@ class SpeechRecognition(Task):
 
     name = "speech_recognition"
     losses = ("ctc",)
-    figures = ("spectrogram",)
+    figures = (
+        Figure(
+            "recordings.spectrogram",
+            "Recordings with what was written of them and what is true: those with most errors "
+            "first, then those written least surely.",
+            ("probabilities", "symbols", "symbol_index"),
+            ("symbols",),
+        ),
+    )
     summary_metrics = ("sequence_accuracy", "character_error_rate", "loss")
     primary_metric = "sequence_accuracy"
     dynamic_axes = ("samples", "targets")

@@ -9,7 +9,13 @@ import numpy as np
 
 from threefold.datasets.dataset import Source
 from threefold.datasets.texts.tokenizing import decode, encode
-from threefold.tasks.sequence_to_sequence import SequenceToSequence, exact_match, take_best
+from threefold.tasks.figure import Figure
+from threefold.tasks.sequence_to_sequence import (
+    ATTENTION,
+    SequenceToSequence,
+    exact_match,
+    take_best,
+)
 from threefold.tasks.task import Arrays
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
@@ -21,7 +27,16 @@ class Summarization(SequenceToSequence):
     """Documents in, their summaries out."""
 
     name = "summarization"
-    figures = ("summaries", "attention")
+    figures = (
+        Figure(
+            "texts.summaries",
+            "Some documents with their true summary and the one that was written, from the nearest "
+            "to the truth (ROUGE-L 1) to the farthest (0).",
+            ("tokens",),
+            ("text",),
+        ),
+        ATTENTION,
+    )
     summary_metrics = ROUGE
     primary_metric = "rougeL"
 

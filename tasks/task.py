@@ -8,20 +8,25 @@ TensorFlow; both are imported there: an exported model is evaluated by the same 
 that has no Keras.
 """
 
+import ast
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
-from threefold.datasets.dataset import Source
+from threefold.datasets.dataset import Dataset, Source
 from threefold.datasets.facts import Facts
+from threefold.tasks.figure import Figure
 from threefold.tasks.signature import Field, Output
 
 Arrays = dict[str, np.ndarray]
+Setting = Literal["label_smoothing", "class_weights", "augment", "mixup"]
 
 
 class Task(ABC):
@@ -37,13 +42,19 @@ class Task(ABC):
 
     name: ClassVar[str]
     losses: ClassVar[tuple[str, ...]]
-    augmentation: ClassVar[tuple[str, ...]] = ()
-    figures: ClassVar[tuple[str, ...]]
+    # Of the settings of a fit that only some tasks can use, those that this one can.
+    settings: ClassVar[tuple[Setting, ...]] = ()
+    augmentation: ClassVar[tuple[str, ...]] = ()  # what suits it, where nothing is said
+    training_loop: ClassVar[Literal["supervised", "adversarial"]] = "supervised"
+    # Another task whose data serve this one, as `adapt` changes them, and whose networks do.
+    dataset_task: ClassVar[str | None] = None
+    builder_task: ClassVar[str | None] = None
+    # What `threefold generate` makes with its models, if it can.
+    generates: ClassVar[Literal["texts", "images"] | None] = None
+    figures: ClassVar[tuple[Figure, ...]]
+    prediction_figure: ClassVar[Figure | None] = None  # of what `predict` answers
     summary_metrics: ClassVar[tuple[str, ...]]
     primary_metric: ClassVar[str]  # the metric to hold on to
-    has_prediction_figure: ClassVar[bool] = (
-        False  # whether predictions are looked at best in a figure
-    )
     # Of batches, the arrays whose second axis, time, is longer in some than in others: inputs by
     # their names, `targets`, `weights`.
     dynamic_axes: ClassVar[tuple[str, ...]] = ()
@@ -57,13 +68,32 @@ class Task(ABC):
         class_weights: str = "none",
         options: Mapping[str, Any] | None = None,
     ):
-        if loss is not None and loss not in self.losses:
-            raise UserError(f"{self.name} has no loss '{loss}'{suggest(loss, self.losses)}")
         self.facts = facts
         self.loss = loss or self.losses[0]
+        self.require_loss(self.loss)
         self.label_smoothing = label_smoothing
         self.class_weights = class_weights
         self.options = options or {}
+
+    @classmethod
+    def require_loss(cls, loss: str) -> None:
+        """Refuse a loss that the task does not have."""
+        if loss not in cls.losses:
+            raise UserError(f"{cls.name} has no loss '{loss}'{suggest(loss, cls.losses)}")
+
+    @classmethod
+    def adapt(cls, dataset: Dataset) -> Dataset:
+        """Return a dataset of `dataset_task` as one of this task.
+
+        Raises:
+            UserError: where it cannot be one.
+        """
+        if dataset.task not in (cls.name, cls.dataset_task):
+            raise UserError(
+                f"dataset '{dataset.reference}' serves the task {dataset.task}; {cls.name} takes "
+                f"data of {cls.dataset_task}"
+            )
+        return replace(dataset, task=cls.name)
 
     @abstractmethod
     def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
@@ -219,5 +249,30 @@ def find_task(name: str) -> type[Task]:
 
 def task_names() -> tuple[str, ...]:
     """Return the names of all tasks: the files of this room that define `TASK`."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return tuple(f.stem for f in files if "\nTASK = " in f.read_text(encoding="utf-8"))
+    return tuple(_read_builder_tasks())
+
+
+def tasks_built_as(name: str) -> tuple[str, ...]:
+    """Return the tasks whose models are those of another, by its name.
+
+    The files are parsed, not imported: listing must answer at once.
+    """
+    return tuple(task for task, other in _read_builder_tasks().items() if other == name)
+
+
+@cache
+def _read_builder_tasks() -> dict[str, str | None]:
+    """Return every task, with the `builder_task` that its class names."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "\nTASK = " not in text:
+            continue
+        assigned = {
+            node.targets[0].id: node.value
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        other = assigned.get("builder_task")
+        found[path.stem] = other and ast.literal_eval(other)
+    return found

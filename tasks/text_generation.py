@@ -8,6 +8,7 @@ import numpy as np
 from threefold.datasets.dataset import Source
 from threefold.datasets.texts.tokenizing import decode, kind_of
 from threefold.tasks.decoding import token_loss, token_weights
+from threefold.tasks.figure import Figure
 from threefold.tasks.metrics.ngrams import KneserNey
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
@@ -22,7 +23,15 @@ class TextGeneration(Task):
 
     name = "text_generation"
     losses = ("cross_entropy",)
-    figures = ("loss_by_position",)
+    settings = ("label_smoothing",)
+    generates = "texts"
+    figures = (
+        Figure(
+            "texts.loss_by_position",
+            "How well a token is predicted by how much of the text is before it.",
+            ("log_probabilities",),
+        ),
+    )
     summary_metrics = ("perplexity", "bits_per_character", "loss")
     primary_metric = "token_probability"
     dynamic_axes = ()

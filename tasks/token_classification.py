@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.ragged import pad
+from threefold.tasks.figure import Figure
 from threefold.tasks.inputs.text_inputs import TextInputs
 from threefold.tasks.metrics.spans import find_spans, score_spans
 from threefold.tasks.signature import Output
@@ -19,7 +20,14 @@ class TokenClassification(TextInputs):
 
     name = "token_classification"
     losses = ("cross_entropy",)
-    figures = ("tagged_text",)
+    settings = ("label_smoothing", "class_weights")
+    figures = (
+        Figure(
+            "texts.tagged_text",
+            "Sentences with every span in the colour of its kind; beneath a mistake, what is true.",
+            ("tag_index",),
+        ),
+    )
     summary_metrics = ("f1", "accuracy", "loss")
     primary_metric = "f1"
     dynamic_axes = ("tokens", "targets", "weights")

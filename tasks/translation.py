@@ -7,14 +7,29 @@ import numpy as np
 
 from threefold.datasets.texts.tokenizing import decode
 from threefold.tasks.decoding import error_rate
-from threefold.tasks.sequence_to_sequence import SequenceToSequence, exact_match, take_best
+from threefold.tasks.figure import Figure
+from threefold.tasks.sequence_to_sequence import (
+    ATTENTION,
+    SequenceToSequence,
+    exact_match,
+    take_best,
+)
 
 
 class Translation(SequenceToSequence):
     """Texts in, their counterparts out."""
 
     name = "translation"
-    figures = ("attention", "errors_by_length")
+    figures = (
+        ATTENTION,
+        Figure(
+            "texts.errors_by_length",
+            "How many of the true tokens it takes to fix the answers, by the length of the true "
+            "answer. The bars say how many there are of each length.",
+            ("tokens",),
+            ("target",),
+        ),
+    )
     primary_metric = "exact_match"
 
     @property

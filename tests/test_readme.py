@@ -13,6 +13,7 @@ import pytest
 from threefold.cli import cli
 from threefold.core.options import options_of
 from threefold.datasets import loading
+from threefold.datasets.reader import readers
 from threefold.exporting.example import write_example
 from threefold.exporting.proven import render_table
 from threefold.training import building
@@ -97,8 +98,7 @@ def test_every_option_of_a_family_that_is_shown_exists(page):
 def options_of_data() -> set[str]:
     """Return the options of all data but bundled sets."""
     loaders = [loading.find_loader(f"{prefix}:any")[0] for prefix in loading.PREFIXES]
-    readers = {"images.image_folder", *loading.BY_TASK.values(), *loading.BY_SUFFIX.values()}
-    loaders += [import_module(f"threefold.datasets.{name}").load for name in sorted(readers)]
+    loaders += [import_module(f"threefold.datasets.{name}").load for name in readers()]
     known = {name for load in loaders for name in loading.loader_options(load)}
     return known - {"path", "reference", "name"}
 

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -11,8 +12,8 @@ from typing import Any
 
 from threefold.core.errors import UserError, suggest
 from threefold.core.options import check_options, options_of
-from threefold.datasets import loading
-from threefold.tasks.task import Task, find_task
+from threefold.tasks.checks import check_task
+from threefold.tasks.task import Task, find_task, task_names, tasks_built_as
 
 ROOM = Path(__file__).parent.parent / "blueprints"
 LORA = "lora_rank"  # the option of families that can be adapted by low-rank matrices
@@ -33,7 +34,8 @@ def _read_names(room: Path) -> dict[str, tuple[tuple[str, ...], str]]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in tree.body:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "TASKS":
-                tasks = tuple(key.value for key in node.value.keys)
+                own = [key.value for key in node.value.keys]
+                tasks = (*own, *(other for task in own for other in tasks_built_as(task)))
                 summary = (ast.get_docstring(tree) or "").partition("\n\n")[0]
                 found[path.stem] = (tasks, summary)
     return found
@@ -59,8 +61,9 @@ def builder_for(blueprint: ModuleType, task: str):
         UserError: where the blueprint does not serve the task, with those that do.
     """
     name = blueprint.__name__.rpartition(".")[2]
-    if task in blueprint.TASKS:
-        return blueprint.TASKS[task]
+    for own in (task, find_task(task).builder_task if task in task_names() else None):
+        if own in blueprint.TASKS:
+            return blueprint.TASKS[own]
     serving = [other for other, (tasks, _) in blueprint_names().items() if task in tasks]
     hint = f"; {' and '.join(serving)} would" if serving else ""
     raise UserError(
@@ -68,10 +71,9 @@ def builder_for(blueprint: ModuleType, task: str):
     )
 
 
-def explicit_task(blueprint: ModuleType) -> str | None:
-    """Return the task of a blueprint that serves none which data suggest by themselves."""
-    first = next(iter(blueprint.TASKS))
-    return first if first in loading.EXPLICIT_TASKS else None
+def served_tasks(blueprint: ModuleType) -> tuple[str, ...]:
+    """Return the tasks of a blueprint: its own, and those whose models are built as theirs."""
+    return blueprint_names()[blueprint.__name__.rpartition(".")[2]][0]
 
 
 def resolve_options(blueprint: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -100,19 +102,37 @@ def build_model(blueprint: str, task: Task, given: dict[str, Any], precision: st
     Raises:
         UserError: for an unknown option, a value that does not fit, or a model that cannot be.
     """
+    options = resolve_options(blueprint, task.name, given)
+    builder = builder_for(find_blueprint(blueprint), task.name)
+    return build_network(builder, task, options, precision), options
+
+
+def build_network(builder: Callable, task: Task, options: dict[str, Any], precision: str):
+    """Build a model by a blueprint's function, its options checked and in full.
+
+    Args:
+        builder: function. One of a blueprint's `TASKS`.
+        task: Task. Knows the facts of the data.
+        options: dict. All that the builder has.
+        precision: str. Keras's dtype policy.
+
+    Returns:
+        keras.Model. Uncompiled.
+
+    Raises:
+        UserError: for a model that cannot be.
+    """
     import keras
 
-    builder = builder_for(find_blueprint(blueprint), task.name)
-    options = resolve_options(blueprint, task.name, given)
     keras.config.set_dtype_policy(precision)
     facts = task.arguments()
     # A family takes of the facts what it needs: not all must know how long a text can be.
     wanted = {name: facts[name] for name in inspect.signature(builder).parameters if name in facts}
     try:
-        model = builder(**wanted, **options)
+        return builder(**wanted, **options)
     except ValueError as error:
-        raise UserError(f"blueprint '{blueprint}': {error}") from error
-    return model, options
+        name = builder.__module__.rpartition(".")[2]
+        raise UserError(f"blueprint '{name}': {error}") from error
 
 
 def rebuild_model(run, precision: str | None = None):
@@ -141,13 +161,15 @@ def rebuild_model(run, precision: str | None = None):
 def bind_task(record) -> Task:
     """Return the task of a run, bound to its facts and settings."""
     settings = record.settings
-    return find_task(record.task)(
+    task = find_task(record.task)(
         record.facts,
         loss=settings.loss,
         label_smoothing=settings.label_smoothing,
         class_weights=settings.class_weights,
         options=record.options,
     )
+    check_task(task)
+    return task
 
 
 def load_matching_weights(model, run) -> tuple[int, int]:

@@ -1,15 +1,51 @@
 """The data that a run, or an artifact made of it, is evaluated on; without Keras."""
 
-from collections.abc import Iterator, Sequence
-from typing import IO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any
 
 from threefold.core.errors import UserError, suggest
 from threefold.core.options import check_options, options_of
 from threefold.datasets import loading
 from threefold.datasets.dataset import ConcatSource, Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.inference_inputs import Inputs, read_inputs
+from threefold.datasets.inference_inputs import find_input_reader, read_inputs
+from threefold.datasets.raw_inputs import Inputs
+from threefold.tasks.task import find_task
 from threefold.training.run import RunRecord
+
+
+def load_dataset(
+    reference: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    task: str | None = None,
+    facts: Facts | None = None,
+) -> Dataset:
+    """Load data for a task; that may be one which the data of another task serve.
+
+    Args:
+        reference: str. What the user typed.
+        options: mapping of str to value. The loader's, unchecked.
+        task: str. The task that the user named, where the data allow several.
+        facts: Facts. Those of a run.
+
+    Returns:
+        Dataset. Of the task.
+
+    Raises:
+        UserError: as from `loading.load`, and for data that cannot serve the task.
+    """
+    task_class = find_task(task) if task is not None else None
+    if task_class is None or task_class.dataset_task is None:
+        return loading.load(reference, options, task=task, facts=facts)
+    wanted = [task, task_class.dataset_task]  # a bundled set may be made for this very task
+    if reference in loading.bundled():
+        own, _ = loading.bundled()[reference]
+        wanted = [name for name in wanted if name in own]
+    else:
+        wanted = wanted[1:]
+    found = loading.load(reference, options, task=next(iter(wanted), None), facts=facts)
+    return task_class.adapt(found)
 
 
 def load_run_dataset(record: RunRecord, facts: Facts) -> Dataset:
@@ -19,7 +55,7 @@ def load_run_dataset(record: RunRecord, facts: Facts) -> Dataset:
         record: RunRecord. What the run is.
         facts: Facts. The run's own, for its shapes and classes; or those, raw.
     """
-    return loading.load(
+    return load_dataset(
         record.dataset.reference, record.dataset.options, task=record.task, facts=facts
     )
 
@@ -48,7 +84,7 @@ def load_splits(
         UserError: where the data do not fit the run, or have no such split.
     """
     own = reference is None or reference == record.dataset.reference
-    dataset = loading.load(
+    dataset = load_dataset(
         record.dataset.reference if own else reference,
         (record.dataset.options if own else {}) | data_options,
         task=record.task,
@@ -90,9 +126,9 @@ def read_run_inputs(
         UserError: for a path that does not exist or an unknown option, and for a model that takes
             no inputs of a person's.
     """
-    if record.task == "image_generation":
+    if find_task(record.task).generates == "images":
         raise UserError(f"a run of {record.task} takes no inputs: ask it with threefold generate")
-    known = options_of(read_inputs)
+    known = options_of(find_input_reader(facts))
     reading = {name: value for name, value in record.dataset.options.items() if name in known}
     reading = check_options(known, reading | data_options, flag="-d", owner="predict")
     return read_inputs(given, facts, stdin, record.settings.batch_size, **reading)

@@ -10,46 +10,27 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from threefold.core.errors import UserError
-from threefold.core.options import options_of
-from threefold.datasets import loading
 from threefold.datasets.dataset import Dataset
+from threefold.tasks.checks import check_examples
 from threefold.tasks.evaluation import Evaluation
-from threefold.tasks.task import find_task
 from threefold.training.backend import device_name, seed_everything
 from threefold.training.building import (
     bind_task,
     build_model,
-    builder_for,
-    explicit_task,
-    find_blueprint,
+    build_network,
     load_matching_weights,
-    resolve_options,
 )
 from threefold.training.callbacks import Display, Progress
-from threefold.training.data import load_run_dataset
+from threefold.training.data import load_dataset, load_run_dataset
 from threefold.training.evaluate import evaluate_model
-from threefold.training.loop import train
+from threefold.training.loop import check_settings, train
 from threefold.training.memory import explain_full_memory
+from threefold.training.plan import Command, make_plan
 from threefold.training.pretrained import networks
-from threefold.training.pretrained.word_vectors import load_vectors, measure_vectors
+from threefold.training.pretrained.word_vectors import load_vectors
 from threefold.training.run import DatasetRecord, Run, RunRecord, create_run, open_run
-from threefold.training.settings import TrainingSettings, find_recipe
 
 PACKAGES = ("threefold", "keras", "tensorflow", "jax", "torch", "numpy")
-
-
-@dataclass(frozen=True)
-class Command:
-    """What the user asked for."""
-
-    blueprint: str | None
-    task: str | None
-    dataset: str | None
-    data_options: dict[str, Any]
-    options: dict[str, Any]
-    settings: TrainingSettings
-    run: str | None = None
-    init: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,62 +59,33 @@ def start(command: Command, announce: Announce) -> Fitted:
     Raises:
         UserError: for anything in the command that cannot be.
     """
-    blueprint = find_blueprint(command.blueprint)
-    if command.task is not None:
-        find_task(command.task)
-        builder_for(blueprint, command.task)
-    reference = command.dataset or _default_dataset(blueprint, command.task)
-    init = open_run(command.init) if command.init else None
-    explicit = command.task or explicit_task(blueprint)
-    folder = command.options.get("pretrained") if hasattr(blueprint, "PRETRAINED") else None
-    if folder:
-        inherited = networks.read_options(blueprint, folder)
-    else:
-        inherited = networks.options_of_run(init, command.blueprint)
-    data_options = networks.share_tokenizer(reference, command.data_options, explicit, folder, init)
-    dataset = loading.load(reference, data_options, task=explicit)
-    task_class = find_task(dataset.task)
-    builder_for(blueprint, dataset.task)
-    settings = command.settings.resolve(
-        blueprint,
-        dataset.task,
-        task_class.augmentation,
-        fine_tuning=bool(folder) or init is not None,
-    )
-    if settings.augment and dataset.facts.kind != "image":
-        raise UserError(f"--augment is for images; {reference} is {dataset.facts.describe()}")
-    if "mixup" in settings.augment and dataset.task in loading.EXPLICIT_TASKS:
-        raise UserError(f"--augment mixup makes no images that {dataset.task} could learn from")
-    given = find_recipe(blueprint, settings.recipe)["options"]
-    known = options_of(builder_for(blueprint, dataset.task))
-    given |= {name: value for name, value in inherited.items() if name in known}
-    given |= command.options
-    options = resolve_options(command.blueprint, dataset.task, given)
+    plan = make_plan(command)
+    dataset = load_dataset(plan.reference, plan.data_options, task=plan.task)
+    cell = plan.settle(dataset.task)
     record = RunRecord(
         blueprint=command.blueprint,
         task=dataset.task,
-        options=options,
-        settings=settings,
-        dataset=_describe(dataset, data_options),
+        options=cell.options,
+        settings=cell.settings,
+        dataset=_describe(dataset, plan.data_options),
         facts=dataset.facts,
         **_environment_info(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         init=command.init,
     )
     task = bind_task(record)
-    record = record.model_copy(update={"settings": settings.model_copy(update={"loss": task.loss})})
+    check_examples(task, dataset.splits["train"])
+    settings = cell.settings.model_copy(update={"loss": task.loss})
+    record = record.model_copy(update={"settings": settings})
     seed_everything(settings.seed)
-    vectors = options.get("embeddings")
-    if vectors:
-        given.setdefault("embedding_dim", measure_vectors(vectors))
-    model, options = build_model(command.blueprint, task, given, settings.precision)
-    record = record.model_copy(update={"options": options})
-    if vectors:
+    model = build_network(cell.builder, task, cell.options, settings.precision)
+    if vectors := cell.options.get("embeddings"):
         dataset.notes.append(load_vectors(model, vectors, dataset.facts.tokenizer))
-    if folder:
-        dataset.notes.append(networks.load_weights(blueprint, model, folder))
-    if init is not None:
-        load_matching_weights(model, init)
+    if plan.folder:
+        dataset.notes.append(networks.load_weights(plan.blueprint, model, plan.folder))
+    if plan.init is not None:
+        load_matching_weights(model, plan.init)
+    check_settings(model, task, settings)
     run = create_run(record, command.run)
     return _train(model, task, dataset, run, announce, resume=False)
 
@@ -222,11 +174,6 @@ def _locked(run: Run) -> Iterator[None]:
         except OSError:
             raise UserError(f"{run.folder} is being fitted by another process") from None
         yield
-
-
-def _default_dataset(blueprint, task: str | None) -> str:
-    name = task or next(iter(blueprint.TASKS))
-    return blueprint.DATASETS[name]
 
 
 def _describe(dataset: Dataset, options: dict[str, Any]) -> DatasetRecord:

@@ -2,8 +2,6 @@
 
 import rich_click as click
 
-from threefold.training.settings import TrainingSettings
-
 
 class KeyValue(click.ParamType):
     """A word of the form KEY=VALUE."""
@@ -18,16 +16,37 @@ class KeyValue(click.ParamType):
         return key.strip(), rest
 
 
-def settings_options(function):
-    """Add one option for each training setting; values are checked where they are defined."""
-    for name, option in reversed(TrainingSettings.options().items()):
+class SettingsCommand(click.RichCommand):
+    """A command with one option for each training setting, after the options called `-o`.
+
+    They are made when somebody first looks at them: what defines and checks them takes longer to
+    import than all that the help of the other commands needs.
+    """
+
+    @property
+    def params(self) -> list[click.Parameter]:
+        """All parameters, in the order of the help; one list, to which click adds its own."""
+        if self._waiting:
+            self._waiting = False
+            place = 1 + [parameter.name for parameter in self._all].index("options")
+            self._all[place:place] = _settings_options()
+        return self._all
+
+    @params.setter
+    def params(self, own: list[click.Parameter]) -> None:
+        self._all, self._waiting = own, True
+
+
+def _settings_options() -> list[click.Option]:
+    from threefold.training.settings import TrainingSettings
+
+    found = []
+    for name, option in TrainingSettings.options().items():
         kind = click.Choice(option.choices) if option.choices else None
         shown = "" if option.default is None else f" [default: {option.default}]"
         flag = "--" + name.replace("_", "-")
-        function = click.option(
-            flag, name, type=kind, default=None, help=option.help + shown, metavar=None
-        )(function)
-    return function
+        found.append(click.Option([flag, name], type=kind, help=option.help + shown))
+    return found
 
 
 def backend_option(function):

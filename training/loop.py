@@ -6,7 +6,7 @@ from threefold.core.files import remove_parts
 from threefold.datasets.dataset import Dataset
 from threefold.tasks.task import Task
 from threefold.training import state
-from threefold.training.adversarial.trainer import compile_adversarial
+from threefold.training.adversarial.trainer import check_adversarial, compile_adversarial
 from threefold.training.batches import Batches
 from threefold.training.callbacks import (
     Callbacks,
@@ -109,10 +109,20 @@ def compile_model(
     Returns:
         keras.Model. What Keras fits: the same, or two networks of it against each other.
     """
-    if hasattr(model, "adversarial_config"):
-        model = compile_adversarial(model, task, settings, total_steps)
-        model.optimizer.build(model.trainable_variables)
-        return model
+    model = LOOPS[task.training_loop](model, task, settings, total_steps)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def check_settings(model: keras.Model, task: Task, settings: TrainingSettings) -> None:
+    """Refuse settings that the task's way to train cannot use, before a run is made for them."""
+    if task.training_loop == "adversarial":
+        check_adversarial(model, task, settings)
+
+
+def _compile_supervised(
+    model: keras.Model, task: Task, settings: TrainingSettings, total_steps: int
+) -> keras.Model:
     decay = settings.layer_decay
     factors = layer_factors(model, decay) if decay is not None else None
     model.compile(
@@ -121,8 +131,10 @@ def compile_model(
         # Eager is torch's fast way for models of this size; its compiler takes most of a minute.
         jit_compile=False if keras.config.backend() == "torch" else "auto",
     )
-    model.optimizer.build(model.trainable_variables)
     return model
+
+
+LOOPS = {"supervised": _compile_supervised, "adversarial": compile_adversarial}  # what a task names
 
 
 def _restore(model: keras.Model, run: Run) -> tuple[Progress, dict]:

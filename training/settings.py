@@ -63,7 +63,9 @@ class TrainingSettings(BaseModel):
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "float32", description="arithmetic of the layers"
     )
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="of weights, order, augmentation")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        0, description="of weights, order, augmentation"
+    )
     checkpoint_steps: Count | None = Field(
         None, description="also save every so many steps; always at the end of an epoch"
     )

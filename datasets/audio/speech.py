@@ -28,8 +28,13 @@ from threefold.datasets.dataset import SPLITS, Dataset, SubsetSource
 from threefold.datasets.facts import Facts, SpeechFacts
 from threefold.datasets.folder_listing import FileKind, Listing, divide_listing, walk
 from threefold.datasets.ragged import Ragged
+from threefold.datasets.reader import Reader
 from threefold.datasets.tables.column_roles import SPLIT_WORDS
 
+READER = Reader(
+    ("speech_recognition",),
+    folders=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif"),
+)
 TASK_NAME = "speech_recognition"
 RECORDINGS = FileKind("recordings", SUFFIXES)
 MOST_SYMBOLS = 25  # a second, which nobody speaks: the transcript is of something else

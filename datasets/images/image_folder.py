@@ -30,8 +30,12 @@ from threefold.datasets.images.image_files import (
     read_batch,
     read_headers,
 )
+from threefold.datasets.reader import Reader
 
-TASKS = ("image_classification", "image_regression")
+READER = Reader(
+    ("image_classification", "image_regression"), folders=("*",), only="a folder of images"
+)
+TASKS = READER.tasks
 
 
 def load(

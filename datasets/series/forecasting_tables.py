@@ -21,6 +21,7 @@ from threefold.datasets.dataset import (
 )
 from threefold.datasets.facts import Facts, ForecastFacts
 from threefold.datasets.raw_inputs import Inputs
+from threefold.datasets.reader import Reader
 from threefold.datasets.series.series_columns import Columns, columns_of, find_columns
 from threefold.datasets.series.series_files import Read, fill_series, read_series
 from threefold.datasets.series.time_steps import Cycle, Step, guess_cycles, guess_season_length
@@ -38,6 +39,7 @@ from threefold.datasets.series.windows import (
 from threefold.datasets.tables.columns import describe_numbers
 from threefold.datasets.tables.table_files import Table, read_table
 
+READER = Reader(("forecasting",), only="a table of series, as .csv")
 TASK_NAME = "forecasting"
 MAX_HORIZON = 48  # steps that are predicted where no horizon is given
 HORIZON = 6  # where there is no season either

@@ -17,8 +17,10 @@ from threefold.datasets.dataset import (
 )
 from threefold.datasets.facts import NumericColumn, SequenceFacts
 from threefold.datasets.ragged import Ragged
+from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import split_rows
 
+READER = Reader(("sequence_classification",), files=(".ts",), folders=(".ts",))
 TASK_NAME = "sequence_classification"
 SPLIT_ENDINGS = {"train": "_TRAIN", "test": "_TEST"}
 

@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import Facts, TableFacts
+from threefold.datasets.reader import Reader
 from threefold.datasets.tables.column_roles import (
     ColumnRoles,
     SplitFractions,
@@ -36,6 +37,11 @@ from threefold.datasets.tables.table_files import Table, read_table
 if TYPE_CHECKING:
     import pandas as pd
 
+READER = Reader(
+    ("tabular_classification", "tabular_regression"),
+    files=(".csv", ".tsv", ".parquet"),
+    only="a table, as .csv, .tsv or .parquet",
+)
 _SHOWN = 8  # names written out in a note
 
 

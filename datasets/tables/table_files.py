@@ -23,6 +23,7 @@ from threefold.core.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+SUFFIXES = (".csv", ".tsv", ".parquet")
 _SEPARATORS = ",;\t|"
 _BLOCK = 50_000  # rows held as Python text at a time
 

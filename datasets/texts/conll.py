@@ -10,6 +10,7 @@ from pydantic import PositiveInt
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.facts import Facts, TextFacts
+from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import split_rows
 from threefold.datasets.tables.column_roles import SPLIT_WORDS, SplitFractions
 from threefold.datasets.texts.documents import TokenizerConfig, known_facts, tag
@@ -17,6 +18,7 @@ from threefold.datasets.texts.text_files import read_text
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
 from threefold.datasets.texts.truncation import Long
 
+READER = Reader(("token_classification",), files=(".conll",), folders=(".conll",))
 SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".txt", ".tsv")
 BETWEEN_DOCUMENTS = "-DOCSTART-"
 OUTSIDE = "O"

@@ -16,6 +16,7 @@ from threefold.datasets.folder_listing import (
     list_classes,
     require_every_class,
 )
+from threefold.datasets.reader import Reader
 from threefold.datasets.tables.column_roles import (
     TARGET_NAMES,
     ColumnRoles,
@@ -37,6 +38,9 @@ from threefold.datasets.texts.text_files import (
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
 from threefold.datasets.texts.truncation import Long
 
+READER = Reader(
+    ("text_classification",), files=(".jsonl",), folders=(".txt", ".jsonl"), in_classes=True
+)
 FILES = FileKind("texts", TEXT_SUFFIXES)
 LABEL_NAMES = (*TARGET_NAMES, "category", "sentiment", "topic", "stars", "rating")
 

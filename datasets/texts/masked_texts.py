@@ -12,6 +12,7 @@ from threefold.datasets.batching import uniform
 from threefold.datasets.dataset import Dataset, fingerprint_arrays
 from threefold.datasets.facts import Facts, MaskedTextFacts
 from threefold.datasets.ragged import Ragged, padded_length
+from threefold.datasets.reader import Reader
 from threefold.datasets.tables.column_roles import SplitFractions
 from threefold.datasets.texts.documents import TokenizerConfig, as_objects, known_facts
 from threefold.datasets.texts.masking import Masking
@@ -22,6 +23,8 @@ from threefold.datasets.texts.tokenizing import encode, find_mask, token_names
 SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
 MaskRate = Annotated[float, Field(gt=0, lt=1)]
 _NUMBERS = 2  # random numbers of an example alongside those of its tokens
+
+READER = Reader(("masked_language_modeling",))
 
 
 def load(

@@ -9,6 +9,7 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.folder_listing import FileKind, walk
+from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import split_rows
 from threefold.datasets.tables.column_roles import SPLIT_WORDS, SplitFractions
 from threefold.datasets.texts.documents import TokenizerConfig, continue_text
@@ -22,6 +23,7 @@ from threefold.datasets.texts.text_files import (
 )
 from threefold.datasets.texts.tokenizing import Kind
 
+READER = Reader(("text_generation",), files=(".txt",), folders=(".txt",))
 FILES = FileKind("texts", TEXT_SUFFIXES)
 _FEW = 20  # documents: of fewer, each is cut instead of given to one split
 Documents = dict[str, list[str]]  # of each split

@@ -9,10 +9,16 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.datasets.tables.column_roles import require_column
-from threefold.datasets.tables.table_files import Table, describe_bad_bytes, find_codec, read_table
+from threefold.datasets.tables.table_files import (
+    SUFFIXES,
+    Table,
+    describe_bad_bytes,
+    find_codec,
+    read_table,
+)
 
 TEXT_SUFFIXES = (".txt",)
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl")
+TABLE_SUFFIXES = (*SUFFIXES, ".jsonl")
 TEXT_NAMES = ("text", "document", "sentence", "review", "comment", "body", "content", "message")
 
 

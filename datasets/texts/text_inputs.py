@@ -11,11 +11,12 @@ import numpy as np
 from threefold.core.errors import UserError
 from threefold.datasets.facts import MaskedTextFacts, PairFacts, TextFacts
 from threefold.datasets.ragged import Ragged
-from threefold.datasets.raw_inputs import STDIN, Inputs
+from threefold.datasets.raw_inputs import STDIN, Given, Inputs
 from threefold.datasets.tables.column_roles import require_column
 from threefold.datasets.texts.documents import as_objects
 from threefold.datasets.texts.pairs.pair_files import SUMMARIES, TRANSLATIONS, Sides, find_column
 from threefold.datasets.texts.text_files import (
+    TABLE_SUFFIXES,
     decode_text,
     find_text_column,
     read_lines,
@@ -25,32 +26,32 @@ from threefold.datasets.texts.text_files import (
 )
 from threefold.datasets.texts.tokenizing import MASK, encode, encode_words, find_mask, find_words
 
-TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
-SUFFIXES = (".txt", *TABLES)
+READS = ("text", "masked_text", "pair")
+SUFFIXES = (".txt", *TABLE_SUFFIXES)
 
 AnyTextFacts = TextFacts | PairFacts | MaskedTextFacts
 _Named = tuple[str, str | UserError]  # what a text is called, and the text or what is wrong
 
 
-def read_text_inputs(
-    files: list[str],
+def read(
+    given: Given,
     facts: AnyTextFacts,
-    stdin: IO[bytes],
     batch_size: int,
     *,
-    column: str | None,
-    encoding: str,
+    encoding: str = "utf-8",
+    text: str | None = None,
+    source: str | None = None,
 ) -> Iterator[Inputs]:
     """Read texts.
 
     Args:
-        files: list of str. Plain text (a document; to be tagged or translated, a text on each
-            line), tables, or `-`.
+        given: Given. Plain text (a document; to be tagged or translated, a text on each line),
+            tables, or `-` for a text on each line.
         facts: TextFacts, PairFacts or MaskedTextFacts. The tokenizer of the run.
-        stdin: binary stream. Standard input: a text on each line.
         batch_size: int. Texts in one part.
-        column: str. The column of tables that holds the texts; guessed if None.
         encoding: str. Of the characters.
+        text: str. The column of a table that holds the texts; guessed if None.
+        source: str. The column of a table that holds the sources of pairs.
 
     Returns:
         iterator of Inputs. Of documents `tokens` and `text`; of words to be tagged `tokens`,
@@ -58,7 +59,15 @@ def read_text_inputs(
         `text`; of pairs `source` and
         `source_text`. A text in which there is nothing to see is one of the errors.
     """
-    found = (text for file in files for text in _read(file, facts, stdin, column, encoding))
+    column = source if isinstance(facts, PairFacts) else text
+    files = given.files(SUFFIXES)
+    found = (one for file in files for one in _read(file, facts, given.stdin, column, encoding))
+    return _encode_parts(found, facts, batch_size)
+
+
+def _encode_parts(
+    found: Iterator[_Named], facts: AnyTextFacts, batch_size: int
+) -> Iterator[Inputs]:
     over, max_length = 0, _max_length(facts)
     while part := list(itertools.islice(found, batch_size)):
         read = [
@@ -161,7 +170,7 @@ def _read_file(
             "standard input",
             decode_text(stdin.read(), "standard input", encoding=encoding),
         )
-    elif suffix in TABLES and not (pairs and suffix == ".tsv"):
+    elif suffix in TABLE_SUFFIXES and not (pairs and suffix == ".tsv"):
         yield from _read_column(file, facts, column, encoding)
         return
     else:

@@ -16,6 +16,8 @@ LARGE = 64  # pixels: from this side on, an image is varied by leaving pixels ou
 class ImageInputs(Task):
     """Images of one shape, values 0 to 255, under the name `image`."""
 
+    settings = ("augment", "mixup")
+
     def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         images = examples["image"]
         if images.shape[1:] != self.facts.image_shape:  # of any size, as they were read

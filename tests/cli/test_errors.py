@@ -58,7 +58,7 @@ def some(fit: str) -> tuple[str, ...]:
         "epochs": ("cnn --epochs 0", ["--epochs 0 does not fit", "greater than or equal to 1"]),
         "rate": ("cnn --learning-rate nan", ["--learning-rate nan does not fit", "finite"]),
         "augment": ("cnn --augment flap", ["--augment flap does not fit"]),
-        "augmented table": ("dnn --augment flip", ["--augment is for images; wine is a table"]),
+        "augmented table": ("dnn --augment flip", ["--augment is of no use to tabular_classif"]),
         "flag": ("cnn --epoks 3", ["No such option '--epoks'", "'--epochs'"]),
         "nothing": ("", ["give one of: a blueprint, --resume RUN, --again RUN"]),
         "too much": ("cnn --again runs/x", ["give one of: a blueprint, --resume RUN"]),

@@ -135,7 +135,7 @@ def test_options_are_checked_and_handed_on(table):
         ("hf:", {}, "no dataset 'hf:'"),
         ("", {}, "no dataset ''; there are: breast_cancer, "),
         ("house.csv", {}, "did you mean 'houses.csv'"),
-        ("./notes.xyz", {}, r"cannot read './notes.xyz' .* folder or a file of .* .csv, .tsv, "),
+        ("./notes.xyz", {}, "cannot read 'notes.xyz' .* folder or a file of .* .csv, .json, "),
         ("digits", {"test_fractoin": "0.1"}, "'digits' has no option .*mean 'test_fraction'"),
         ("digits", {"test_fraction": "much"}, "-d test_fraction=much does not fit: .*number"),
         ("digits", {"test_fraction": "1"}, "below 1 together"),

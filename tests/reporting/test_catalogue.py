@@ -47,6 +47,7 @@ def blueprint():
         "arguments": [{"name": "image_shape", "value": (8, 8, 1), "help": "Height, width."}],
         "options": [option],
         "training": {"epochs": 30, "augment": ["flip", "shift"]},
+        "recipes": {"paper": {"options": {"filters": (8,)}, "settings": {"warmup": 0.1}}},
         "layers": [
             layer("stage_3_block_12_activation_1", "BatchNormalization", parameters=2_359_296),
             layer("pool", "GlobalAveragePooling2D", (512,), field=(224, 224, 0)),

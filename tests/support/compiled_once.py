@@ -7,7 +7,7 @@ import numpy as np
 from threefold.training import fit as fitting
 from threefold.training import loop, state
 from threefold.training.backend import seed_everything, seed_process
-from threefold.training.building import bind_task, build_model
+from threefold.training.building import bind_task, build_model, build_network
 from threefold.training.checkpoints import load_checkpoint
 from threefold.training.loop import compile_model
 
@@ -26,7 +26,7 @@ class CompiledOnce:
     """
 
     def __init__(self):
-        self._built: tuple[Any, dict] | None = None
+        self._built: Any = None
         self._compiled: Any = None
         self._new: dict[str, list[tuple[Any, np.ndarray]]] = {}
         self._predict_fn: Any = None
@@ -34,7 +34,7 @@ class CompiledOnce:
     @property
     def model(self):
         """The model as its blueprint made it."""
-        return self._built[0]
+        return self._built
 
     def stand_in(self, patch) -> None:
         """Let fits use this model.
@@ -42,7 +42,8 @@ class CompiledOnce:
         Args:
             patch: pytest.MonkeyPatch. Takes it back.
         """
-        patch.setattr(fitting, "build_model", self._build)
+        patch.setattr(fitting, "build_network", self._build_network)
+        patch.setattr(fitting, "build_model", self._build_model)
         patch.setattr(fitting, "seed_everything", self._seed)
         patch.setattr(fitting, "bind_task", self._bind)
         patch.setattr(loop, "compile_model", self._compile)
@@ -61,7 +62,7 @@ class CompiledOnce:
         make = task.predict_fn
 
         def predict_fn(model):
-            if model is not self._built[0]:
+            if model is not self._built:
                 return make(model)
             if self._predict_fn is None:
                 self._predict_fn = make(model)
@@ -70,10 +71,16 @@ class CompiledOnce:
         task.predict_fn = predict_fn
         return task
 
-    def _build(self, *given):
+    def _build_network(self, *given):
+        return self._build(lambda: build_network(*given))
+
+    def _build_model(self, *given):
+        return self._build(lambda: build_model(*given)[0]), {}
+
+    def _build(self, make):
         if self._built is None:
-            self._built = build_model(*given)
-            self._keep("model", self._built[0].variables)
+            self._built = make()
+            self._keep("model", self._built.variables)
         self._renew("model")
         return self._built
 

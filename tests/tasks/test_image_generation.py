@@ -7,13 +7,14 @@ from threefold.core.errors import UserError
 from threefold.datasets import loading
 from threefold.tasks.image_generation import ImageGeneration
 from threefold.tasks.metrics.image_quality import ImageEvaluator, frechet_distance, neighbour_shares
+from threefold.training.data import load_dataset
 
 OPTIONS = {"latent_dim": 5, "conditional": True, "critic_steps": 1}
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return loading.load("digits", task="image_generation")
+    return load_dataset("digits", task="image_generation")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_neighbours_tell_copies_from_strangers():
 
 @pytest.mark.parametrize(("layout", "count"), [("ring", 8), ("grid", 25)])
 def test_modes_that_are_missed_are_counted(layout, count):
-    dataset = loading.load("gaussian_modes", {"layout": layout}, task="image_generation")
+    dataset = load_dataset("gaussian_modes", {"layout": layout}, task="image_generation")
     train, test = (dataset.splits[n][np.arange(len(dataset.splits[n]))] for n in ("train", "test"))
     compute_baseline_metrics = ImageEvaluator(train["image"], train["label"])
     found = compute_baseline_metrics.compare(test["image"], train["image"])
@@ -100,4 +101,4 @@ def test_modes_that_are_missed_are_counted(layout, count):
 def test_only_images_in_classes_can_be_made():
     for name in ("wine", "digit_angles"):
         with pytest.raises(UserError, match="image_generation takes images in classes"):
-            loading.load(name, task="image_generation")
+            load_dataset(name, task="image_generation")

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from cells import CELLS
 
-from threefold.datasets import loading
 from threefold.tasks.task import find_task
 from threefold.training.batches import Batches
+from threefold.training.data import load_dataset
 
 pytestmark = pytest.mark.each_backend
 
@@ -24,7 +24,7 @@ CASES = {
 def test_keras_is_given_every_batch_in_its_order(task, tmp_path):
     cell = next(cell for cell in CELLS if cell.task == task)
     reference, data = cell.data(tmp_path)
-    dataset = loading.load(reference, data, task=task)
+    dataset = load_dataset(reference, data, task=task)
     batches = Batches(dataset.splits["train"], find_task(task)(dataset.facts), 16, seed=1,
                       first_step=1, **CASES[task])  # fmt: skip
     asked = batches.for_keras()

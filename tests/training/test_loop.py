@@ -156,14 +156,14 @@ def test_a_model_that_broke_in_the_first_epoch_is_never_the_best(tmp_path):
 
 
 def test_without_a_validation_split_the_training_loss_decides(tmp_path, monkeypatch):
-    load = fitting.loading.load
+    load = fitting.load_dataset
 
     def without_validation(*args, **kwargs) -> Dataset:
         dataset = load(*args, **kwargs)
         del dataset.splits["validation"]
         return dataset
 
-    monkeypatch.setattr(fitting.loading, "load", without_validation)
+    monkeypatch.setattr(fitting, "load_dataset", without_validation)
     fitted = fit(tmp_path, epochs="3", patience="1")
     assert fitted.progress.best == min(row["loss"] for row in fitted.progress.history)
     assert [found.split for found in fitted.evaluations] == ["test"]

@@ -23,6 +23,31 @@ RANGE = 127.5  # pixels, 0 to 255, are -1 to 1 for the networks
 LABELLED = ("standard", "least_squares")  # losses in which a real image has a label to smooth
 
 
+def check_adversarial(model: keras.Model, task: Task, settings: TrainingSettings) -> None:
+    """Refuse settings that two networks against each other have no use for.
+
+    Args:
+        model: keras.Model. With `adversarial_config`.
+        task: Task. Knows the label smoothing.
+        settings: TrainingSettings. Resolved.
+
+    Raises:
+        UserError: naming the setting.
+    """
+    if settings.precision == "mixed_float16":
+        raise UserError(
+            "--precision mixed_float16 loses the small gradients of adversarial training; "
+            "use mixed_bfloat16 or float32"
+        )
+    if settings.layer_decay is not None:
+        raise UserError("--layer-decay is for one network; two against each other have their own")
+    loss = model.adversarial_config.loss
+    if task.label_smoothing and loss not in LABELLED:
+        raise UserError(
+            f"--label-smoothing is for -o loss={' and '.join(LABELLED)}; {loss} has no labels"
+        )
+
+
 def compile_adversarial(
     model: keras.Model, task: Task, settings: TrainingSettings, total_steps: int
 ) -> "Adversarial":
@@ -37,23 +62,8 @@ def compile_adversarial(
 
     Returns:
         Adversarial. Compiled; it trains the weights of `model`.
-
-    Raises:
-        UserError: for settings that adversarial training has no use for.
     """
     adversarial_config = model.adversarial_config
-    if settings.precision == "mixed_float16":
-        raise UserError(
-            "--precision mixed_float16 loses the small gradients of adversarial training; "
-            "use mixed_bfloat16 or float32"
-        )
-    if settings.layer_decay is not None:
-        raise UserError("--layer-decay is for one network; two against each other have their own")
-    if task.label_smoothing and adversarial_config.loss not in LABELLED:
-        raise UserError(
-            f"--label-smoothing is for -o loss={' and '.join(LABELLED)}; "
-            f"{adversarial_config.loss} has no labels"
-        )
     trainer = Adversarial(model, task.label_smoothing)
     betas = {"beta_1": adversarial_config.beta_1, "beta_2": adversarial_config.beta_2}
     own = betas if settings.optimizer in ("adam", "adamw") else {}

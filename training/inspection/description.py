@@ -17,14 +17,9 @@ from pydantic.fields import FieldInfo
 
 from threefold.core.options import as_typed, options_of
 from threefold.datasets import loading
-from threefold.tasks.task import find_task
-from threefold.training.building import (
-    ROOM,
-    blueprint_names,
-    build_model,
-    builder_for,
-    find_blueprint,
-)
+from threefold.training.building import ROOM, blueprint_names, build_network, served_tasks
+from threefold.training.data import load_dataset
+from threefold.training.plan import Command, make_plan
 from threefold.training.run import Run
 from threefold.training.settings import TrainingSettings
 
@@ -39,7 +34,12 @@ def catalogue() -> dict[str, Any]:
     """
     return {
         "blueprints": {
-            name: {"tasks": list(tasks), "datasets": _default_datasets(name), "summary": summary}
+            name: {
+                "tasks": list(tasks),
+                "datasets": _literal(name, "DATASETS"),
+                "summary": summary,
+                "recipes": _literal(name, "RECIPES"),
+            }
             for name, (tasks, summary) in blueprint_names().items()
         },
         "datasets": {
@@ -71,23 +71,23 @@ def describe_blueprint(
     Raises:
         UserError: for an unknown task, data or option, or a model that cannot be.
     """
-    blueprint = find_blueprint(name)
-    if task is not None:
-        find_task(task)
-        builder_for(blueprint, task)
-    reference = reference or blueprint.DATASETS[task or next(iter(blueprint.TASKS))]
-    dataset = loading.load(reference, data_options, task=task)
-    builder = builder_for(blueprint, dataset.task)
-    bound = find_task(dataset.task)(dataset.facts)
-    settings = TrainingSettings(loss=bound.loss).resolve(blueprint, bound.name, bound.augmentation)
-    model, options = build_model(name, bound, dict(given), "float32")
+    plan = make_plan(
+        Command(name, task, reference, dict(data_options), dict(given), TrainingSettings())
+    )
+    blueprint, reference = plan.blueprint, plan.reference
+    dataset = load_dataset(reference, plan.data_options, task=plan.task)
+    cell = plan.settle(dataset.task)
+    bound = cell.task(dataset.facts, loss=cell.settings.loss, options=cell.options)
+    builder, options = cell.builder, cell.options
+    settings = cell.settings.model_copy(update={"loss": bound.loss})
+    model = build_network(builder, bound, options, "float32")
     summary, _, about = inspect.getdoc(blueprint).partition("\n\n")
     return {
         "blueprint": name,
         "command": _command(name, dataset.task, reference, data_options, given, {}),
         "summary": summary,
         "about": about,
-        "tasks": list(blueprint.TASKS),
+        "tasks": list(served_tasks(blueprint)),
         "task": dataset.task,
         "dataset": reference,
         "data": dataset.facts.describe(),
@@ -105,6 +105,7 @@ def describe_blueprint(
             for option in options_of(builder).values()
         ],
         "training": settings.model_dump(mode="json", exclude_none=True),
+        "recipes": getattr(blueprint, "RECIPES", {}),
         "layers": _describe_layers(model),
         "parameters": model.count_params(),
         "trainable_parameters": _count(model.trainable_weights),
@@ -221,10 +222,11 @@ def _either(words: list[str]) -> str:
     return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
-def _default_datasets(name: str) -> dict[str, str]:
+def _literal(name: str, wanted: str) -> dict[str, Any]:
+    """Return a dict that a blueprint's file writes out, empty where it has none of that name."""
     tree = ast.parse((ROOM / f"{name}.py").read_text(encoding="utf-8"))
     for node in tree.body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DATASETS":
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == wanted:
             return ast.literal_eval(node.value)
     return {}
 

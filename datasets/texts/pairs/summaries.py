@@ -4,6 +4,7 @@ from pydantic import PositiveInt
 
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
+from threefold.datasets.reader import Reader
 from threefold.datasets.texts.documents import TokenizerConfig, pair
 from threefold.datasets.texts.pairs.pair_files import (
     SUMMARIES,
@@ -13,6 +14,12 @@ from threefold.datasets.texts.pairs.pair_files import (
 )
 from threefold.datasets.texts.tokenizing import Kind
 from threefold.datasets.texts.truncation import LongPair
+
+READER = Reader(
+    ("summarization",),
+    only="a file of documents with summaries, such as a .jsonl",
+    fields=(("summary",), ("highlights",)),
+)
 
 
 def load(

@@ -10,28 +10,33 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.datasets.facts import TextPairFacts
-from threefold.datasets.raw_inputs import STDIN, Inputs
+from threefold.datasets.raw_inputs import STDIN, Given, Inputs
 from threefold.datasets.texts.documents import as_objects
 from threefold.datasets.texts.pairs.text_pairs import find_columns, read_both
-from threefold.datasets.texts.text_files import decode_text, read_lines, read_text, read_text_table
+from threefold.datasets.texts.text_files import (
+    TABLE_SUFFIXES,
+    decode_text,
+    read_lines,
+    read_text,
+    read_text_table,
+)
 from threefold.datasets.texts.tokenizing import encode
 
-TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
-SUFFIXES = (".txt", *TABLES)
+READS = ("text_pair",)
+SUFFIXES = (".txt", *TABLE_SUFFIXES)
 
 _Named = tuple[str, tuple[str, str] | UserError]  # what a pair is called; it, or what is wrong
 
 
-def read_text_pair_inputs(
-    files: list[str], facts: TextPairFacts, stdin: IO[bytes], batch_size: int, *, encoding: str
+def read(
+    given: Given, facts: TextPairFacts, batch_size: int, *, encoding: str = "utf-8"
 ) -> Iterator[Inputs]:
     """Read pairs of texts.
 
     Args:
-        files: list of str. Tables with the run's columns, or others that are usual for pairs;
-            `.txt` files of lines, on each a text, a tab, another; or `-`.
+        given: Given. Tables with the run's columns, or others that are usual for pairs; `.txt`
+            files of lines, on each a text, a tab, another; or `-` for such lines.
         facts: TextPairFacts. The tokenizer of the run.
-        stdin: binary stream. Standard input: lines, as in a `.txt` file.
         batch_size: int. Pairs in one part.
         encoding: str. Of the characters.
 
@@ -39,7 +44,14 @@ def read_text_pair_inputs(
         iterator of Inputs. `first` and `second`, and both as texts. A pair with an empty side, or
         a line without two, is one of the errors.
     """
-    found = (pair for file in files for pair in _read(file, facts, stdin, encoding))
+    files = given.files(SUFFIXES)
+    found = (pair for file in files for pair in _read(file, facts, given.stdin, encoding))
+    return _encode_parts(found, facts, batch_size)
+
+
+def _encode_parts(
+    found: Iterator[_Named], facts: TextPairFacts, batch_size: int
+) -> Iterator[Inputs]:
     over = 0
     while part := list(itertools.islice(found, batch_size)):
         good = [(name, pair) for name, pair in part if not isinstance(pair, UserError)]
@@ -72,7 +84,7 @@ def _read(file: str, facts: TextPairFacts, stdin: IO[bytes], encoding: str) -> I
 def _read_file(
     file: str, facts: TextPairFacts, stdin: IO[bytes], encoding: str
 ) -> Iterator[tuple[str, tuple[str, str]]]:
-    if Path(file).suffix.lower() in TABLES:
+    if Path(file).suffix.lower() in TABLE_SUFFIXES:
         table = read_text_table(file, encoding=encoding)
         there = set(facts.columns) <= set(table.frame.columns)
         found = read_both(table, facts.columns if there else find_columns(table, None, None))

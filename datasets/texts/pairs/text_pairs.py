@@ -9,6 +9,7 @@ from pydantic import PositiveInt
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import Facts, TextPairFacts
+from threefold.datasets.reader import Reader
 from threefold.datasets.tables.column_roles import (
     ColumnRoles,
     SplitFractions,
@@ -27,15 +28,19 @@ from threefold.datasets.texts.tokenizer_files import TokenizerOption
 from threefold.datasets.texts.tokenizing import encode, token_names
 from threefold.datasets.texts.truncation import LongPair, shorten
 
-# What public sets call the two: SNLI and MNLI, GLUE's others, Quora's, QNLI.
-COLUMNS = (
-    ("premise", "hypothesis"),
-    ("sentence1", "sentence2"),
-    ("question1", "question2"),
-    ("text1", "text2"),
-    ("text_a", "text_b"),
-    ("question", "sentence"),
-    ("first", "second"),
+READER = Reader(
+    ("text_pair_classification",),
+    only="a table of pairs of texts, such as a .jsonl",
+    # What public sets call the two: SNLI and MNLI, GLUE's others, Quora's, QNLI.
+    fields=(
+        ("premise", "hypothesis"),
+        ("sentence1", "sentence2"),
+        ("question1", "question2"),
+        ("text1", "text2"),
+        ("text_a", "text_b"),
+        ("question", "sentence"),
+        ("first", "second"),
+    ),
 )
 LABELS = ("gold_label", *LABEL_NAMES, "is_duplicate", "entailment")
 SIDES = Sides("first text", "second text", (), ())
@@ -154,7 +159,7 @@ def find_columns(table: Table, first: str | None, second: str | None) -> tuple[s
 def guess_columns(columns: Iterable[str]) -> tuple[str, str] | None:
     """Return the columns of two texts that are called as in public sets, if there are such."""
     names = {name.strip().lower(): name for name in columns}
-    for first, second in COLUMNS:
+    for first, second in READER.fields:
         if first in names and second in names:
             return names[first], names[second]
     return None

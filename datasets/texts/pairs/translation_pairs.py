@@ -7,6 +7,7 @@ from pydantic import PositiveInt
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
+from threefold.datasets.reader import Reader
 from threefold.datasets.texts.documents import TokenizerConfig, pair
 from threefold.datasets.texts.pairs.pair_files import (
     TRANSLATIONS,
@@ -16,6 +17,10 @@ from threefold.datasets.texts.pairs.pair_files import (
 )
 from threefold.datasets.texts.tokenizing import Kind
 from threefold.datasets.texts.truncation import LongPair
+
+READER = Reader(
+    ("translation",), only="a file of pairs, such as a .tsv", fields=(("source", "target"),)
+)
 
 
 def load(

@@ -10,6 +10,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
+from threefold.datasets.reader import Reader
 from threefold.datasets.texts.documents import TokenizerConfig
 from threefold.datasets.texts.questions.questions import (
     Question,
@@ -20,6 +21,12 @@ from threefold.datasets.texts.questions.questions import (
 from threefold.datasets.texts.text_files import read_lines, read_text
 from threefold.datasets.texts.tokenizer_files import TokenizerOption
 
+READER = Reader(
+    ("question_answering",),
+    files=(".json",),
+    only="a file of questions with contexts and answers, a .json or .jsonl",
+    fields=(("question", "context", "answers"),),
+)
 SUFFIXES = (".json", ".jsonl")
 
 

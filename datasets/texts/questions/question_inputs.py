@@ -10,29 +10,29 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.datasets.facts import QuestionFacts
-from threefold.datasets.raw_inputs import Inputs
+from threefold.datasets.raw_inputs import Given, Inputs
 from threefold.datasets.tables.column_roles import require_column
 from threefold.datasets.texts.pairs.text_pair_inputs import read_tabbed_lines
 from threefold.datasets.texts.questions.question_files import read_rows
 from threefold.datasets.texts.questions.questions import Question, QuestionWindows
-from threefold.datasets.texts.text_files import read_text_table, read_texts
+from threefold.datasets.texts.text_files import TABLE_SUFFIXES, read_text_table, read_texts
 
-TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
-SUFFIXES = (".txt", ".json", *TABLES)
+READS = ("question",)
+SUFFIXES = (".txt", ".json", *TABLE_SUFFIXES)
 
 _Named = tuple[str, tuple[str, str] | UserError]  # what a question is called; it with its context
 
 
-def read_question_inputs(
-    files: list[str], facts: QuestionFacts, stdin: IO[bytes], batch_size: int, *, encoding: str
+def read(
+    given: Given, facts: QuestionFacts, batch_size: int, *, encoding: str = "utf-8"
 ) -> Iterator[Inputs]:
     """Read questions with their contexts.
 
     Args:
-        files: list of str. Tables with the columns `question` and `context`; `.json` files of
-            SQuAD's form; `.txt` files of lines, on each a question, a tab, a context; or `-`.
+        given: Given. Tables with the columns `question` and `context`; `.json` files of SQuAD's
+            form; `.txt` files of lines, on each a question, a tab, a context; or `-` for such
+            lines.
         facts: QuestionFacts. The tokenizer and the windows of the run.
-        stdin: binary stream. Standard input: lines, as in a `.txt` file.
         batch_size: int. Questions in one part.
         encoding: str. Of the characters.
 
@@ -40,7 +40,14 @@ def read_question_inputs(
         iterator of Inputs. As `QuestionWindows` has them: a question has a row, under one name,
         for each window of its context. One without a text or a context is one of the errors.
     """
-    found = (pair for file in files for pair in _read(file, stdin, encoding))
+    files = given.files(SUFFIXES)
+    found = (pair for file in files for pair in _read(file, given.stdin, encoding))
+    return _encode_parts(found, facts, batch_size)
+
+
+def _encode_parts(
+    found: Iterator[_Named], facts: QuestionFacts, batch_size: int
+) -> Iterator[Inputs]:
     over = done = 0
     while part := list(itertools.islice(found, batch_size)):
         good = [(name, pair) for name, pair in part if not isinstance(pair, UserError)]
@@ -75,7 +82,7 @@ def _read(file: str, stdin: IO[bytes], encoding: str) -> Iterator[_Named]:
 
 def _read_file(file: str, stdin: IO[bytes], encoding: str) -> Iterator[tuple[str, tuple[str, str]]]:
     suffix = Path(file).suffix.lower()
-    if suffix in TABLES:
+    if suffix in TABLE_SUFFIXES:
         table = read_text_table(file, encoding=encoding)
         for column in ("question", "context"):
             require_column(table, column)

@@ -139,7 +139,9 @@ def test_the_task_can_be_told(csv):
     assert explicit.task == "tabular_regression"
     assert everything(explicit, "target")[:, 0].tolist() == (np.arange(40) % 12).tolist()
     refuse(
-        ["tabular_classification", "not image_classification"], path, task="image_classification"
+        ["is a file; image_classification takes a folder"],
+        path,
+        task="image_classification",
     )
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
+from plots import plot
 
-from threefold.reporting.figures.captions import plot
 from threefold.reporting.figures.learning_curves import learning_curves
 from threefold.reporting.figures.numbers import MOST_POINTS
 from threefold.reporting.mistakes import SHOWN, find_mistakes
@@ -118,7 +118,7 @@ def test_many_classes_show_the_most_confused_pairs(examples):
 def test_class_names_are_shown_as_they_are(examples):
     labels = np.arange(6).repeat(2)
     evaluation = examples.classify(AWKWARD, labels, np.roll(labels, 2), 0.9)
-    for name in evaluation.task.figures:
+    for name in (figure.name for figure in evaluation.task.figures):
         figure = plot(name, evaluation)
         assert_legible(figure)
         # In matplotlib, an escaped dollar sign is shown as one, and anything else would be TeX.

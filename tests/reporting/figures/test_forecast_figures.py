@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
+from plots import plot
 
 from threefold.datasets.facts import ForecastFacts, NumericTarget
 from threefold.datasets.series.windows import Series, Windows
-from threefold.reporting.figures.captions import CAPTIONS, plot
 from threefold.reporting.figures.forecasts import predicted
 from threefold.reporting.figures.style import BLUE, GRAY, VERMILION
 from threefold.tasks.evaluation import Evaluation
@@ -138,7 +138,3 @@ def test_what_a_user_asks_for_is_drawn_without_a_truth():
         lines(figure.axes[1], BLUE)[0].get_ydata(), predictions["forecasts"][1, :, 1]
     )
     rendered(figure)
-
-
-def test_every_image_of_the_task_is_explained():
-    assert set(Forecasting.figures) <= set(CAPTIONS)

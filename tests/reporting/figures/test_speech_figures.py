@@ -5,11 +5,11 @@ import io
 import numpy as np
 import pytest
 from matplotlib.colors import same_color
+from plots import plot
 
 from threefold.datasets.dataset import ArraySource
 from threefold.datasets.facts import SpeechFacts
 from threefold.datasets.ragged import Ragged
-from threefold.reporting.figures.captions import plot
 from threefold.reporting.figures.style import BLUE, VERMILION
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.task import find_task

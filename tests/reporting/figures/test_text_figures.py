@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from plots import plot
 
 from threefold.datasets.dataset import ArraySource
 from threefold.datasets.facts import PairFacts, QuestionFacts, TextFacts
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.texts.questions.questions import Question, QuestionWindows
 from threefold.datasets.texts.tokenizing import encode, encode_words, train_tokenizer
-from threefold.reporting.figures.captions import plot
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.question_answering import QuestionAnswering
 from threefold.tasks.summarization import Summarization

@@ -1,12 +1,13 @@
 """Two networks against each other: the losses, their gradients, and what a cut leaves."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource
 from threefold.datasets.facts import ImageFacts
-from threefold.datasets.images.unlabeled_images import Numbered
+from threefold.datasets.images.numbered_images import Numbered
 from threefold.tasks.image_generation import RANDOM_NUMBERS, ImageGeneration
 from threefold.training.backend import choose_backend, seed_everything
 from threefold.training.building import build_model, resolve_options
@@ -246,15 +247,20 @@ def test_noise_hangs_on_seed_epoch_and_example_alone():
     assert 0 <= one["random_numbers"].min() and one["random_numbers"].max() <= 1
 
 
-def test_a_loss_without_labels_has_none_to_smooth():
-    task, model = make(loss="hinge", label_smoothing=0.1)
-    with pytest.raises(UserError, match="--label-smoothing is for -o loss=standard and least_sq"):
-        compiled(task, model)
-
-
-def test_half_precision_that_would_lose_gradients_is_refused():
-    with pytest.raises(UserError, match="use mixed_bfloat16 or float32"):
-        compiled(*make(), precision="mixed_float16")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--label-smoothing 0.1 -o loss=hinge", "for -o loss=standard and least_squares; hinge"),
+        ("--precision mixed_float16", "use mixed_bfloat16 or float32"),
+        ("--layer-decay 0.9", "--layer-decay is for one network"),
+        ("--augment mixup", "--augment mixup is of no use to image_generation"),
+        ("--class-weights balanced", "--class-weights is of no use to image_generation"),
+    ],
+)
+def test_what_would_spoil_it_is_refused_before_there_is_a_run(run_cli, words, message):
+    code, _, err = run_cli("fit", "gan", "-o", "filters=4", *words.split())
+    assert code == 2 and message in err
+    assert not Path("runs").exists()
 
 
 def test_spectral_norm_bounds_a_kernel_in_training_and_after():

@@ -8,10 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from threefold.core.errors import UserError
 from threefold.datasets.dataset import Dataset, Source, find_lengths
-
-TASK_NAME = "image_generation"
 
 
 class Numbered:
@@ -33,19 +30,10 @@ class Numbered:
         return self.source[indices] | {"row": np.asarray(indices, np.int64) + self.start}
 
 
-def to_make(dataset: Dataset) -> Dataset:
-    """Return a set of images as one to make.
-
-    Raises:
-        UserError: where it does not hold images in classes.
-    """
-    if dataset.facts.kind != "image" or not dataset.facts.class_names:
-        raise UserError(
-            f"dataset '{dataset.reference}' holds {dataset.facts.describe()}; {TASK_NAME} takes "
-            "images in classes, by which those that are made are evaluated"
-        )
+def number_examples(dataset: Dataset) -> Dataset:
+    """Return a dataset whose examples have a column `row`, one number for each in all splits."""
     splits, start = {}, 0
     for name, source in dataset.splits.items():
         splits[name] = Numbered(source, start)
         start += len(source)
-    return replace(dataset, task=TASK_NAME, splits=splits)
+    return replace(dataset, splits=splits)

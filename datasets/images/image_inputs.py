@@ -1,0 +1,37 @@
+"""Raw images for a prediction."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from threefold.core.errors import UserError
+from threefold.datasets.facts import ImageFacts
+from threefold.datasets.images.image_files import SUFFIXES, stack_images, try_read_batch
+from threefold.datasets.raw_inputs import Given, Inputs
+
+READS = ("image",)
+
+
+def read(given: Given, facts: ImageFacts, batch_size: int) -> Iterator[Inputs]:
+    """Read images.
+
+    Args:
+        given: Given. Files, or `-` for their paths, one on each line.
+        facts: ImageFacts. The shape of the run.
+        batch_size: int. Images in one part.
+
+    Returns:
+        iterator of Inputs. `image` float32, in the shape of the run, or each in its own.
+    """
+    paths = given.paths(SUFFIXES)
+    starts = range(0, len(paths), batch_size)
+    return (_read_part(paths[start : start + batch_size], facts) for start in starts)
+
+
+def _read_part(paths: list[str], facts: ImageFacts) -> Inputs:
+    read = list(zip(paths, try_read_batch(paths, facts.image_shape), strict=True))
+    errors = [found for _, found in read if isinstance(found, UserError)]
+    good = [(path, found) for path, found in read if not isinstance(found, UserError)]
+    none = np.empty((0, *(side or 0 for side in facts.image_shape)))
+    images = stack_images([image for _, image in good]) if good else none
+    return Inputs([path for path, _ in good], {"image": images}, errors)

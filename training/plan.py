@@ -1,0 +1,178 @@
+"""A command of fit, resolved once: all that a fit needs, known as far as it can be without data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, get_args
+
+from threefold.core.errors import UserError
+from threefold.core.options import check_options, options_of
+from threefold.datasets import loading
+from threefold.tasks.task import Setting, Task, find_task, task_names
+from threefold.training.building import builder_for, find_blueprint, served_tasks
+from threefold.training.pretrained import networks
+from threefold.training.pretrained.word_vectors import measure_vectors
+from threefold.training.run import Run, open_run
+from threefold.training.settings import TrainingSettings, find_recipe
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the user asked for."""
+
+    blueprint: str | None
+    task: str | None
+    dataset: str | None
+    data_options: dict[str, Any]
+    options: dict[str, Any]
+    settings: TrainingSettings
+    run: str | None = None
+    init: str | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A family for a task, with everything that was open filled in.
+
+    Args:
+        task: type of Task. What is learned.
+        builder: function. Builds the family's model for it.
+        options: dict of str to value. Of the builder, in full, checked.
+        settings: TrainingSettings. In full.
+    """
+
+    task: type[Task]
+    builder: Callable
+    options: dict[str, Any]
+    settings: TrainingSettings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A command whose names have been looked up.
+
+    Args:
+        command: Command. What was asked for.
+        blueprint: module. The family.
+        task: str. What data are loaded for; `None` where the data decide.
+        reference: str. The data.
+        data_options: dict. Of the data, unchecked.
+        folder: str. Of pretrained weights to start from, or `None`.
+        init: Run. To start from, or `None`.
+    """
+
+    command: Command
+    blueprint: ModuleType
+    task: str | None
+    reference: str
+    data_options: dict[str, Any]
+    folder: str | None
+    init: Run | None
+
+    def settle(self, task: str) -> Cell:
+        """Return the family's cell for a task, all options and settings checked and filled in.
+
+        Args:
+            task: str. The task that the data turned out to be for.
+
+        Raises:
+            UserError: for what the family does not serve, and options and settings that cannot be.
+        """
+        builder, task_class = builder_for(self.blueprint, task), find_task(task)
+        command, inherited = self.command, self._inherit()
+        settings = command.settings.resolve(
+            self.blueprint,
+            task,
+            task_class.augmentation,
+            fine_tuning=bool(self.folder) or self.init is not None,
+        )
+        _require_usable(settings, task_class)
+        known = options_of(builder)
+        given = find_recipe(self.blueprint, settings.recipe)["options"]
+        given = given | {name: value for name, value in inherited.items() if name in known}
+        given |= command.options
+        if given.get("embeddings"):
+            given.setdefault("embedding_dim", measure_vectors(given["embeddings"]))
+        checked = check_options(known, given, flag="-o", owner=f"blueprint '{command.blueprint}'")
+        options = {name: option.default for name, option in known.items()} | checked
+        return Cell(task_class, builder, options, settings)
+
+    def _inherit(self) -> dict[str, Any]:
+        """Return the options that weights to start from decide."""
+        if self.folder:
+            return networks.read_options(self.blueprint, self.folder)
+        return networks.options_of_run(self.init, self.command.blueprint)
+
+
+def make_plan(command: Command) -> Plan:
+    """Look up what a command names; refuse what can be refused before data are read.
+
+    Args:
+        command: Command. What the user asked for.
+
+    Returns:
+        Plan.
+
+    Raises:
+        UserError: for unknown names, and for options and settings that suit none of the tasks that
+            it could be.
+    """
+    blueprint = find_blueprint(command.blueprint)
+    if command.task is not None:
+        builder_for(blueprint, find_task(command.task).name)
+    task = command.task or _only_task(blueprint)
+    reference = command.dataset or blueprint.DATASETS[default_task(blueprint, command.task)]
+    init = open_run(command.init) if command.init else None
+    folder = command.options.get("pretrained") if hasattr(blueprint, "PRETRAINED") else None
+    data_options = networks.share_tokenizer(reference, command.data_options, task, folder, init)
+    plan = Plan(command, blueprint, task, reference, data_options, folder, init)
+    _require_possible(plan)
+    return plan
+
+
+def default_task(blueprint: ModuleType, task: str | None) -> str:
+    """Return which of a family's own tasks says the default data: that of the one named, if any."""
+    if task is None:
+        return next(iter(blueprint.TASKS))
+    return task if task in blueprint.TASKS else find_task(task).builder_task
+
+
+def _only_task(blueprint: ModuleType) -> str | None:
+    """Return the task of a family for which data must be asked by name: they suggest another."""
+    first = next(iter(blueprint.TASKS))
+    return first if find_task(first).dataset_task else None
+
+
+def _require_possible(plan: Plan) -> None:
+    """Refuse what suits none of the tasks that it could be."""
+    bundled, _ = loading.bundled().get(plan.reference, ((), ""))
+    served = served_tasks(plan.blueprint)
+    if plan.task is not None:
+        possible = [plan.task]
+    else:
+        possible = [name for name in bundled[:1] if name in served] or served
+    refused = []
+    for task in possible:
+        try:
+            plan.settle(task)
+            return
+        except UserError as error:
+            refused.append(error)
+    raise refused[0]
+
+
+def _require_usable(settings: TrainingSettings, task: type[Task]) -> None:
+    """Refuse settings that a task cannot use."""
+    asked = {
+        "label_smoothing": settings.label_smoothing > 0,
+        "class_weights": settings.class_weights != "none",
+        "augment": bool(settings.augment),
+        "mixup": "mixup" in (settings.augment or ()),
+    }
+    for name in get_args(Setting):
+        if asked[name] and name not in task.settings:
+            able = [other for other in task_names() if name in find_task(other).settings]
+            flag = "augment mixup" if name == "mixup" else name.replace("_", "-")
+            raise UserError(f"--{flag} is of no use to {task.name}; it is for {', '.join(able)}")
+    if settings.loss is not None:
+        task.require_loss(settings.loss)
