@@ -23,6 +23,9 @@ from threefold.core.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+# Parsing 200,000 rows takes 2.4 times as long as in pandas and 16 times as long as in pyarrow, a
+# second in all; but of 12 kinds of damage they read 7 and 5 as if nothing were, and neither names
+# the line of a wrong byte.
 _SEPARATORS = ",;\t|"
 _BLOCK = 50_000  # rows held as Python text at a time
 
