@@ -7,10 +7,8 @@ is started again after a change, does what is missing or older than the code and
 import argparse
 import contextlib
 import csv
-import fcntl
 import hashlib
 import io
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +18,7 @@ from typing import Any
 
 from threefold.core.errors import Failure
 from threefold.core.files import remove_parts, replace_file
+from threefold.core.locks import hold_lock
 from threefold.training.backend import BACKENDS
 from threefold.training.inspection.description import catalogue
 
@@ -119,13 +118,9 @@ def keep(
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Let no other script write in a folder; clear away what a killed one left there."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with hold_lock(folder / ".lock"):
         remove_parts(folder)
         yield
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True)

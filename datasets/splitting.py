@@ -6,6 +6,8 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS
 
 
+# scikit-learn's `train_test_split` refuses a class of one row, and more classes than rows to keep;
+# it takes 5 times as long for 1,000,000 rows, 16 times for 150.
 def split_rows(
     labels: np.ndarray | int, validation_fraction: float, test_fraction: float, seed: int
 ) -> dict[str, np.ndarray]:

@@ -1,7 +1,6 @@
 """One fit, from names to an evaluated run: start, resume, repeat."""
 
 import contextlib
-import fcntl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from threefold.core.errors import UserError
+from threefold.core.locks import hold_lock
 from threefold.datasets.dataset import Dataset
 from threefold.tasks.checks import check_examples
 from threefold.tasks.evaluation import Evaluation
@@ -168,10 +168,10 @@ def _train(model, task, dataset, run, announce, *, resume: bool) -> Fitted:
 @contextlib.contextmanager
 def _locked(run: Run) -> Iterator[None]:
     """Keep a second process from writing to the same run; the lock goes with the process."""
-    with open(run.folder / ".lock", "w") as file:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            stack.enter_context(hold_lock(run.lock, patience=0.5))
+        except BlockingIOError:
             raise UserError(f"{run.folder} is being fitted by another process") from None
         yield
 

@@ -78,6 +78,11 @@ class Run:
         return self.folder / CHECKPOINTS
 
     @property
+    def lock(self) -> Path:
+        """The file whose lock is held by the process that fits the run."""
+        return self.folder / ".lock"
+
+    @property
     def report(self) -> Path:
         """The folder of figures and the page that holds them."""
         return self.folder / "report"

@@ -15,6 +15,9 @@ from keras import layers, ops
 
 from threefold.blueprints.parts.layers import make_dropout
 
+# Against Keras's `MultiHeadAttention`, which has no cache, ours take 0.8 to 1.0 of the time (small
+# ones 0.7 to 1.6); against KerasHub's `CachedMultiHeadAttention` 0.7 to 1.4 for a step. It has one
+# position for the whole batch, and ONNX Runtime refuses its export (`XlaDynamicUpdateSlice`).
 LONGEST_WAVE = 10_000.0
 
 

@@ -87,6 +87,7 @@ class Decoding(keras.Model):
         return sorted(name for name in state if name in stated)
 
 
+# KerasHub's `BeamSampler` has no penalty for length, and ONNX Runtime refuses the loop it exports.
 class BeamSearch(Decoding):
     """Find the most probable texts, several at a time; with a width of 1, greedily.
 

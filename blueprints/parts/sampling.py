@@ -9,6 +9,8 @@ from keras import ops
 from threefold.blueprints.parts.decoding import END, IMPOSSIBLE, Decoding
 
 
+# KerasHub's samplers take a seed, not numbers: three backends write three texts, a SavedModel
+# another at each call, and tf2onnx fails on them: the seed is a variable that a loop changes.
 class Sampler(Decoding):
     """Go on with texts, token by token, at random.
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from threefold.datasets.texts.tokenizing import split_words
 
+# Pygments takes twice as long as `tokenize`, reads broken source without a word, and calls 26,504
+# of 35,000 names just a name: of these kinds it knows functions and classes where they are defined.
 KINDS = ("argument", "attribute", "class", "function", "method", "module", "variable")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _NAMING = (

@@ -87,6 +87,9 @@ class Step:
         return str(np.datetime64(int(stamp), "s").astype(f"datetime64[{unit}]")).replace("T", " ")
 
 
+# `pandas.infer_freq` tells month's ends and business days, but nothing at all where one stamp is
+# missing, off by a minute or moved by summer time, or where all are the 15th of their months: a
+# message could not say which row it is. It takes 1.2 to 4 times as long.
 def find_step(series: Sequence[np.ndarray], *, numbers: bool) -> Step:
     """Find the step of some series: the commonest difference.
 

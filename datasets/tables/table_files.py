@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
+
+# Parsing 200,000 rows takes 2.4 times as long as in pandas and 16 times as long as in pyarrow, a
+# second in all; but of 12 kinds of damage they read 7 and 5 as if nothing were, and neither names
+# the line of a wrong byte.
 _SEPARATORS = ",;\t|"
 _BLOCK = 50_000  # rows held as Python text at a time
 

@@ -16,6 +16,8 @@ class _Order:
     discount: float
 
 
+# NLTK takes 2.7 s to be imported and 100 times as long to count 50,000 tokens, 300 times to score;
+# it has one discount for all orders, and divides by 0 after a run that only ever begins a window.
 class KneserNey:
     """Kneser and Ney 1995, "Improved backing-off for m-gram language modeling", interpolated.
 

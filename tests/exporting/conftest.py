@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import fcntl
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from threefold.core.locks import hold_lock
 from threefold.training.run import Run, open_run
 from threefold.training.settings import TrainingSettings
 
@@ -75,8 +75,7 @@ def place(tmp_path_factory) -> Path:
 @contextlib.contextmanager
 def one_at_a_time(place: Path, name: str) -> Iterator[None]:
     """Let the first process make what the others then find."""
-    with open(place / f"{name}.lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with hold_lock(place / f"{name}.lock"):
         yield
 
 

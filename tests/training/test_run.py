@@ -1,6 +1,5 @@
 """Run folders: names that are never shared, and damage that is said in one line."""
 
-import fcntl
 import json
 import os
 import subprocess
@@ -9,6 +8,7 @@ import sys
 import pytest
 
 from threefold.core.errors import UserError
+from threefold.core.locks import hold_lock
 from threefold.datasets.facts import ImageFacts
 from threefold.training.checkpoints import CheckpointError, save_checkpoint
 from threefold.training.run import DatasetRecord, RunRecord, create_run, open_run
@@ -217,8 +217,7 @@ def test_a_state_of_another_model_is_refused(run_cli, in_tmp):
 
 def test_a_second_process_may_not_go_on_with_a_run(run_cli, in_tmp):
     run = create_run(fitted_record(), "busy")
-    with open(run.folder / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with hold_lock(run.lock):
         code, _, err = run_cli("fit", "--resume", "busy")
     assert (code, err) == (2, "error: busy is being fitted by another process\n")
     assert open_run("busy").record == run.record

@@ -1,7 +1,6 @@
 """What there is to choose from, what a blueprint draws, and how a run stands: all as plain data."""
 
 import ast
-import fcntl
 import inspect
 import math
 import shlex
@@ -15,6 +14,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
+from threefold.core.locks import is_held
 from threefold.core.options import as_typed, options_of
 from threefold.datasets import loading
 from threefold.training.building import ROOM, blueprint_names, build_network, served_tasks
@@ -311,7 +311,7 @@ def _bytes(weight) -> int:
 
 def _status(run: Run, epochs_done: int, best_epoch: int | None, judged: bool) -> str:
     """Return `running`, `finished`, or `cut`: a process that died cannot say so itself."""
-    if _locked(run):
+    if is_held(run.lock):
         return "running"
     settings = run.record.settings
     patience_spent = (
@@ -321,15 +321,3 @@ def _status(run: Run, epochs_done: int, best_epoch: int | None, judged: bool) ->
     )
     trained = epochs_done >= settings.epochs or patience_spent
     return "finished" if trained and judged else "cut"
-
-
-def _locked(run: Run) -> bool:
-    """Return whether a process is fitting the run: it holds a lock that goes when it does."""
-    try:
-        with open(run.folder / ".lock") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False

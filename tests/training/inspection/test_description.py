@@ -1,4 +1,3 @@
-import fcntl
 import json
 import shlex
 import subprocess
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from threefold.core.errors import UserError
+from threefold.core.locks import hold_lock
 from threefold.core.options import Option, as_typed, check_options, options_of
 from threefold.tasks.task import find_task
 from threefold.training.building import blueprint_names, find_blueprint
@@ -189,8 +189,7 @@ def test_a_run_that_is_being_fitted_is_told_from_a_cut_one(fitted):
     assert describe_run(run)["status"] == "cut"
     patient = longer.model_copy(update={"patience": 1})
     best_first = Run(fitted, record.model_copy(update={"settings": patient}))
-    with open(fitted / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with hold_lock(run.lock):
         assert describe_run(run)["status"] == "running"
     history = fitted / "history.csv"
     kept = history.read_text()
