@@ -6,11 +6,11 @@ Blueprints and dataset loaders are plain functions. What a user may set (`-o fil
 
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import docstring_parser
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -45,23 +45,105 @@ class Option:
         members = _members(self.annotation)
         if not all(get_origin(member) is Literal or member is NoneType for member in members):
             return ()
-        words = [str(word) for member in members for word in get_args(member)]
+        found = [str(word) for member in members for word in get_args(member)]
+        words = dict.fromkeys(found)  # of a union, each once
         return (*words, "none") if NoneType in members else tuple(words)
 
 
+class OptionsOf(NamedTuple):
+    """Says, in the annotation of `**name`, whose options a function passes on.
+
+    Args:
+        functions: tuple of function. An option that several have takes what any of them does.
+        but: tuple of str. Options of theirs that are not passed on.
+
+    Example:
+        >>> def load(name, **reading: Annotated[Any, OptionsOf((read_table, read_texts))]): ...
+    """
+
+    functions: tuple[Callable, ...]
+    but: tuple[str, ...] = ()
+
+
 def options_of(function: Callable, *, reserved: tuple[str, ...] = ()) -> dict[str, Option]:
-    """Read a function's options: the parameters with a default, less those in `reserved`."""
-    written = function.func if isinstance(function, partial) else function
+    """Read a function's options: the parameters with a default, less those in `reserved`.
+
+    A parameter whose type is a dataclass stands for its fields: options that several functions
+    share, defined and explained once. The default that it has in a function gives theirs.
+    """
+    written = _written(function)
     hints = get_type_hints(written, include_extras=True)
-    helps = {
-        parameter.arg_name: (parameter.description or "").replace("\n", " ")
-        for parameter in docstring_parser.parse(written.__doc__ or "").params
-    }
+    helps = _helps(written)
+    found: dict[str, Option] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        annotation, default = hints.get(name), parameter.default
+        if parameter.kind is parameter.VAR_KEYWORD:
+            for extra in get_args(annotation)[1:]:
+                found |= _passed_on(extra, [*found, *reserved])
+        elif default is parameter.empty or name in reserved:
+            continue
+        elif is_dataclass(annotation):
+            found |= _options_of_group(annotation, default, helps)
+        else:
+            found[name] = Option(name, annotation, default, helps.get(name, ""))
+    return found
+
+
+def arguments_of(function: Callable, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a function's arguments for some of its options: those of a group put together.
+
+    Args:
+        function: function. As for `options_of`.
+        options: mapping of str to value. Checked, from `check_options`.
+
+    Returns:
+        dict of str to value. To call the function with.
+    """
+    hints, arguments = get_type_hints(_written(function)), dict(options)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.default is not parameter.empty and is_dataclass(hints.get(name)):
+            own = [field.name for field in fields(hints[name]) if field.name in arguments]
+            given = {field: arguments.pop(field) for field in own}
+            arguments[name] = replace(parameter.default, **given)
+    return arguments
+
+
+def _written(function: Callable) -> Callable:
+    return function.func if isinstance(function, partial) else function
+
+
+def _helps(documented: Any) -> dict[str, str]:
+    """Return what a docstring says of each parameter."""
     return {
-        name: Option(name, hints[name], parameter.default, helps.get(name, ""))
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is not inspect.Parameter.empty and name not in reserved
+        parameter.arg_name: (parameter.description or "").replace("\n", " ")
+        for parameter in docstring_parser.parse(documented.__doc__ or "").params
     }
+
+
+def _options_of_group(group: type, default: Any, helps: Mapping[str, str]) -> dict[str, Option]:
+    """Return the fields of a dataclass as options; a function may explain one in its own words."""
+    hints = get_type_hints(group, include_extras=True)
+    for base in group.__mro__:
+        helps = _helps(base) | helps
+    return {
+        field.name: Option(
+            field.name, hints[field.name], getattr(default, field.name), helps.get(field.name, "")
+        )
+        for field in fields(group)
+    }
+
+
+def _passed_on(others: OptionsOf, taken: Sequence[str]) -> dict[str, Option]:
+    """Return the options of other functions, without a default: it is theirs."""
+    found: dict[str, Option] = {}
+    for function in others.functions:
+        for name, option in options_of(function).items():
+            if name in taken or name in others.but:
+                continue
+            before = found.setdefault(name, replace(option, default=None))
+            either = Union[before.annotation, option.annotation]  # noqa: UP007  types of run time
+            found[name] = replace(before, annotation=either)
+    return found
 
 
 def check_options(

@@ -14,7 +14,7 @@ from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import SPLITS
 from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.images.image_files import SUFFIXES
-from threefold.datasets.splitting import split_rows
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.column_roles import SPLIT_WORDS
 from threefold.datasets.tables.columns import read_cells
 from threefold.datasets.tables.table_files import Table, read_table
@@ -203,34 +203,29 @@ def require_every_class(root: Path, listing: Listing) -> None:
 
 
 def divide_listing(
-    path: str, listing: Listing, fractions: dict[str, float], seed: int
+    path: str, listing: Listing, split_fractions: SplitFractions
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the rows of each split, what the folder lacks taken out of train, and what to say.
 
     Args:
         path: str. What messages call the folder.
         listing: Listing. Its files.
-        fractions: dict of str to float. Share of `validation` and `test`, where they are lacking.
-        seed: int. Which division, stratified where there are classes.
+        split_fractions: SplitFractions. Shares of the splits that are lacking.
 
     Returns:
         (dict of str to int array, list of str).
     """
-    noun = listing.files.noun
+    noun, notes = listing.files.noun, []
     rows = {name: np.flatnonzero(listing.splits == i) for i, name in enumerate(SPLITS)}
     train = rows["train"]
     labels = listing.found_targets[train] if listing.found_targets.ndim == 1 else None
-    wanted = {name: 0.0 if len(rows[name]) else share for name, share in fractions.items()}
-    parts = split_rows(len(train) if labels is None else labels, *wanted.values(), seed)
+    there = [name for name, found in rows.items() if len(found)]
+    parts, note = split_fractions.fill_in(
+        len(train) if labels is None else labels, there, noun=f"training {noun}"
+    )
     rows = {name: train[parts[name]] if name in parts else rows[name] for name in SPLITS}
-    notes = []
-    if missing := [name for name, share in wanted.items() if share > 0]:
-        shares = " and ".join(f"{100 * wanted[name]:g} %" for name in missing)
-        stratified = "" if labels is None else " stratified,"
-        notes.append(
-            f"no {' or '.join(missing)} split in {path}: {shares} of the training {noun} kept "
-            f"for {'it' if len(missing) == 1 else 'them'},{stratified} seed {seed}"
-        )
+    if note:
+        notes.append(f"{path}: {note}")
     if labels is not None:
         counts = np.bincount(labels, minlength=len(listing.target_names))
         if alone := [listing.target_names[i] for i in np.flatnonzero(counts == 1)]:

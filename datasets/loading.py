@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from threefold.core.errors import UserError, suggest
-from threefold.core.options import Option, check_options, options_of
+from threefold.core.options import Option, arguments_of, check_options, options_of
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.reader import readers
@@ -56,7 +56,8 @@ def load(
     checked = check_options(known, options or {}, flag="-d", owner=f"dataset '{reference}'")
     given = {"task": task, "facts": facts}
     dataset = replace(
-        loader(**checked, **{name: given[name] for name in context}), reference=reference
+        loader(**arguments_of(loader, checked), **{name: given[name] for name in context}),
+        reference=reference,
     )
     if task is not None and dataset.task != task:
         raise UserError(f"dataset '{reference}' serves the task {dataset.task}, not {task}")

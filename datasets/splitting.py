@@ -1,9 +1,91 @@
 """Seeded splits, stratified where there are classes."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS
+
+
+class Division(NamedTuple):
+    """Rows divided among splits.
+
+    Args:
+        rows: dict of str to int array. Of `train` and of each split that was taken out of it.
+        note: str. What was done, in a person's words; empty where nothing was.
+    """
+
+    rows: dict[str, np.ndarray]
+    note: str
+
+
+@dataclass(frozen=True)
+class SplitFractions:
+    """How splits that data lack are taken out of their rows; options of all that is divided.
+
+    Args:
+        validation_fraction: float. Share kept for validation, where the data have no such split.
+        test_fraction: float. Share kept for the test, where the data have no such split.
+        split_seed: int. Which seeded division into splits, stratified where there are classes.
+    """
+
+    validation_fraction: float = 0.15
+    test_fraction: float = 0.15
+    split_seed: int = 0
+
+    def split(self, labels: np.ndarray | int) -> dict[str, np.ndarray]:
+        """Divide rows into all three splits; see `split_rows`."""
+        return split_rows(labels, self.validation_fraction, self.test_fraction, self.split_seed)
+
+    def lacking(self, there: Collection[str]) -> dict[str, float]:
+        """Return the share of train that each split gets that has none of its own."""
+        shares = {"validation": self.validation_fraction, "test": self.test_fraction}
+        return {name: share for name, share in shares.items() if share and name not in there}
+
+    def fill_in(
+        self,
+        labels: np.ndarray | int,
+        there: Collection[str] = (),
+        *,
+        noun: str,
+        groups: Sequence[Any] | None = None,
+    ) -> Division:
+        """Take the splits that are lacking out of the rows to train on.
+
+        Args:
+            labels: int array of shape (rows,), or the number of rows where there are no classes.
+                Of the rows to train on alone.
+            there: collection of str. The splits that the data have.
+            noun: str. What a row is, in the plural, for the note.
+            groups: sequence of anything hashable, shape (rows,). Rows of one group, such as pairs
+                with the same source, stay in one split; shares then are of groups.
+
+        Returns:
+            Division.
+
+        Raises:
+            UserError: where the fractions leave nothing to train on.
+        """
+        lacking = self.lacking(there)
+        wanted = [lacking.get(name, 0.0) for name in SPLITS[1:]]
+        count = labels if isinstance(labels, int) else len(labels)
+        if groups is None:
+            rows = split_rows(labels, *wanted, self.split_seed)
+        else:
+            numbers: dict[Any, int] = {}
+            owners = np.array([numbers.setdefault(group, len(numbers)) for group in groups])
+            parts = split_rows(len(numbers), *wanted, self.split_seed)
+            rows = {name: np.flatnonzero(np.isin(owners, own)) for name, own in parts.items()}
+        taken = [f"{100 * share:g} % for {name}" for name, share in lacking.items()]
+        stratified = "" if isinstance(labels, int) else ", stratified"
+        note = (
+            f"no {' or '.join(lacking)} split: of {count:,} {noun} {' and '.join(taken)}, "
+            f"seed {self.split_seed}{stratified}"
+        )
+        return Division(rows, note if taken else "")
 
 
 # scikit-learn's `train_test_split` refuses a class of one row, and more classes than rows to keep;

@@ -29,6 +29,7 @@ from threefold.datasets.facts import Facts, SpeechFacts
 from threefold.datasets.folder_listing import FileKind, Listing, divide_listing, walk
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.reader import Reader
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.column_roles import SPLIT_WORDS
 
 READER = Reader(
@@ -48,9 +49,7 @@ def load(
     lowercase: bool = False,
     max_length: Annotated[float, Field(gt=0)] | None = None,
     skip_bad: bool = False,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load a folder of recordings.
 
@@ -64,10 +63,7 @@ def load(
         lowercase: bool. Whether transcripts are brought to small letters.
         max_length: float. Seconds; longer recordings are left out.
         skip_bad: bool. Whether files that are no sound, or damaged, are left out or refused.
-        validation_fraction: float. Share of the recordings kept for validation, where the folder
-            has no such split.
-        test_fraction: float. Share of the recordings kept for the test, likewise.
-        split_seed: int. Which seeded division into splits.
+        split_fractions: SplitFractions. How recordings are divided where nothing says so.
 
     Returns:
         Dataset. Recordings `samples` float32 (time,), -1 to 1, and `symbols` int64 (symbols,): the
@@ -92,8 +88,7 @@ def load(
     small = lowercase or bool(facts and all(s == s.lower() for s in facts.alphabet))
     texts = [tidy(found.texts[name], lowercase=small) for name in names]
     listing = Listing(names, np.empty((len(names), 0)), (), _find_splits(names), files=RECORDINGS)
-    fractions = {"validation": validation_fraction, "test": test_fraction}
-    rows, decisions = divide_listing(path, listing, fractions, split_seed)
+    rows, decisions = divide_listing(path, listing, split_fractions)
     lengths = np.array([header.resampled(rate) for header in headers.values()])
     facts = facts or _describe(path, rate, texts, lengths, rows["train"])
     remarks = describe_headers([(name, header) for name, header in headers.items()], rate)

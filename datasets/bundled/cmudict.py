@@ -17,8 +17,9 @@ from annotated_types import Gt, Le
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import TokenizerConfig, pair
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.texts.documents import pair
+from threefold.datasets.texts.tokenizer_config import TranslationTokenizerConfig
 
 TASK = "translation"
 _MAX_LENGTH = 36  # letters of the longest word, and more than its phonemes
@@ -31,9 +32,7 @@ def load(
     facts: Facts | None = None,
     fraction: Annotated[float, Gt(0), Le(1)] = 0.05,
     stress: bool = False,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    split_seed: int = 0,
+    split_fractions: SplitFractions = SplitFractions(0.1, 0.1),
 ) -> Dataset:
     """Load the dictionary, or a sample of it.
 
@@ -41,9 +40,7 @@ def load(
         facts: Facts. Those of a run: its tokenizers then rule.
         fraction: float. Share of the words that is taken, all splits together; 1 for all.
         stress: bool. Whether vowels carry their stress: AH0, AH1, AH2.
-        validation_fraction: float. Share of these words kept for validation.
-        test_fraction: float. Share of these words kept for the test.
-        split_seed: int. Which sample, and which division into splits. No word is in two splits.
+        split_fractions: SplitFractions. How words are divided where nothing says so.
 
     Returns:
         Dataset. `source` letters and `target` phonemes, and both as texts, phonemes with spaces.
@@ -54,18 +51,21 @@ def load(
     entries = _read(stress)
     words = np.array(list(entries), object)
     if fraction < 1:
-        generator = np.random.default_rng(np.random.SeedSequence([split_seed, len(words)]))
+        seeds = np.random.SeedSequence([split_fractions.split_seed, len(words)])
+        generator = np.random.default_rng(seeds)
         count = max(1, round(fraction * len(words)))
         words = words[np.sort(generator.permutation(len(words))[:count])]
-    rows = split_rows(len(words), validation_fraction, test_fraction, split_seed)
+    rows = split_fractions.split(len(words))
     return pair(
         "cmudict",
         list(words),
         [entries[word] for word in words],
         rows,
-        (
-            TokenizerConfig("character", _PLENTY, _MAX_LENGTH),
-            TokenizerConfig("word", _PLENTY, _MAX_LENGTH),
+        TranslationTokenizerConfig(
+            tokenizer="character",
+            target_tokenizer="word",
+            vocabulary_size=_PLENTY,
+            max_tokens=_MAX_LENGTH,
         ),
         unit="phoneme",
         facts=facts,

@@ -14,7 +14,7 @@ from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, finge
 from threefold.datasets.facts import SequenceFacts
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.series.labeled_series import describe_channels
-from threefold.datasets.splitting import split_rows
+from threefold.datasets.splitting import SplitFractions
 
 TASK = "sequence_classification"
 CLASSES = ("bell", "cylinder", "funnel")
@@ -25,17 +25,13 @@ SHORTEST, MAX_LENGTH = 96, 160  # steps
 def load(
     *,
     noise: Annotated[float, Field(ge=0)] = 1.0,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Draw the series.
 
     Args:
         noise: float. Standard deviation of what is added to each step; the shapes are 6 high.
-        validation_fraction: float. Share of the examples kept for validation.
-        test_fraction: float. Share of the examples kept for the test.
-        split_seed: int. Which seeded division into splits.
+        split_fractions: SplitFractions. How series are divided where nothing says so.
 
     Returns:
         Dataset. Series `values` float32 (steps, 1) and `label`.
@@ -44,7 +40,7 @@ def load(
     labels = np.arange(COUNT) % len(CLASSES)
     series = [_sample(generator, CLASSES[label], noise) for label in labels]
     arrays = {"values": Ragged.join(series, np.float32), "label": labels}
-    rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
+    rows = split_fractions.split(labels)
     source = ArraySource(arrays)
     train = rows["train"]
     return Dataset(

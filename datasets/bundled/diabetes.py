@@ -1,7 +1,8 @@
 """Progression of diabetes a year on, of 442 patients (scikit-learn; Efron et al. 2004)."""
 
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.tables.column_roles import ColumnRoles, SplitFractions
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.tables.column_roles import ColumnRoles
 from threefold.datasets.tables.labeled_tables import from_table
 from threefold.datasets.tables.table_files import table_of
 
@@ -9,14 +10,13 @@ TASK = "tabular_regression"
 
 
 def load(
-    *, validation_fraction: float = 0.15, test_fraction: float = 0.2, split_seed: int = 0
+    *,
+    split_fractions: SplitFractions = SplitFractions(test_fraction=0.2),
 ) -> Dataset:
     """Load the patients.
 
     Args:
-        validation_fraction: float. Share of the rows kept for validation.
-        test_fraction: float. Share of the rows kept for the test.
-        split_seed: int. Which seeded division into splits.
+        split_fractions: SplitFractions. How rows are divided where nothing says so.
 
     Returns:
         Dataset. 10 numeric columns in their own units (`sex` is 1 or 2), and `target`: the
@@ -29,6 +29,6 @@ def load(
         table_of(bunch.data.assign(progression=bunch.target), "diabetes"),
         "diabetes",
         column_roles=ColumnRoles(target=("progression",)),
-        split_fractions=SplitFractions(validation_fraction, test_fraction, split_seed),
+        split_fractions=split_fractions,
         task=TASK,
     )

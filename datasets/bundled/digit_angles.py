@@ -11,20 +11,19 @@ from threefold.datasets.dataset import (
     numeric_targets,
 )
 from threefold.datasets.facts import ImageFacts
-from threefold.datasets.splitting import split_rows
+from threefold.datasets.splitting import SplitFractions
 
 TASK = "image_regression"
 
 
 def load(
-    *, validation_fraction: float = 0.15, test_fraction: float = 0.15, split_seed: int = 0
+    *,
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Turn the bundled digits.
 
     Args:
-        validation_fraction: float. Share of the examples kept for validation.
-        test_fraction: float. Share of the examples kept for the test.
-        split_seed: int. Which seeded division into splits.
+        split_fractions: SplitFractions. How digits are divided where nothing says so.
 
     Returns:
         Dataset. Images `image` uint8 (16, 16, 1) and `target` float32 (1,), the angle in
@@ -41,7 +40,7 @@ def load(
         canvas.paste(Image.fromarray(image[..., 0]).resize((12, 12), Image.BILINEAR), (2, 2))
         turned[position, ..., 0] = np.asarray(canvas.rotate(float(angle), Image.BILINEAR))
     arrays = {"image": turned, "target": angles[:, None]}
-    rows = split_rows(len(turned), validation_fraction, test_fraction, split_seed)
+    rows = split_fractions.split(len(turned))
     source = ArraySource(arrays)
     return Dataset(
         reference="digit_angles",

@@ -4,20 +4,19 @@ import numpy as np
 
 from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import ImageFacts
-from threefold.datasets.splitting import split_rows
+from threefold.datasets.splitting import SplitFractions
 
 TASK = "image_classification"
 
 
 def load(
-    *, validation_fraction: float = 0.15, test_fraction: float = 0.15, split_seed: int = 0
+    *,
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load the digits.
 
     Args:
-        validation_fraction: float. Share of the examples kept for validation.
-        test_fraction: float. Share of the examples kept for the test.
-        split_seed: int. Which seeded, stratified division into splits.
+        split_fractions: SplitFractions. How digits are divided where nothing says so.
 
     Returns:
         Dataset. Images `image` uint8 (8, 8, 1), values 0 to 255, and `label`.
@@ -25,7 +24,7 @@ def load(
     images, labels = read_digits()
     arrays = {"image": images, "label": labels}
     source = ArraySource(arrays)
-    rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
+    rows = split_fractions.split(labels)
     return Dataset(
         reference="digits",
         task=TASK,

@@ -13,7 +13,7 @@ from pydantic import Field
 from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import SpeechFacts
 from threefold.datasets.ragged import Ragged
-from threefold.datasets.splitting import split_rows
+from threefold.datasets.splitting import SplitFractions
 
 TASK = "speech_recognition"
 RATE = 8000  # samples a second: that of a telephone
@@ -34,17 +34,13 @@ DRIFT = 0.015  # share by which a tone may be off
 def load(
     *,
     snr: Annotated[float, Field(ge=-30, le=100)] = 10.0,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.2,
-    split_seed: int = 0,
+    split_fractions: SplitFractions = SplitFractions(0.1, 0.2),
 ) -> Dataset:
     """Dial.
 
     Args:
         snr: float. Power of the tones, while they sound, over that of the white noise, in dB.
-        validation_fraction: float. Share of the recordings kept for validation.
-        test_fraction: float. Share of the recordings kept for the test.
-        split_seed: int. Which seeded division into splits.
+        split_fractions: SplitFractions. How recordings are divided where nothing says so.
 
     Returns:
         Dataset. Recordings `samples` float32 (time,), -1 to 1 at 8,000 a second, in steps of 16
@@ -53,7 +49,7 @@ def load(
     samples, symbols = _dial(snr)
     arrays = {"samples": samples, "symbols": symbols}
     source = ArraySource(arrays)
-    rows = split_rows(SIZE, validation_fraction, test_fraction, split_seed)
+    rows = split_fractions.split(SIZE)
     return Dataset(
         reference="dtmf",
         task=TASK,

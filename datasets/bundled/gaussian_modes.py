@@ -11,7 +11,7 @@ import numpy as np
 
 from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import ImageFacts
-from threefold.datasets.splitting import split_rows
+from threefold.datasets.splitting import SplitFractions
 
 TASK = "image_generation"
 COUNT = 8000
@@ -23,17 +23,13 @@ SPREADS = {"ring": REACH / 100, "grid": REACH / 2 / 40}
 def load(
     *,
     layout: Literal["ring", "grid"] = "grid",
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Draw the points.
 
     Args:
         layout: str. `ring`: 8 places; `grid`: 25.
-        validation_fraction: float. Share of the points kept for validation.
-        test_fraction: float. Share of the points kept for the test.
-        split_seed: int. Which seeded, stratified division into splits.
+        split_fractions: SplitFractions. How points are divided where nothing says so.
 
     Returns:
         Dataset. Points `image` float32 (1, 2, 1), 0 to 255, and `label`, the place.
@@ -44,7 +40,7 @@ def load(
     points = places[labels] + SPREADS[layout] * generator.normal(size=(COUNT, 2))
     images = ((points + 1) * 127.5).astype(np.float32)[:, None, :, None]
     arrays = {"image": images, "label": labels}
-    rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
+    rows = split_fractions.split(labels)
     source = ArraySource(arrays)
     return Dataset(
         reference="gaussian_modes",

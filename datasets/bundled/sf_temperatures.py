@@ -4,13 +4,9 @@ from pydantic import PositiveInt
 
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.series.forecasting_tables import (
-    QUANTILES,
-    Quantile,
-    WindowConfig,
-    from_table,
-)
+from threefold.datasets.series.forecasting_tables import from_table
 from threefold.datasets.series.series_columns import Columns
+from threefold.datasets.series.windows import QUANTILES, Quantile, WindowConfig
 from threefold.datasets.tables.table_files import table_of
 
 TASK = "forecasting"

@@ -8,14 +8,13 @@ in all of them: what is asked is the area of a docstring, not of a library never
 from functools import cache
 
 import numpy as np
-from pydantic import PositiveInt
 
 from threefold.datasets.bundled.standard_library import AREAS, docstrings, is_new, source_files
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import TokenizerConfig, classify
-from threefold.datasets.texts.tokenizer_files import TokenizerOption
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.texts.documents import classify
+from threefold.datasets.texts.tokenizer_config import TokenizerConfig
 
 TASK = "text_classification"
 
@@ -23,26 +22,15 @@ TASK = "text_classification"
 def load(
     *,
     facts: Facts | None = None,
-    tokenizer: TokenizerOption = "wordpiece",
-    vocabulary_size: PositiveInt = 4000,
-    max_tokens: PositiveInt = 128,
-    lowercase: bool = True,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    tokenizer_config: TokenizerConfig = TokenizerConfig(vocabulary_size=4000, max_tokens=128),
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load the docstrings.
 
     Args:
         facts: Facts. Those of a run: its tokenizer then rules.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
-            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. Where longer docstrings are cut.
-        lowercase: bool. Whether capital letters are made small.
-        validation_fraction: float. Share of the docstrings kept for validation.
-        test_fraction: float. Share of the docstrings kept for the test.
-        split_seed: int. Which seeded, stratified division into splits.
+        tokenizer_config: TokenizerConfig. How docstrings become tokens.
+        split_fractions: SplitFractions. How docstrings are divided where nothing says so.
 
     Returns:
         Dataset. `tokens`, `label` and `text`.
@@ -51,8 +39,7 @@ def load(
         UserError: where Python came without its sources.
     """
     texts, labels = _read()
-    rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
-    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
+    rows = split_fractions.split(labels)
     names = tuple(AREAS)
     return classify("stdlib_docstrings", texts, labels, names, rows, tokenizer_config, facts=facts)
 

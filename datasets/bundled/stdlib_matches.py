@@ -6,16 +6,14 @@ of the same module, and so about the same matter.
 """
 
 import numpy as np
-from pydantic import PositiveInt
 
 from threefold.datasets.bundled.stdlib_summaries import read_summaries
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import TokenizerConfig
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.texts.pairs.pair_files import Pairs
 from threefold.datasets.texts.pairs.text_pairs import compare
-from threefold.datasets.texts.tokenizer_files import TokenizerOption
+from threefold.datasets.texts.tokenizer_config import TokenizerConfig
 
 TASK = "text_pair_classification"
 CLASS_NAMES = ("match", "other")
@@ -25,26 +23,15 @@ FARTHEST = 5  # places that a wrong sentence comes from
 def load(
     *,
     facts: Facts | None = None,
-    tokenizer: TokenizerOption = "wordpiece",
-    vocabulary_size: PositiveInt = 4000,
-    max_tokens: PositiveInt = 64,
-    lowercase: bool = True,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    tokenizer_config: TokenizerConfig = TokenizerConfig(vocabulary_size=4000, max_tokens=64),
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load the pairs.
 
     Args:
         facts: Facts. Those of a run: its tokenizer then rules.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
-            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. Where longer sentences and code are cut.
-        lowercase: bool. Whether capital letters are made small.
-        validation_fraction: float. Share of the pairs kept for validation.
-        test_fraction: float. Share of the pairs kept for the test.
-        split_seed: int. Which seeded, stratified division into splits.
+        tokenizer_config: TokenizerConfig. How sentences and code become tokens.
+        split_fractions: SplitFractions. How pairs are divided where nothing says so.
 
     Returns:
         Dataset. `first` and `second`, both as texts, and `label`.
@@ -53,8 +40,7 @@ def load(
         UserError: where Python came without its sources.
     """
     pairs, labels = _read()
-    rows = split_rows(labels, validation_fraction, test_fraction, split_seed)
-    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
+    rows = split_fractions.split(labels)
     return compare(
         "stdlib_matches", pairs, labels, CLASS_NAMES, rows, tokenizer_config, facts=facts
     )

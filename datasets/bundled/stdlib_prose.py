@@ -7,20 +7,19 @@ and docstring.
 
 import ast
 from functools import cache
-from typing import Annotated
-
-from pydantic import Field, PositiveInt
 
 from threefold.datasets.bundled.standard_library import AREAS, docstrings, parse_file, source_files
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import TokenizerConfig, continue_text
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.texts.documents import continue_text
 from threefold.datasets.texts.masked_texts import MaskRate, mask_documents
 from threefold.datasets.texts.masking import Masking
 from threefold.datasets.texts.prose import Documents
-from threefold.datasets.texts.tokenizer_files import TokenizerOption
-from threefold.datasets.texts.tokenizing import Kind
+from threefold.datasets.texts.tokenizer_config import (
+    MaskedTokenizerConfig,
+    WindowTokenizerConfig,
+)
 
 TASK = "text_generation"
 _SHORTEST = 300  # characters of a docstring: below, it is a remark more than prose
@@ -30,26 +29,16 @@ def load(
     *,
     facts: Facts | None = None,
     docstrings: bool = True,
-    tokenizer: Kind = "character",
-    vocabulary_size: PositiveInt = 120,
-    context: PositiveInt = 128,
-    lowercase: bool = False,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    split_seed: int = 0,
+    tokenizer_config: WindowTokenizerConfig = WindowTokenizerConfig(vocabulary_size=120),
+    split_fractions: SplitFractions = SplitFractions(0.1, 0.1),
 ) -> Dataset:
     """Load the documentation.
 
     Args:
         facts: Facts. Those of a run: its tokenizer and window then rule.
         docstrings: bool. Whether docstrings are read, too, or the language reference alone.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        context: int. Tokens of a window.
-        lowercase: bool. Whether capital letters are made small.
-        validation_fraction: float. Share of the documents kept for validation.
-        test_fraction: float. Share of the documents kept for the test.
-        split_seed: int. Which seeded division into splits.
+        tokenizer_config: WindowTokenizerConfig. How documents become tokens.
+        split_fractions: SplitFractions. How documents are divided where nothing says so.
 
     Returns:
         Dataset. Windows of `tokens`, without overlap.
@@ -57,8 +46,7 @@ def load(
     Raises:
         UserError: where Python came without its sources.
     """
-    documents = _divide(docstrings, validation_fraction, test_fraction, split_seed)
-    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, context, lowercase)
+    documents = _divide(docstrings, split_fractions)
     return continue_text("stdlib_prose", documents, tokenizer_config, facts=facts)
 
 
@@ -66,31 +54,22 @@ def load_masked(
     *,
     facts: Facts | None = None,
     docstrings: bool = True,
-    tokenizer: TokenizerOption = "wordpiece",
-    vocabulary_size: PositiveInt = 4000,
-    max_tokens: Annotated[int, Field(ge=4)] = 64,
     mask_rate: MaskRate = 0.15,
     masking: Masking = "token",
-    lowercase: bool = True,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    split_seed: int = 0,
+    tokenizer_config: MaskedTokenizerConfig = MaskedTokenizerConfig(
+        vocabulary_size=4000, max_tokens=64
+    ),
+    split_fractions: SplitFractions = SplitFractions(0.1, 0.1),
 ) -> Dataset:
     """Load the documentation as texts whose masked tokens are to be predicted.
 
     Args:
         facts: Facts. Those of a run: its tokenizer then rules.
         docstrings: bool. Whether docstrings are read, too, or the language reference alone.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
-            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. The most tokens of an example: of its two parts together.
         mask_rate: float. Share of the tokens that are to be predicted.
         masking: str. Whether single tokens are masked (`token`) or all of a word (`whole_word`).
-        lowercase: bool. Whether capital letters are made small.
-        validation_fraction: float. Share of the documents kept for validation.
-        test_fraction: float. Share of the documents kept for the test.
-        split_seed: int. Which seeded division into splits.
+        tokenizer_config: MaskedTokenizerConfig. How documents become tokens.
+        split_fractions: SplitFractions. How documents are divided where nothing says so.
 
     Returns:
         Dataset. As from `masked_texts.mask_documents`.
@@ -98,8 +77,7 @@ def load_masked(
     Raises:
         UserError: where Python came without its sources.
     """
-    documents = _divide(docstrings, validation_fraction, test_fraction, split_seed)
-    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
+    documents = _divide(docstrings, split_fractions)
     return mask_documents(
         "stdlib_prose", documents, tokenizer_config, mask_rate, masking, facts=facts
     )
@@ -108,11 +86,9 @@ def load_masked(
 FURTHER = {"masked_language_modeling": load_masked}
 
 
-def _divide(
-    docstrings: bool, validation_fraction: float, test_fraction: float, split_seed: int
-) -> Documents:
+def _divide(docstrings: bool, split_fractions: SplitFractions) -> Documents:
     texts = _read(docstrings)
-    rows = split_rows(len(texts), validation_fraction, test_fraction, split_seed)
+    rows = split_fractions.split(len(texts))
     return {name: [texts[row] for row in found] for name, found in rows.items()}
 
 

@@ -15,19 +15,17 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import NonNegativeInt, PositiveInt
 
 from threefold.datasets.bundled.standard_library import AREAS, documented, source_files
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.texts.documents import TokenizerConfig
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.texts.questions.questions import (
     Question,
-    Reading,
     build_question_dataset,
     split_questions,
 )
-from threefold.datasets.texts.tokenizer_files import TokenizerOption
+from threefold.datasets.texts.tokenizer_config import QuestionTokenizerConfig
 
 TASK = "question_answering"
 IN_A_CONTEXT = 5  # functions
@@ -59,30 +57,17 @@ class Function(NamedTuple):
 def load(
     *,
     facts: Facts | None = None,
-    tokenizer: TokenizerOption = "wordpiece",
-    vocabulary_size: PositiveInt = 4000,
-    max_tokens: PositiveInt = 256,
-    max_question_tokens: PositiveInt = 32,
-    stride: NonNegativeInt = 64,
-    lowercase: bool = True,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    tokenizer_config: QuestionTokenizerConfig = QuestionTokenizerConfig(
+        vocabulary_size=4000, max_question_tokens=32
+    ),
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load the questions.
 
     Args:
         facts: Facts. Those of a run: its tokenizer and windows then rule.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
-            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. The most tokens of a window; longer contexts are read in several.
-        max_question_tokens: int. Where longer questions are cut.
-        stride: int. Tokens that two windows of a context share; below max_tokens.
-        lowercase: bool. Whether capital letters are made small.
-        validation_fraction: float. Share of the contexts kept for validation.
-        test_fraction: float. Share of the contexts kept for the test.
-        split_seed: int. Which seeded division into splits.
+        tokenizer_config: QuestionTokenizerConfig. How questions and contexts become tokens.
+        split_fractions: SplitFractions. How contexts are divided where nothing says so.
 
     Returns:
         Dataset. Of `QuestionWindows`.
@@ -91,11 +76,9 @@ def load(
         UserError: where Python came without its sources.
     """
     contexts, questions = read_questions()
-    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
-    rows = split_questions(questions, validation_fraction, test_fraction, split_seed)
-    reading = Reading(tokenizer_config, max_question_tokens, stride)
+    rows = split_questions(questions, split_fractions)
     return build_question_dataset(
-        "stdlib_questions", contexts, questions, rows, reading, facts=facts
+        "stdlib_questions", contexts, questions, rows, tokenizer_config, facts=facts
     )
 
 

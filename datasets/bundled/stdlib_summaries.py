@@ -9,14 +9,14 @@ counts once: a document that repeats another, by and large, is left out, and non
 import re
 from functools import cache
 
-from pydantic import PositiveInt
-
 from threefold.datasets.bundled.standard_library import AREAS, documented, is_new, source_files
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import TokenizerConfig, pair
-from threefold.datasets.texts.tokenizing import Kind
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.texts.documents import pair
+from threefold.datasets.texts.tokenizer_config import (
+    SummaryTokenizerConfig,
+)
 
 TASK = "summarization"
 _FEWEST, _MOST = 3, 30  # words of a summary
@@ -26,25 +26,17 @@ _CALL = re.compile(r"[\w.]*\(")  # how a first paragraph begins that is a signat
 def load(
     *,
     facts: Facts | None = None,
-    tokenizer: Kind = "bpe",
-    vocabulary_size: PositiveInt = 2000,
-    max_tokens: PositiveInt = 96,
-    max_target_tokens: PositiveInt = 32,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    split_seed: int = 0,
+    tokenizer_config: SummaryTokenizerConfig = SummaryTokenizerConfig(
+        vocabulary_size=2000, max_tokens=96, max_target_tokens=32
+    ),
+    split_fractions: SplitFractions = SplitFractions(0.1, 0.1),
 ) -> Dataset:
     """Load the docstrings.
 
     Args:
         facts: Facts. Those of a run: its tokenizer then rules.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe.
-        vocabulary_size: int. The most tokens the tokenizer learns, one for both sides.
-        max_tokens: int. Where longer documents are cut.
-        max_target_tokens: int. Where longer summaries are cut.
-        validation_fraction: float. Share of the docstrings kept for validation.
-        test_fraction: float. Share of the docstrings kept for the test.
-        split_seed: int. Which seeded division into splits.
+        tokenizer_config: SummaryTokenizerConfig. How documents and summaries become tokens.
+        split_fractions: SplitFractions. How docstrings are divided where nothing says so.
 
     Returns:
         Dataset. `source` and `target`, and both as texts.
@@ -57,13 +49,9 @@ def load(
         "stdlib_summaries",
         documents,
         summaries,
-        split_rows(len(documents), validation_fraction, test_fraction, split_seed),
-        tuple(
-            TokenizerConfig(tokenizer, vocabulary_size, max_length)
-            for max_length in (max_tokens, max_target_tokens)
-        ),
+        split_fractions.split(len(documents)),
+        tokenizer_config,
         task=TASK,
-        shared_vocabulary=True,
         facts=facts,
     )
 

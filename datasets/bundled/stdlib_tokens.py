@@ -6,15 +6,13 @@ once. Splits are by sequence, so names of one module are met in all of them.
 
 from functools import cache
 
-from pydantic import PositiveInt
-
 from threefold.datasets.bundled.python_names import KINDS, Statement, tag_source
 from threefold.datasets.bundled.standard_library import source_files
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import TokenizerConfig, tag
-from threefold.datasets.texts.tokenizer_files import TokenizerOption
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.texts.documents import tag
+from threefold.datasets.texts.tokenizer_config import TokenizerConfig
 
 TASK = "token_classification"
 _MODULES = (
@@ -33,26 +31,17 @@ _TAGS = ("O", *(f"B-{kind}" for kind in KINDS), "I-module")
 def load(
     *,
     facts: Facts | None = None,
-    tokenizer: TokenizerOption = "wordpiece",
-    vocabulary_size: PositiveInt = 4000,
-    max_tokens: PositiveInt = 192,
-    lowercase: bool = False,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    split_seed: int = 0,
+    tokenizer_config: TokenizerConfig = TokenizerConfig(
+        vocabulary_size=4000, max_tokens=192, lowercase=False
+    ),
+    split_fractions: SplitFractions = SplitFractions(0.1, 0.1),
 ) -> Dataset:
     """Load tagged source.
 
     Args:
         facts: Facts. Those of a run: its tokenizer then rules.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
-            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. Where longer sequences are cut.
-        lowercase: bool. Whether capital letters, by which classes are known, are made small.
-        validation_fraction: float. Share of the sequences kept for validation.
-        test_fraction: float. Share of the sequences kept for the test.
-        split_seed: int. Which seeded division into splits.
+        tokenizer_config: TokenizerConfig. How words become tokens.
+        split_fractions: SplitFractions. How sequences are divided where nothing says so.
 
     Returns:
         Dataset. `tokens`, `tags` and `words`.
@@ -61,10 +50,9 @@ def load(
         UserError: where Python came without its sources.
     """
     statements = _read()
-    rows = split_rows(len(statements), validation_fraction, test_fraction, split_seed)
+    rows = split_fractions.split(len(statements))
     sentences = [statement.words for statement in statements]
     tags = [[_TAGS.index(name) for name in statement.tags] for statement in statements]
-    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
     return tag("stdlib_tokens", sentences, tags, _TAGS, rows, tokenizer_config, facts=facts)
 
 

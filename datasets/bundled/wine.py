@@ -1,7 +1,8 @@
 """Chemical analyses of 178 Italian wines of three grapes (scikit-learn; Forina et al. 1986)."""
 
 from threefold.datasets.dataset import Dataset
-from threefold.datasets.tables.column_roles import ColumnRoles, SplitFractions
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.tables.column_roles import ColumnRoles
 from threefold.datasets.tables.labeled_tables import from_table
 from threefold.datasets.tables.table_files import table_of
 
@@ -9,14 +10,13 @@ TASK = "tabular_classification"
 
 
 def load(
-    *, validation_fraction: float = 0.15, test_fraction: float = 0.2, split_seed: int = 0
+    *,
+    split_fractions: SplitFractions = SplitFractions(test_fraction=0.2),
 ) -> Dataset:
     """Load the wines.
 
     Args:
-        validation_fraction: float. Share of the rows kept for validation.
-        test_fraction: float. Share of the rows kept for the test.
-        split_seed: int. Which seeded, stratified division into splits.
+        split_fractions: SplitFractions. How rows are divided where nothing says so.
 
     Returns:
         Dataset. 13 numeric columns in their own units, and `label`: which grape.
@@ -30,5 +30,5 @@ def load(
         table_of(bunch.data.assign(grape=grapes), "wine"),
         "wine",
         column_roles=ColumnRoles(target=("grape",)),
-        split_fractions=SplitFractions(validation_fraction, test_fraction, split_seed),
+        split_fractions=split_fractions,
     )

@@ -12,7 +12,6 @@ from threefold.datasets.hubs.record_cells import count_bad, require_kind, say_co
 from threefold.datasets.hubs.record_tables import Choices, RecordTable
 from threefold.datasets.tables.table_files import Table, table_of
 from threefold.datasets.texts import masked_texts, prose
-from threefold.datasets.texts.documents import TokenizerConfig
 from threefold.datasets.texts.text_files import TEXT_NAMES, find_text_column
 
 # Words in a cell: columns of fewer are names, or classes by another name.
@@ -29,7 +28,7 @@ def read_prose(
         table.reference,
         documents,
         choices.split_fractions,
-        make_tokenizer_config(options),
+        options["tokenizer_config"],
         facts=facts,
         notes=notes,
     )
@@ -44,7 +43,7 @@ def read_masked(
     return masked_texts.mask_documents(
         table.reference,
         documents,
-        make_tokenizer_config(options),
+        options["tokenizer_config"],
         options["mask_rate"],
         options["masking"],
         facts=facts,
@@ -81,18 +80,6 @@ def holds_prose(table: RecordTable) -> bool:
         return True
     frame = _sample(table, names).frame if names else {}
     return any(frame[name].str.count(r"\w+").mean() >= WORDY for name in names)
-
-
-def make_tokenizer_config(options: Mapping[str, Any]) -> TokenizerConfig:
-    """Return how texts become tokens, by the options of a file's reader."""
-    max_length = options["context" if "context" in options else "max_tokens"]
-    return TokenizerConfig(
-        options["tokenizer"],
-        options["vocabulary_size"],
-        max_length,
-        options["lowercase"],
-        options.get("long", "cut"),
-    )
 
 
 def read_texts_of(table: RecordTable, split: str, column: str) -> list[str]:

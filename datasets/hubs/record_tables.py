@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from threefold.datasets.tables.column_roles import SplitFractions
+from threefold.datasets.splitting import SplitFractions
 
 # `words` and `tags` are lists: of texts, and of ids of classes.
 Kind = Literal["image", "classes", "number", "boolean", "text", "date", "words", "tags"]
@@ -31,21 +31,46 @@ class Records(Protocol):
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What the user chose of the options of `hubs.load`; `tokenizer_config` are those of tokens."""
+class ColumnChoices:
+    """Which columns hold what, where a set does not say so, and how images are read.
 
-    image: str | None
-    label: str | None
-    target: tuple[str, ...]
-    text: str | None
-    first: str | None
-    second: str | None
-    source: str | None
-    tokens: str | None
-    tags: str | None
-    image_size: int | tuple[int, int] | None
-    channels: int | None
-    tokenizer_config: Mapping[str, Any]
+    Args:
+        image: str. The column of images, where there are several.
+        label: str. The column of classes; the set's own choice if None.
+        target: tuple of str. The columns of numbers to predict; of pairs, the column of targets.
+        text: str. The column of texts; guessed if None, by its name, else the wordiest.
+        first: str. The column of the first of two texts to be compared, such as `premise`.
+        second: str. The column of the second, such as `hypothesis`.
+        source: str. The column of the sources of pairs, such as a language.
+        tokens: str. The column of the words to tag.
+        tags: str. The column of their tags, in BIO.
+        image_size: int, or height and width. The size to bring images to; guessed if None.
+        channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
+    """
+
+    image: str | None = None
+    label: str | None = None
+    target: tuple[str, ...] = ()
+    text: str | None = None
+    first: str | None = None
+    second: str | None = None
+    source: str | None = None
+    tokens: str | None = None
+    tags: str | None = None
+    image_size: int | tuple[int, int] | None = None
+    channels: Literal[1, 3] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices(ColumnChoices):
+    """All that the user chose.
+
+    Args:
+        reading: mapping of str to value. Options of texts, as those of a file of the task.
+        split_fractions: SplitFractions. How splits that a set lacks are taken out of train.
+    """
+
+    reading: Mapping[str, Any]
     split_fractions: SplitFractions
 
     def columns(self) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,6 @@ from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import SPLITS
 from threefold.datasets.facts import Facts, TableFacts
 from threefold.datasets.hubs.record_tables import Choices, Column, Kind, RecordTable
-from threefold.datasets.splitting import split_rows
 
 
 @dataclass(frozen=True)
@@ -213,21 +212,9 @@ def split_table(
         )
     lacking = [name for name in SPLITS if name not in rows]
     if lacking and "train" in rows:
-        split_fractions = choices.split_fractions
-        fractions = {
-            "validation": split_fractions.validation_fraction,
-            "test": split_fractions.test_fraction,
-        }
         train = rows["train"][1]
-        parts = split_rows(
-            found_target.values["train"][train] if found_target.class_names else len(train),
-            *(share if name in lacking else 0.0 for name, share in fractions.items()),
-            split_fractions.seed,
-        )
+        labels = found_target.values["train"][train] if found_target.class_names else len(train)
+        parts, note = choices.split_fractions.fill_in(labels, rows, noun="rows")
         rows |= {name: ("train", train[part]) for name, part in parts.items()}
-        stratified = ", stratified" if found_target.class_names else ""
-        notes.append(
-            f"no {' and no '.join(lacking)} split of its own: split off train by seed "
-            f"{split_fractions.seed}{stratified}"
-        )
+        notes += [note] if note else []
     return {name: rows[name] for name in SPLITS if name in rows}

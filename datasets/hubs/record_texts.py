@@ -11,25 +11,24 @@ from typing import Any
 import numpy as np
 
 from threefold.core.errors import UserError
-from threefold.core.options import check_options, options_of
+from threefold.core.options import arguments_of, check_options, options_of
 from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.hubs.record_cells import count_bad, place_of, require_kind, say_columns
 from threefold.datasets.hubs.record_prose import (
     find_text,
     holds_prose,
-    make_tokenizer_config,
     read_masked,
     read_prose,
     read_texts_of,
 )
 from threefold.datasets.hubs.record_tables import Choices, RecordTable
 from threefold.datasets.hubs.record_targets import only, read_target, split_table
-from threefold.datasets.tables.column_roles import SplitFractions
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.texts import conll, labeled_texts, masked_texts, prose
-from threefold.datasets.texts.documents import TokenizerConfig, pair
+from threefold.datasets.texts.documents import pair
 from threefold.datasets.texts.pairs import text_pairs, translation_pairs
-from threefold.datasets.texts.pairs.pair_files import TRANSLATIONS, Pairs, require_both, split_pairs
+from threefold.datasets.texts.pairs.pair_files import TRANSLATIONS, Pairs, require_both
 
 # The columns that each task can be given.
 TEXT_COLUMNS = {
@@ -100,12 +99,13 @@ def to_texts(table: RecordTable, choices: Choices, task: str, facts: Facts | Non
         UserError: where the columns do not serve the task, and for a row that cannot be used.
     """
     known = options_of(FILES[task].load)
-    for name in choices.tokenizer_config:
+    for name in choices.reading:
         if name not in known:
             raise UserError(f"{task} has no use for -d {name}")
     options = {name: option.default for name, option in known.items()}
-    options |= check_options(known, choices.tokenizer_config, flag="-d", owner=task)
-    return _READERS[task](table, choices, options, facts)
+    options |= check_options(known, choices.reading, flag="-d", owner=task)
+    arguments = arguments_of(FILES[task].load, options)
+    return _READERS[task](table, choices, arguments, facts)
 
 
 def _read_documents(
@@ -138,7 +138,7 @@ def _read_documents(
     return labeled_texts.classify_documents(
         table.reference,
         found,
-        make_tokenizer_config(options),
+        options["tokenizer_config"],
         skip_empty=options["skip_empty"],
         facts=facts,
     )
@@ -185,7 +185,7 @@ def _read_text_pairs(
     notes += count_bad([*found.sources, *found.targets])
     return text_pairs.compare(
         table.reference, found, np.concatenate(labels), found_target.class_names, rows,
-        make_tokenizer_config(options),
+        options["tokenizer_config"],
         columns=names, facts=facts, notes=notes,
     )  # fmt: skip
 
@@ -218,7 +218,7 @@ def _read_sentences(
         table.reference,
         found,
         choices.split_fractions,
-        make_tokenizer_config(options),
+        options["tokenizer_config"],
         facts=facts,
         notes=notes,
     )
@@ -276,18 +276,9 @@ def _read_pairs(
     rows, remarks = _divide_pairs(found, choices.split_fractions)
     notes += [f"{len(sources)} pairs: '{names[1]}' of '{names[0]}'", *remarks]
     notes += count_bad([*sources, *targets])
-    tokenizer_config = make_tokenizer_config(options)
-    kind = options["target_tokenizer"] or tokenizer_config.kind
-    max_length = options["max_target_tokens"] or tokenizer_config.max_length
-    tokenizer_configs = (
-        tokenizer_config,
-        TokenizerConfig(
-            kind, tokenizer_config.vocabulary_size, max_length, long=tokenizer_config.long
-        ),
-    )
     return pair(
-        table.reference, sources, targets, rows, tokenizer_configs, unit=options["unit"],
-        shared_vocabulary=options["shared_vocabulary"], facts=facts, notes=notes, where=where,
+        table.reference, sources, targets, rows, options["tokenizer_config"],
+        unit=options["unit"], facts=facts, notes=notes, where=where,
     )  # fmt: skip
 
 
@@ -297,14 +288,12 @@ def _divide_pairs(
     """Return the pairs of each split, end to end; what is lacking is taken from train."""
     ends = np.cumsum([0, *(len(read.sources) for read in found.values())]).tolist()
     rows = {name: np.arange(ends[i], ends[i + 1]) for i, name in enumerate(found)}
-    lacking = split_fractions.lacking(found)
-    if not lacking or "train" not in found:
+    if "train" not in found:
         return rows, []
-    wanted = (lacking.get("validation", 0.0), lacking.get("test", 0.0))
-    rows |= split_pairs(found["train"].sources, wanted, split_fractions.seed)  # train comes first
-    shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
-    notes = [f"of {len(found['train'].sources)} pairs {shares}, seed {split_fractions.seed}"]
-    return {name: rows[name] for name in SPLITS if name in rows}, notes
+    sources = found["train"].sources
+    parts, note = split_fractions.fill_in(len(sources), found, noun="pairs", groups=sources)
+    rows |= parts  # train comes first
+    return {name: rows[name] for name in SPLITS if name in rows}, [note] if note else []
 
 
 _READERS = {

@@ -105,7 +105,7 @@ def _require_useful(choices: Choices, task: str | None) -> None:
     taken = TEXT_COLUMNS.get(task, ("image", "label", "target"))
     useless = [name for name in choices.columns() if name not in taken]
     if task not in TEXT_COLUMNS:
-        useless += choices.tokenizer_config
+        useless += choices.reading
     if useless:
         what = task or "what the columns suggest"
         raise UserError(f"{what} has no use for -d {useless[0]}; say what to learn: --task NAME")

@@ -31,6 +31,7 @@ from threefold.datasets.images.image_files import (
     read_headers,
 )
 from threefold.datasets.reader import Reader
+from threefold.datasets.splitting import SplitFractions
 
 READER = Reader(
     ("image_classification", "image_regression"), folders=("*",), only="a folder of images"
@@ -46,9 +47,7 @@ def load(
     image_size: int | tuple[int, int] | None = None,
     channels: Literal[1, 3] | None = None,
     skip_bad: bool = False,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load a folder of images (JPEG, PNG, WebP, BMP, GIF).
 
@@ -61,10 +60,7 @@ def load(
         image_size: int, or height and width. The size to bring images to; guessed if None.
         channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
         skip_bad: bool. Whether files that are no images are left out or refused.
-        validation_fraction: float. Share of the images kept for validation, where the folder
-            has no such split.
-        test_fraction: float. Share of the images kept for the test, likewise.
-        split_seed: int. Which seeded division into splits, stratified by class.
+        split_fractions: SplitFractions. How images are divided where nothing says so.
 
     Returns:
         Dataset. Images `image` float32 (height, width, channels), values 0 to 255, and `label`
@@ -93,8 +89,7 @@ def load(
         shape, remarks = facts.image_shape, []
     else:
         shape, remarks = guess_shape(headers, image_size=image_size, channels=channels)
-    fractions = {"validation": validation_fraction, "test": test_fraction}
-    rows, decisions = divide_listing(path, listing, fractions, split_seed)
+    rows, decisions = divide_listing(path, listing, split_fractions)
     if facts is None:
         facts = _describe(shape, listing, rows["train"])
     found_target = "label" if classes else "target"

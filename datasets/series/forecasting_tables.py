@@ -6,10 +6,9 @@ one a column.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO
 
 import numpy as np
-from pydantic import Field, PositiveInt
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import (
@@ -24,9 +23,8 @@ from threefold.datasets.raw_inputs import Inputs
 from threefold.datasets.reader import Reader
 from threefold.datasets.series.series_columns import Columns, columns_of, find_columns
 from threefold.datasets.series.series_files import Read, fill_series, read_series
-from threefold.datasets.series.time_steps import Cycle, Step, guess_cycles, guess_season_length
+from threefold.datasets.series.time_steps import Step, guess_cycles, guess_season_length
 from threefold.datasets.series.windows import (
-    QUANTILES,
     Fill,
     Series,
     SplitBoundaries,
@@ -46,8 +44,6 @@ HORIZON = 6  # where there is no season either
 MAX_SEASONS = 7  # of a context that is not given
 FLOOR = 0.01  # of the usual error of the seasonal naive forecast: the least scale of a window
 
-Quantile = Annotated[float, Field(gt=0, lt=1)]
-
 
 def load(
     path: str,
@@ -58,16 +54,8 @@ def load(
     target: tuple[str, ...] = (),
     past_covariates: tuple[str, ...] = (),
     future_covariates: tuple[str, ...] = (),
-    context: PositiveInt | None = None,
-    horizon: PositiveInt | None = None,
-    season_length: PositiveInt | None = None,
-    quantiles: tuple[Quantile, ...] = QUANTILES,
-    calendar: tuple[Cycle, ...] | None = None,
-    fill: Fill | None = None,
-    stride: PositiveInt = 1,
     encoding: str = "utf-8",
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
+    window_config: WindowConfig = WindowConfig(),
 ) -> Dataset:
     """Load a table of series.
 
@@ -81,17 +69,8 @@ def load(
         past_covariates: tuple of str. Columns of numbers that help and are known up to now.
         future_covariates: tuple of str. Columns of numbers that help and are known ahead: plans,
             holidays.
-        context: int. Steps of history that are looked at; guessed if None.
-        horizon: int. Steps to predict; guessed if None.
-        season_length: int. Steps of a period, 1 for none; guessed from the step if None.
-        quantiles: tuple of float. What is predicted of each step; 0.5, the median, among them.
-        calendar: tuple of str. Cycles that the network gets as inputs: day, week, year; guessed if
-            None.
-        fill: str. What fills gaps: interpolate, previous or zero; with None they are refused.
-        stride: int. Steps between the windows of validation and test.
         encoding: str. Of the characters of a CSV.
-        validation_fraction: float. Share of the steps kept for validation, after those of train.
-        test_fraction: float. Share of the steps kept for the test, the latest.
+        window_config: WindowConfig. Windows and splits.
 
     Returns:
         Dataset. As from `from_table`.
@@ -100,10 +79,6 @@ def load(
         UserError: for a file, a row, a stamp or a cell that cannot be read, with its place.
     """
     explicit = Columns(time or "", series, target, past_covariates, future_covariates)
-    window_config = WindowConfig(
-        context, horizon, season_length, quantiles, calendar, fill, stride,
-        validation_fraction, test_fraction,
-    )  # fmt: skip
     return from_table(read_table(path, encoding=encoding), path, explicit, window_config, facts)
 
 

@@ -18,7 +18,7 @@ from threefold.datasets.dataset import (
 from threefold.datasets.facts import NumericColumn, SequenceFacts
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.reader import Reader
-from threefold.datasets.splitting import split_rows
+from threefold.datasets.splitting import SplitFractions
 
 READER = Reader(("sequence_classification",), files=(".ts",), folders=(".ts",))
 TASK_NAME = "sequence_classification"
@@ -29,18 +29,14 @@ def load(
     path: str,
     *,
     facts: SequenceFacts | None = None,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load series from a `.ts` file.
 
     Args:
         path: str. The file. Of a pair `NAME_TRAIN.ts`, `NAME_TEST.ts` either names both.
         facts: SequenceFacts. Those of a run: its class order and statistics then rule.
-        validation_fraction: float. Share of the training series kept for validation.
-        test_fraction: float. Share kept for the test where there is no file for it.
-        split_seed: int. Which seeded division into splits, stratified.
+        split_fractions: SplitFractions. How series are divided where nothing says so.
 
     Returns:
         Dataset. Series `values` float32 (steps, channels), NaN where missing, and `label`.
@@ -58,10 +54,8 @@ def load(
     widths = {part["values"].values.shape[1] for part in parts.values()}
     if len(widths) > 1:
         raise UserError(f"{path}: the files have {sorted(widths)} channels; expected one number")
-    fraction = 0.0 if "test" in parts else test_fraction
-    chosen = split_rows(parts["train"]["label"], validation_fraction, fraction, split_seed)
-    if "test" not in parts:
-        notes.append("no file for the test: some series of the one file are kept for it")
+    chosen, note = split_fractions.fill_in(parts["train"]["label"], parts, noun="series")
+    notes += [note] if note else []
     train = ArraySource(parts["train"])
     splits: dict[str, Source] = {name: SubsetSource(train, rows) for name, rows in chosen.items()}
     if "test" in parts:

@@ -7,9 +7,10 @@ earlier one; its history may reach back into an earlier split, as it will when a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, PositiveInt
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS
@@ -17,19 +18,33 @@ from threefold.datasets.series.time_steps import Cycle
 
 Fill = Literal["interpolate", "previous", "zero"]
 QUANTILES = (0.1, 0.5, 0.9)
+Quantile = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True)
 class WindowConfig:
-    """What a user chose of windows and splits; the loader of forecasting tables explains them."""
+    """What a user chose of windows and splits.
 
-    context: int | None = None
-    horizon: int | None = None
-    season_length: int | None = None
-    quantiles: tuple[float, ...] = QUANTILES
+    Args:
+        context: int. Steps of history that are looked at; guessed if None.
+        horizon: int. Steps to predict; guessed if None.
+        season_length: int. Steps of a period, 1 for none; guessed from the step if None.
+        quantiles: tuple of float. What is predicted of each step; 0.5, the median, among them.
+        calendar: tuple of str. Cycles that the network gets as inputs: day, week, year; guessed if
+            None.
+        fill: str. What fills gaps: interpolate, previous or zero; with None they are refused.
+        stride: int. Steps between the windows of validation and test.
+        validation_fraction: float. Share of the steps kept for validation, after those of train.
+        test_fraction: float. Share of the steps kept for the test, the latest.
+    """
+
+    context: PositiveInt | None = None
+    horizon: PositiveInt | None = None
+    season_length: PositiveInt | None = None
+    quantiles: tuple[Quantile, ...] = QUANTILES
     calendar: tuple[Cycle, ...] | None = None
     fill: Fill | None = None
-    stride: int = 1
+    stride: PositiveInt = 1
     validation_fraction: float = 0.15
     test_fraction: float = 0.15
 

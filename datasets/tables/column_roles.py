@@ -1,15 +1,15 @@
 """Which column of a table does what: what is predicted, and what says the split."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import SPLITS, numeric_targets
 from threefold.datasets.facts import NumericTarget, TableFacts
-from threefold.datasets.splitting import split_rows
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.columns import (
     BOOLEANS,
     MISSING,
@@ -64,19 +64,6 @@ class ColumnRoles:
                 require_column(table, name)
                 if seen.setdefault(name, role) != role:
                     raise UserError(f"column '{name}' is given both as {seen[name]} and as {role}")
-
-
-class SplitFractions(NamedTuple):
-    """How rows are divided into splits where no column says so."""
-
-    validation_fraction: float
-    test_fraction: float
-    seed: int
-
-    def lacking(self, found: Collection[str]) -> dict[str, float]:
-        """Return the share of train that each split gets that has none of its own."""
-        shares = {"validation": self.validation_fraction, "test": self.test_fraction}
-        return {name: share for name, share in shares.items() if share and name not in found}
 
 
 @dataclass(frozen=True)
@@ -241,8 +228,8 @@ def divide(
         found_target.values if found_target.class_names else np.zeros(len(table.frame), np.int64)
     )
     if split_column is None:
-        splits = split_rows(labels, *split_fractions)
-        how = f"split by seed {split_fractions.seed}" + (
+        splits = split_fractions.split(labels)
+        how = f"split by seed {split_fractions.split_seed}" + (
             ", stratified" if found_target.class_names else ""
         )
     else:
@@ -259,13 +246,11 @@ def divide(
         how = f"split by column '{split_column}'"
         if "train" in splits and "validation" not in splits and split_fractions.validation_fraction:
             train = splits["train"]
-            inner = split_rows(
-                labels[train], split_fractions.validation_fraction, 0, split_fractions.seed
-            )
-            splits = {name: train[rows] for name, rows in inner.items()} | {
-                name: rows for name, rows in splits.items() if name == "test"
-            }
-            how += f", validation taken from train by seed {split_fractions.seed}"
+            # A column that marks none for the test means none.
+            inner, note = split_fractions.fill_in(labels[train], ("test",), noun="rows to train on")
+            splits |= {name: train[rows] for name, rows in inner.items()}
+            splits = {name: splits[name] for name in SPLITS if name in splits}
+            how += f", {note}"
     sizes = ", ".join(f"{len(rows)} {name}" for name, rows in splits.items())
     return splits, f"{how}: {sizes}"
 

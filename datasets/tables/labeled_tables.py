@@ -12,9 +12,9 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import Facts, TableFacts
 from threefold.datasets.reader import Reader
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.column_roles import (
     ColumnRoles,
-    SplitFractions,
     Target,
     divide,
     drop_missing,
@@ -80,9 +80,7 @@ def load(
     encoding: str = "utf-8",
     drop_missing_targets: bool = False,
     max_categories: PositiveInt = 1000,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load a table.
 
@@ -101,9 +99,7 @@ def load(
         encoding: str. Of the characters of a CSV.
         drop_missing_targets: bool. Whether rows without a target are left out or refused.
         max_categories: int. The most words a categorical column keeps, the commonest first.
-        validation_fraction: float. Share of the rows kept for validation.
-        test_fraction: float. Share of the rows kept for the test.
-        split_seed: int. Which seeded division into splits, stratified where there are classes.
+        split_fractions: SplitFractions. How rows are divided where nothing says so.
 
     Returns:
         Dataset. As from `from_table`.
@@ -117,7 +113,7 @@ def load(
         column_roles=ColumnRoles(
             target, ignore, _explicit_kinds(numeric, dates, categorical), split_column
         ),
-        split_fractions=SplitFractions(validation_fraction, test_fraction, split_seed),
+        split_fractions=split_fractions,
         task=task,
         facts=facts,
         drop_missing_targets=drop_missing_targets,

@@ -11,12 +11,14 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.facts import Facts, TextFacts
 from threefold.datasets.reader import Reader
-from threefold.datasets.splitting import split_rows
-from threefold.datasets.tables.column_roles import SPLIT_WORDS, SplitFractions
-from threefold.datasets.texts.documents import TokenizerConfig, known_facts, tag
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.tables.column_roles import SPLIT_WORDS
+from threefold.datasets.texts.documents import known_facts, tag
 from threefold.datasets.texts.text_files import read_text
-from threefold.datasets.texts.tokenizer_files import TokenizerOption
-from threefold.datasets.texts.truncation import Long
+from threefold.datasets.texts.tokenizer_config import (
+    DocumentTokenizerConfig,
+    TokenizerConfig,
+)
 
 READER = Reader(("token_classification",), files=(".conll",), folders=(".conll",))
 SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".txt", ".tsv")
@@ -53,14 +55,8 @@ def load(
     word_column: PositiveInt = 1,
     tag_column: PositiveInt | None = None,
     encoding: str = "utf-8",
-    tokenizer: TokenizerOption = "wordpiece",
-    vocabulary_size: PositiveInt = 8000,
-    max_tokens: PositiveInt = 256,
-    long: Long = "cut",
-    lowercase: bool = False,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    tokenizer_config: DocumentTokenizerConfig = DocumentTokenizerConfig(lowercase=False),
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load sentences.
 
@@ -72,15 +68,8 @@ def load(
         word_column: int. The column of the words, from 1.
         tag_column: int. The column of the tags, from 1; none for the last.
         encoding: str. Of the characters of the files.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
-            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. The most tokens of a sentence.
-        long: str. What becomes of longer sentences: `cut` there, or `split` into several.
-        lowercase: bool. Whether capital letters are made small.
-        validation_fraction: float. Share of the sentences kept for validation, where no file is.
-        test_fraction: float. Share of the sentences kept for the test, likewise.
-        split_seed: int. Which seeded division into splits.
+        tokenizer_config: DocumentTokenizerConfig. How words become tokens.
+        split_fractions: SplitFractions. How sentences are divided where nothing says so.
 
     Returns:
         Dataset. `tokens`, `tags` and `words`. Tags of IOB1 and BIOES are brought to BIO.
@@ -95,8 +84,6 @@ def load(
         )
         if scheme != "BIO":
             notes.append(f"{file}: tags are in {scheme}, brought to BIO")
-    split_fractions = SplitFractions(validation_fraction, test_fraction, split_seed)
-    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase, long)
     return tag_sentences(path, found, split_fractions, tokenizer_config, facts=facts, notes=notes)
 
 
@@ -278,19 +265,9 @@ def _divide(
     """Take the splits that are lacking out of the sentences to train on, where there are such."""
     if "train" not in found:
         return found, []
-    lacking = split_fractions.lacking(found)
-    wanted = (lacking.get(name, 0.0) for name in SPLITS[1:])
-    parts = split_rows(len(found["train"]), *wanted, split_fractions.seed)
-    rows = {name: found["train"][chosen] for name, chosen in parts.items()}
-    shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
-    notes = (
-        [f"of {len(found['train'])} sentences {shares}, seed {split_fractions.seed}"]
-        if lacking
-        else []
-    )
-    others = {name: chosen for name, chosen in found.items() if name != "train"}
-    merged = rows | others
-    return {name: merged[name] for name in SPLITS if name in merged}, notes
+    parts, note = split_fractions.fill_in(len(found["train"]), found, noun="sentences")
+    merged = found | {name: found["train"][chosen] for name, chosen in parts.items()}
+    return {name: merged[name] for name in SPLITS if name in merged}, [note] if note else []
 
 
 def _class_names(reference: str, sentences: Sequence[Sentence]) -> tuple[str, ...]:

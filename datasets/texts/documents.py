@@ -1,7 +1,6 @@
 """From texts to datasets: the tokenizer is trained on the training split, then all are encoded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,61 +14,22 @@ from threefold.datasets.dataset import (
 )
 from threefold.datasets.facts import Facts, PairFacts, TextFacts
 from threefold.datasets.ragged import Ragged
-from threefold.datasets.texts.tokenizer_files import TokenizerOption, read_tokenizer
+from threefold.datasets.texts.tokenizer_config import (
+    SummaryTokenizerConfig,
+    TokenizerConfig,
+    WindowTokenizerConfig,
+)
 from threefold.datasets.texts.tokenizing import (
     END,
-    KINDS,
     START,
     encode,
     encode_words,
     token_names,
-    train_tokenizer,
 )
-from threefold.datasets.texts.truncation import Long, LongPair, shorten
+from threefold.datasets.texts.truncation import shorten
 
 Rows = Mapping[str, np.ndarray]  # of each split
 NO_TAG = -1  # of a token that goes on with a word
-
-
-@dataclass(frozen=True)
-class TokenizerConfig:
-    """How texts become tokens.
-
-    Args:
-        kind: str. As in `train_tokenizer`, or the path of a tokenizer that is there.
-        vocabulary_size: int. The most tokens.
-        max_length: int. The most tokens of a text.
-        lowercase: bool. Whether texts are brought to small letters.
-        long: str. What becomes of longer texts: `cut` there, `split` into several, or `refuse`d.
-    """
-
-    kind: TokenizerOption
-    vocabulary_size: int
-    max_length: int
-    lowercase: bool = False
-    long: Long | LongPair = "cut"
-
-    def learn(self, texts: Sequence[str], *, writes: bool = False, mask: bool = False) -> str:
-        """Return the content of a tokenizer of texts, or of the one that was named.
-
-        Args:
-            texts: sequence of str. To learn from.
-            writes: bool. Whether a network writes its tokens, and so must know where a text ends.
-            mask: bool. Whether there must be a token that stands for a masked one.
-
-        Raises:
-            UserError: for a tokenizer that cannot be read, or not serve.
-        """
-        if self.kind not in KINDS:
-            if writes:
-                raise UserError(
-                    f"-d tokenizer={self.kind}: a task that writes texts trains its own tokenizer: "
-                    f"{', '.join(KINDS)}"
-                )
-            return read_tokenizer(self.kind)
-        return train_tokenizer(
-            self.kind, texts, self.vocabulary_size, lowercase=self.lowercase, mask=mask
-        )
 
 
 def known_facts(facts: Facts | None, kind: type[Facts], *, tagged: bool = False):
@@ -175,7 +135,7 @@ def tag(
 def continue_text(
     reference: str,
     documents: Mapping[str, Sequence[str]],
-    tokenizer_config: TokenizerConfig,
+    tokenizer_config: WindowTokenizerConfig,
     *,
     facts: Facts | None = None,
     notes: Sequence[str] = (),
@@ -185,7 +145,7 @@ def continue_text(
     Args:
         reference: str. The dataset's.
         documents: mapping of str to sequence of str. The documents of each split.
-        tokenizer_config: TokenizerConfig. How they become tokens; its `max_length` is the length of
+        tokenizer_config: TokenizerConfig. How they become tokens; its `max_tokens` is the length of
             a window.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
@@ -246,11 +206,10 @@ def pair(
     sources: Sequence[str],
     targets: Sequence[str],
     rows: Rows,
-    tokenizer_configs: tuple[TokenizerConfig, TokenizerConfig],
+    tokenizer_config: SummaryTokenizerConfig,
     *,
     task: str = "translation",
     unit: str = "word",
-    shared_vocabulary: bool = False,
     facts: Facts | None = None,
     notes: Sequence[str] = (),
     where: Sequence[str] = (),
@@ -262,49 +221,46 @@ def pair(
         sources: sequence of str. What is given.
         targets: sequence of str. What is to be made of each.
         rows: mapping of str to int array. The pairs of each split.
-        tokenizer_configs: pair of TokenizerConfig. How sources and targets become tokens; `facts`
+        tokenizer_config: SummaryTokenizerConfig. How sources and targets become tokens; `facts`
             know better.
         task: str. `translation`, or `summarization` of documents.
         unit: str. What an error rate counts in the targets.
-        shared_vocabulary: bool. Whether both have one tokenizer, learned from both by the first
-            tokenizer_config.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
-        where: sequence of str. What messages call each pair, for tokenizer_configs that refuse.
+        where: sequence of str. What messages call each pair, for a tokenizer_config that refuses.
 
     Returns:
         Dataset. `source` and `target` int32, as objects, and `source_text` and `target_text`.
 
     Raises:
-        UserError: for a text that is too long, where the tokenizer_configs refuse such.
+        UserError: for a text that is too long, where the tokenizer_config refuses such.
     """
-    known = known_facts(facts, PairFacts)
+    known, sides = known_facts(facts, PairFacts), tokenizer_config.sides()
     if known is None:
         train = [[texts[row] for row in rows["train"]] for texts in (sources, targets)]
-        if shared_vocabulary:
-            first = second = tokenizer_configs[0].learn(train[0] + train[1], writes=True)
+        if tokenizer_config.shared_vocabulary:
+            first = second = sides[0].learn(train[0] + train[1], writes=True)
         else:
             first, second = (
-                tokenizer_config.learn(texts, writes=True)
-                for tokenizer_config, texts in zip(tokenizer_configs, train, strict=True)
+                side.learn(texts, writes=True) for side, texts in zip(sides, train, strict=True)
             )
         known = PairFacts(
             source_tokenizer=first,
             target_tokenizer=second,
             source_vocabulary_size=len(token_names(first)),
             target_vocabulary_size=len(token_names(second)),
-            max_source_length=tokenizer_configs[0].max_length,
-            max_target_length=tokenizer_configs[1].max_length,
+            max_source_length=sides[0].max_tokens,
+            max_target_length=sides[1].max_tokens,
             unit=unit,
             documents=task == "summarization",
         )
     given, wanted = encode(known.source_tokenizer, sources), encode(known.target_tokenizer, targets)
     what = ("documents", "summaries") if known.documents else ("sources", "targets")
     of_sources, about_sources = shorten(
-        given, known.max_source_length, tokenizer_configs[0].long, what[0], where=where
+        given, known.max_source_length, tokenizer_config.long, what[0], where=where
     )
     of_targets, about_targets = shorten(
-        wanted, known.max_target_length, tokenizer_configs[1].long, what[1],
+        wanted, known.max_target_length, tokenizer_config.long, what[1],
         option="max_target_tokens", where=where,
     )  # fmt: skip
     raw = {"source_text": as_objects(sources), "target_text": as_objects(targets)}
@@ -333,7 +289,7 @@ def _text_facts(
     return TextFacts(
         tokenizer=content,
         vocabulary_size=len(token_names(content)),
-        max_length=tokenizer_config.max_length,
+        max_length=tokenizer_config.max_tokens,
         class_names=tuple(class_names),
         class_counts=tuple(int(count) for count in counts),
         tagged=tagged,

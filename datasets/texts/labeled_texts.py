@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import PositiveInt
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import Dataset
@@ -17,17 +16,17 @@ from threefold.datasets.folder_listing import (
     require_every_class,
 )
 from threefold.datasets.reader import Reader
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.column_roles import (
     TARGET_NAMES,
     ColumnRoles,
-    SplitFractions,
     divide,
     drop_missing,
     find_split_column,
     read_target,
 )
 from threefold.datasets.tables.table_files import Table
-from threefold.datasets.texts.documents import TokenizerConfig, classify, known_facts
+from threefold.datasets.texts.documents import classify, known_facts
 from threefold.datasets.texts.text_files import (
     TEXT_SUFFIXES,
     find_text_column,
@@ -35,8 +34,10 @@ from threefold.datasets.texts.text_files import (
     read_text_table,
     read_texts,
 )
-from threefold.datasets.texts.tokenizer_files import TokenizerOption
-from threefold.datasets.texts.truncation import Long
+from threefold.datasets.texts.tokenizer_config import (
+    DocumentTokenizerConfig,
+    TokenizerConfig,
+)
 
 READER = Reader(
     ("text_classification",), files=(".jsonl",), folders=(".txt", ".jsonl"), in_classes=True
@@ -83,14 +84,8 @@ def load(
     encoding: str = "utf-8",
     skip_empty: bool = False,
     drop_missing_targets: bool = False,
-    tokenizer: TokenizerOption = "wordpiece",
-    vocabulary_size: PositiveInt = 8000,
-    max_tokens: PositiveInt = 256,
-    long: Long = "cut",
-    lowercase: bool = True,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    tokenizer_config: DocumentTokenizerConfig = DocumentTokenizerConfig(),
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load documents.
 
@@ -108,15 +103,8 @@ def load(
         skip_empty: bool. Whether documents in which there is nothing to see are left out or
             refused.
         drop_missing_targets: bool. Whether rows without a class are left out or refused.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
-            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. The most tokens of a document.
-        long: str. What becomes of longer documents: `cut` there, or `split` into several.
-        lowercase: bool. Whether capital letters are made small.
-        validation_fraction: float. Share of the documents kept for validation.
-        test_fraction: float. Share of the documents kept for the test.
-        split_seed: int. Which seeded division into splits, stratified by class.
+        tokenizer_config: DocumentTokenizerConfig. How documents become tokens.
+        split_fractions: SplitFractions. How documents are divided where nothing says so.
 
     Returns:
         Dataset. `tokens`, `label` and `text`.
@@ -125,7 +113,6 @@ def load(
         UserError: for a file or a row that cannot be used, with its place.
     """
     known = known_facts(facts, TextFacts)
-    split_fractions = SplitFractions(validation_fraction, test_fraction, split_seed)
     columns = _Columns(text, label, split_column)
     if Path(path).expanduser().is_dir():
         for name, value in columns._asdict().items():
@@ -135,7 +122,6 @@ def load(
     else:
         table = read_text_table(Path(path).expanduser(), encoding=encoding)
         found = _read_table(table, known, split_fractions, columns, drop_missing_targets)
-    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase, long)
     return classify_documents(path, found, tokenizer_config, skip_empty=skip_empty, facts=facts)
 
 
@@ -176,11 +162,7 @@ def _read_folder(
     listing = list_classes(root, known, FILES)
     if known is None:
         require_every_class(root, listing)
-    fractions = {
-        "validation": split_fractions.validation_fraction,
-        "test": split_fractions.test_fraction,
-    }
-    rows, notes = divide_listing(path, listing, fractions, split_fractions.seed)
+    rows, notes = divide_listing(path, listing, split_fractions)
     where = [os.path.join(root, name) for name in listing.names]
     texts = [read_text(name, encoding=encoding) for name in where]
     notes = [*listing.notes, *notes]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from threefold.core.errors import UserError
 from threefold.datasets.batching import uniform
@@ -13,11 +13,14 @@ from threefold.datasets.dataset import Dataset, fingerprint_arrays
 from threefold.datasets.facts import Facts, MaskedTextFacts
 from threefold.datasets.ragged import Ragged, padded_length
 from threefold.datasets.reader import Reader
-from threefold.datasets.tables.column_roles import SplitFractions
-from threefold.datasets.texts.documents import TokenizerConfig, as_objects, known_facts
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.texts.documents import as_objects, known_facts
 from threefold.datasets.texts.masking import Masking
 from threefold.datasets.texts.prose import Documents, divide_documents, read_documents
-from threefold.datasets.texts.tokenizer_files import TokenizerOption
+from threefold.datasets.texts.tokenizer_config import (
+    MaskedTokenizerConfig,
+    TokenizerConfig,
+)
 from threefold.datasets.texts.tokenizing import encode, find_mask, token_names
 
 SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
@@ -33,15 +36,10 @@ def load(
     facts: Facts | None = None,
     text: str | None = None,
     encoding: str = "utf-8",
-    tokenizer: TokenizerOption = "wordpiece",
-    vocabulary_size: PositiveInt = 8000,
-    max_tokens: Annotated[int, Field(ge=4)] = 128,
     mask_rate: MaskRate = 0.15,
     masking: Masking = "token",
-    lowercase: bool = True,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    split_seed: int = 0,
+    tokenizer_config: MaskedTokenizerConfig = MaskedTokenizerConfig(),
+    split_fractions: SplitFractions = SplitFractions(0.1, 0.1),
 ) -> Dataset:
     """Load texts.
 
@@ -52,17 +50,10 @@ def load(
         facts: Facts. Those of a run: its tokenizer then rules.
         text: str. The column of the texts; guessed if None, by its name, else the wordiest.
         encoding: str. Of the characters of the files.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
-            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. The most tokens of an example: of its two parts together.
         mask_rate: float. Share of the tokens that are to be predicted.
         masking: str. Whether single tokens are masked (`token`) or all of a word (`whole_word`).
-        lowercase: bool. Whether capital letters are made small.
-        validation_fraction: float. Share of the documents kept for validation; of less than 20
-            documents, of each one's characters, after those to train on.
-        test_fraction: float. Share kept for the test, likewise.
-        split_seed: int. Which seeded division into splits.
+        tokenizer_config: MaskedTokenizerConfig. How documents become tokens.
+        split_fractions: SplitFractions. How documents are divided where nothing says so.
 
     Returns:
         Dataset. As from `mask_documents`.
@@ -71,10 +62,7 @@ def load(
         UserError: for a file that cannot be used, and for too little text.
     """
     given, notes = read_documents(path, text, encoding)
-    documents, remarks = divide_documents(
-        path, given, SplitFractions(validation_fraction, test_fraction, split_seed)
-    )
-    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase)
+    documents, remarks = divide_documents(path, given, split_fractions)
     notes = [*notes, *remarks]
     return mask_documents(
         path, documents, tokenizer_config, mask_rate, masking, facts=facts, notes=notes
@@ -98,7 +86,7 @@ def mask_documents(
     Args:
         reference: str. The dataset's.
         documents: mapping of str to sequence of str. The documents of each split.
-        tokenizer_config: TokenizerConfig. How they become tokens; its `max_length` is of two parts
+        tokenizer_config: TokenizerConfig. How they become tokens; its `max_tokens` is of two parts
             together.
         mask_rate: float. Share of the tokens that are to be predicted.
         masking: str. `token` or `whole_word`.
@@ -114,7 +102,7 @@ def mask_documents(
     known = known_facts(facts, MaskedTextFacts)
     content = known.tokenizer if known else tokenizer_config.learn(documents["train"], mask=True)
     find_mask(content)  # which refuses tokenizers that have none
-    max_length = known.max_length if known else tokenizer_config.max_length // 2
+    max_length = known.max_length if known else tokenizer_config.max_tokens // 2
     splits: dict[str, MaskedTexts] = {}
     for name, texts in documents.items():
         splits[name] = MaskedTexts(content, texts, max_length)

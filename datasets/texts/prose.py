@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import PositiveInt
-
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.folder_listing import FileKind, walk
 from threefold.datasets.reader import Reader
-from threefold.datasets.splitting import split_rows
-from threefold.datasets.tables.column_roles import SPLIT_WORDS, SplitFractions
-from threefold.datasets.texts.documents import TokenizerConfig, continue_text
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.tables.column_roles import SPLIT_WORDS
+from threefold.datasets.texts.documents import continue_text
 from threefold.datasets.texts.text_files import (
     TABLE_SUFFIXES,
     TEXT_SUFFIXES,
@@ -21,7 +19,9 @@ from threefold.datasets.texts.text_files import (
     read_text_table,
     read_texts,
 )
-from threefold.datasets.texts.tokenizing import Kind
+from threefold.datasets.texts.tokenizer_config import (
+    WindowTokenizerConfig,
+)
 
 READER = Reader(("text_generation",), files=(".txt",), folders=(".txt",))
 FILES = FileKind("texts", TEXT_SUFFIXES)
@@ -35,13 +35,8 @@ def load(
     facts: Facts | None = None,
     text: str | None = None,
     encoding: str = "utf-8",
-    tokenizer: Kind = "character",
-    vocabulary_size: PositiveInt = 256,
-    context: PositiveInt = 128,
-    lowercase: bool = False,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    split_seed: int = 0,
+    tokenizer_config: WindowTokenizerConfig = WindowTokenizerConfig(),
+    split_fractions: SplitFractions = SplitFractions(0.1, 0.1),
 ) -> Dataset:
     """Load texts.
 
@@ -52,14 +47,8 @@ def load(
         facts: Facts. Those of a run: its tokenizer and window then rule.
         text: str. The column of the texts; guessed if None, by its name, else the wordiest.
         encoding: str. Of the characters of the files.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        context: int. Tokens of a window.
-        lowercase: bool. Whether capital letters are made small.
-        validation_fraction: float. Share of the documents kept for validation; of less than 20
-            documents, of each one's characters, after those to train on.
-        test_fraction: float. Share kept for the test, likewise.
-        split_seed: int. Which seeded division into splits.
+        tokenizer_config: WindowTokenizerConfig. How documents become tokens.
+        split_fractions: SplitFractions. How documents are divided where nothing says so.
 
     Returns:
         Dataset. Windows of `tokens`, without overlap.
@@ -68,8 +57,6 @@ def load(
         UserError: for a file that cannot be used, and for too little text.
     """
     given, notes = read_documents(path, text, encoding)
-    split_fractions = SplitFractions(validation_fraction, test_fraction, split_seed)
-    tokenizer_config = TokenizerConfig(tokenizer, vocabulary_size, context, lowercase)
     return continue_documents(
         path, given, split_fractions, tokenizer_config, facts=facts, notes=notes
     )
@@ -79,7 +66,7 @@ def continue_documents(
     reference: str,
     given: Documents,
     split_fractions: SplitFractions,
-    tokenizer_config: TokenizerConfig,
+    tokenizer_config: WindowTokenizerConfig,
     *,
     facts: Facts | None,
     notes: Sequence[str],
@@ -91,7 +78,7 @@ def continue_documents(
         given: dict of str to list of str. The documents of each split; empty ones are left out.
         split_fractions: SplitFractions. How the splits that are lacking are taken out of those to
             train on.
-        tokenizer_config: TokenizerConfig. How documents become tokens; `facts` know better.
+        tokenizer_config: WindowTokenizerConfig. How documents become tokens; `facts` know better.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
 
@@ -169,27 +156,24 @@ def _read_folder(root: Path, encoding: str) -> Documents:
 
 def _divide(given: Documents, split_fractions: SplitFractions) -> tuple[Documents, list[str]]:
     """Take the splits that are lacking out of the texts to train on, where there are such."""
-    lacking = split_fractions.lacking(given)
-    if not lacking or "train" not in given:
+    train = given.get("train", [])
+    rows, note = split_fractions.fill_in(len(train), given, noun="texts")
+    if not note or "train" not in given:
         return given, []
-    train = given["train"]
-    wanted = [lacking.get(name, 0.0) for name in SPLITS[1:]]
-    rows = split_rows(
-        len(train), *wanted, split_fractions.seed
-    )  # which refuses shares that cannot be
-    shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
     if len(train) >= _FEW:
         parts = {name: [train[row] for row in found] for name, found in rows.items()}
-        return given | parts, [f"of {len(train)} texts {shares}, seed {split_fractions.seed}"]
+        return given | parts, [note]
+    lacking = split_fractions.lacking(given)
     parts = {name: [] for name in ("train", *lacking)}
     for text in train:
-        start, end = 0, 1 - sum(wanted)
+        start, end = 0, 1 - sum(lacking.values())
         for name in parts:
             end += lacking.get(name, 0.0)
             stop = _line_end(text, round(end * len(text)))
             parts[name].append(text[start:stop])
             start = stop
     parts = {name: [text for text in texts if text] for name, texts in parts.items()}
+    shares = " and ".join(f"{100 * share:g} % for {name}" for name, share in lacking.items())
     return given | parts, [f"of each text, from its end, {shares}"]
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
-from threefold.datasets.splitting import split_rows
 from threefold.datasets.tables.column_roles import require_column
 from threefold.datasets.tables.table_files import Table
 from threefold.datasets.texts.text_files import read_lines, read_text, read_text_table, read_texts
@@ -126,25 +125,6 @@ def require_both(found: Pairs, sides: Sides, skip_empty: bool) -> Pairs:
     sources, targets, where = ([column[row] for row in kept] for column in found[:3])
     note = f"left out with an empty side: {len(full) - len(kept)} of {len(full)} pairs"
     return Pairs(sources, targets, where, [*found.notes, note])
-
-
-def split_pairs(
-    sources: Sequence[str], fractions: tuple[float, float], seed: int
-) -> dict[str, np.ndarray]:
-    """Divide pairs into splits so that equal sources are in one.
-
-    Args:
-        sources: sequence of str. Of the pairs.
-        fractions: pair of float. The shares of the sources kept for validation and test.
-        seed: int. Which division.
-
-    Returns:
-        dict of str to int array. The pairs of each split.
-    """
-    numbers: dict[str, int] = {}
-    owners = np.array([numbers.setdefault(source, len(numbers)) for source in sources])
-    parts = split_rows(len(numbers), *fractions, seed)
-    return {name: np.flatnonzero(np.isin(owners, chosen)) for name, chosen in parts.items()}
 
 
 def find_column(

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import PositiveInt
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource, Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import Facts, TextPairFacts
 from threefold.datasets.reader import Reader
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.column_roles import (
     ColumnRoles,
-    SplitFractions,
     divide,
     drop_missing,
     find_split_column,
@@ -20,13 +19,16 @@ from threefold.datasets.tables.column_roles import (
     require_column,
 )
 from threefold.datasets.tables.table_files import Table
-from threefold.datasets.texts.documents import TokenizerConfig, as_objects, known_facts
+from threefold.datasets.texts.documents import as_objects, known_facts
 from threefold.datasets.texts.labeled_texts import LABEL_NAMES
 from threefold.datasets.texts.pairs.pair_files import Pairs, Sides, find_column, require_both
 from threefold.datasets.texts.text_files import read_text_table, read_texts
-from threefold.datasets.texts.tokenizer_files import TokenizerOption
+from threefold.datasets.texts.tokenizer_config import (
+    PairTokenizerConfig,
+    TokenizerConfig,
+)
 from threefold.datasets.texts.tokenizing import encode, token_names
-from threefold.datasets.texts.truncation import LongPair, shorten
+from threefold.datasets.texts.truncation import shorten
 
 READER = Reader(
     ("text_pair_classification",),
@@ -57,14 +59,8 @@ def load(
     encoding: str = "utf-8",
     skip_empty: bool = False,
     drop_missing_targets: bool = False,
-    tokenizer: TokenizerOption = "wordpiece",
-    vocabulary_size: PositiveInt = 8000,
-    max_tokens: PositiveInt = 128,
-    long: LongPair = "cut",
-    lowercase: bool = True,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    tokenizer_config: PairTokenizerConfig = PairTokenizerConfig(),
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load pairs of texts.
 
@@ -81,15 +77,8 @@ def load(
         encoding: str. Of the characters of the file.
         skip_empty: bool. Whether pairs with an empty side are left out or refused.
         drop_missing_targets: bool. Whether rows without a class are left out or refused.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
-            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. The most tokens of each of the two texts.
-        long: str. What becomes of longer ones: `cut` there, or `refuse`.
-        lowercase: bool. Whether capital letters are made small.
-        validation_fraction: float. Share of the pairs kept for validation.
-        test_fraction: float. Share of the pairs kept for the test.
-        split_seed: int. Which seeded division into splits, stratified by class.
+        tokenizer_config: PairTokenizerConfig. How texts become tokens.
+        split_fractions: SplitFractions. How pairs are divided where nothing says so.
 
     Returns:
         Dataset. `first` and `second` int32, as objects, both as texts, and `label`.
@@ -115,7 +104,6 @@ def load(
         kept = np.isin(pairs.where, full.where)
         table, remarks = table.take(kept), [*remarks, *full.notes]
     found_target = read_target(table, [label], "tabular_classification", known)
-    split_fractions = SplitFractions(validation_fraction, test_fraction, split_seed)
     rows, how = divide(table, found_target, splitting, split_fractions, known)
     about = f"{len(full.sources)} pairs of '{columns[0]}' and '{columns[1]}'"
     return compare(
@@ -124,7 +112,7 @@ def load(
         found_target.values,
         found_target.class_names,
         rows,
-        TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase, long),
+        tokenizer_config,
         columns=columns,
         facts=facts,
         notes=[f"{about}; classes of {found_target.describe()}", *remarks, how],
@@ -209,7 +197,7 @@ def compare(
         known = TextPairFacts(
             tokenizer=content,
             vocabulary_size=len(token_names(content)),
-            max_length=tokenizer_config.max_length,
+            max_length=tokenizer_config.max_tokens,
             columns=columns,
             class_names=tuple(class_names),
             class_counts=tuple(np.bincount(labels[train], minlength=len(class_names)).tolist()),

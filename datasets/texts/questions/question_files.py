@@ -5,21 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import NonNegativeInt, PositiveInt
-
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.reader import Reader
-from threefold.datasets.texts.documents import TokenizerConfig
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.texts.questions.questions import (
     Question,
-    Reading,
     build_question_dataset,
     split_questions,
 )
 from threefold.datasets.texts.text_files import read_lines, read_text
-from threefold.datasets.texts.tokenizer_files import TokenizerOption
+from threefold.datasets.texts.tokenizer_config import QuestionTokenizerConfig
 
 READER = Reader(
     ("question_answering",),
@@ -43,16 +40,9 @@ def load(
     *,
     facts: Facts | None = None,
     encoding: str = "utf-8",
-    tokenizer: TokenizerOption = "wordpiece",
-    vocabulary_size: PositiveInt = 8000,
-    max_tokens: PositiveInt = 256,
-    max_question_tokens: PositiveInt = 64,
-    stride: NonNegativeInt = 64,
-    lowercase: bool = True,
     skip_bad: bool = False,
-    validation_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    tokenizer_config: QuestionTokenizerConfig = QuestionTokenizerConfig(),
+    split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load questions.
 
@@ -62,18 +52,10 @@ def load(
             `id`.
         facts: Facts. Those of a run: its tokenizer and windows then rule.
         encoding: str. Of the characters of the file.
-        tokenizer: str. What a token is: word, character, wordpiece or bpe; or the path of a
-            `tokenizer.json` or `vocab.txt`, or of a folder that holds one.
-        vocabulary_size: int. The most tokens the tokenizer learns.
-        max_tokens: int. The most tokens of a window; longer contexts are read in several.
-        max_question_tokens: int. Where longer questions are cut.
-        stride: int. Tokens that two windows of a context share; below max_tokens.
-        lowercase: bool. Whether capital letters are made small.
         skip_bad: bool. Whether questions that cannot be used are left out or refused. Those whose
             answer is not where its answer_start says are always left out.
-        validation_fraction: float. Share of the contexts kept for validation.
-        test_fraction: float. Share of the contexts kept for the test.
-        split_seed: int. Which seeded division into splits.
+        tokenizer_config: QuestionTokenizerConfig. How questions and contexts become tokens.
+        split_fractions: SplitFractions. How contexts are divided where nothing says so.
 
     Returns:
         Dataset. Of `QuestionWindows`.
@@ -82,14 +64,15 @@ def load(
         UserError: for a file or a question that cannot be used, with its place.
     """
     asked = read_questions(path, encoding=encoding, skip_bad=skip_bad)
-    reading = Reading(
-        TokenizerConfig(tokenizer, vocabulary_size, max_tokens, lowercase),
-        max_question_tokens,
-        stride,
-    )
-    rows = split_questions(asked.questions, validation_fraction, test_fraction, split_seed)
+    rows = split_questions(asked.questions, split_fractions)
     return build_question_dataset(
-        path, asked.contexts, asked.questions, rows, reading, facts=facts, notes=asked.notes
+        path,
+        asked.contexts,
+        asked.questions,
+        rows,
+        tokenizer_config,
+        facts=facts,
+        notes=asked.notes,
     )
 
 

@@ -9,8 +9,9 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import Dataset, SubsetSource, fingerprint_arrays
 from threefold.datasets.facts import Facts, QuestionFacts
 from threefold.datasets.ragged import Ragged
-from threefold.datasets.splitting import split_rows
-from threefold.datasets.texts.documents import TokenizerConfig, as_objects, known_facts
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.texts.documents import as_objects, known_facts
+from threefold.datasets.texts.tokenizer_config import QuestionTokenizerConfig
 from threefold.datasets.texts.tokenizing import encode, encode_with_offsets, token_names
 from threefold.datasets.texts.truncation import Parts
 
@@ -34,35 +35,12 @@ class Question(NamedTuple):
     place: tuple[int, int] | None = None
 
 
-class Reading(NamedTuple):
-    """How questions and contexts become tokens.
-
-    Args:
-        tokenizer_config: TokenizerConfig. Its `max_length` is the length of a window.
-        max_question_length: int. The most tokens of a question.
-        stride: int. Tokens that a window shares with the one before.
-    """
-
-    tokenizer_config: TokenizerConfig
-    max_question_length: int
-    stride: int
-
-    def check(self) -> None:
-        """Raise a UserError for windows that do not move on."""
-        if self.stride >= self.tokenizer_config.max_length:
-            raise UserError(
-                f"-d stride={self.stride} must be below max_tokens, "
-                f"{self.tokenizer_config.max_length}: it is how much of a window the next "
-                "one repeats"
-            )
-
-
 def build_question_dataset(
     reference: str,
     contexts: Sequence[str],
     questions: Sequence[Question],
     rows: Mapping[str, np.ndarray],
-    reading: Reading,
+    tokenizer_config: QuestionTokenizerConfig,
     *,
     facts: Facts | None = None,
     notes: Sequence[str] = (),
@@ -74,7 +52,7 @@ def build_question_dataset(
         contexts: sequence of str. Each once.
         questions: sequence of Question. About those.
         rows: mapping of str to int array. The questions of each split.
-        reading: Reading. How they become tokens; `facts` know better.
+        tokenizer_config: QuestionTokenizerConfig. How they become tokens; `facts` know better.
         facts: Facts. Those of a run.
         notes: sequence of str. What was decided before.
 
@@ -86,8 +64,10 @@ def build_question_dataset(
     """
     known = known_facts(facts, QuestionFacts)
     if known is None:
-        reading.check()
-        known = _learn(reference, contexts, [questions[row] for row in rows["train"]], reading)
+        tokenizer_config.check()
+        known = _learn(
+            reference, contexts, [questions[row] for row in rows["train"]], tokenizer_config
+        )
     source = QuestionWindows(contexts, questions, known)
     splits = {
         name: SubsetSource(source, np.flatnonzero(np.isin(source.owners, found)))
@@ -103,7 +83,10 @@ def build_question_dataset(
 
 
 def _learn(
-    reference: str, contexts: Sequence[str], train: Sequence[Question], reading: Reading
+    reference: str,
+    contexts: Sequence[str],
+    train: Sequence[Question],
+    tokenizer_config: QuestionTokenizerConfig,
 ) -> QuestionFacts:
     answered = sum(bool(question.answers) for question in train)
     if not answered:
@@ -113,25 +96,23 @@ def _learn(
         )
     used = dict.fromkeys(question.context for question in train)
     texts = [contexts[number] for number in used] + [question.text for question in train]
-    content = reading.tokenizer_config.learn(texts)
+    content = tokenizer_config.learn(texts)
     return QuestionFacts(
         tokenizer=content,
         vocabulary_size=len(token_names(content)),
-        max_length=reading.tokenizer_config.max_length,
-        max_question_length=reading.max_question_length,
-        stride=reading.stride,
+        max_length=tokenizer_config.max_tokens,
+        max_question_length=tokenizer_config.max_question_tokens,
+        stride=tokenizer_config.stride,
         unanswerable=answered < len(train),
     )
 
 
 def split_questions(
-    questions: Sequence[Question], validation_fraction: float, test_fraction: float, seed: int
+    questions: Sequence[Question], split_fractions: SplitFractions
 ) -> dict[str, np.ndarray]:
     """Divide questions into splits by their contexts: none is in two."""
-    contexts = np.array([question.context for question in questions])
-    found = np.unique(contexts)
-    chosen = split_rows(len(found), validation_fraction, test_fraction, seed)
-    return {name: np.flatnonzero(np.isin(contexts, found[part])) for name, part in chosen.items()}
+    contexts = [question.context for question in questions]
+    return split_fractions.fill_in(len(contexts), noun="questions", groups=contexts).rows
 
 
 class QuestionWindows:

@@ -99,7 +99,7 @@ def test_every_image_comes_with_its_own_label(saved, prefix):
         np.testing.assert_array_equal(levels(split) % 2, whole(split)["label"])
     rows = np.concatenate([levels(split) for split in dataset.splits.values()])
     assert sorted(rows) == list(range(40))
-    assert "no validation and no test split of its own" in " | ".join(dataset.notes)
+    assert "no validation or test split: of " in " | ".join(dataset.notes)
     assert "columns ignored: box" in " | ".join(dataset.notes)
 
 
@@ -150,7 +150,7 @@ def test_rows_without_a_label_are_left_out_and_counted(saved):
     notes = " | ".join(dataset.notes)
     assert "train: 15 of 20 rows say what is to be learned" in notes
     assert "test: no rows say what is to be learned" in notes
-    assert "no validation and no test split of its own" in notes
+    assert "no validation or test split: of " in notes
     rows = np.concatenate([levels(split) for split in dataset.splits.values()])
     assert sorted(rows) == list(range(5, 20))
 

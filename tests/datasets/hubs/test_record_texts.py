@@ -61,7 +61,9 @@ def test_the_tokenizer_is_of_the_training_split_alone_as_for_a_file(read_saved):
 def test_splits_that_are_lacking_are_taken_from_train_and_said(read_saved):
     dataset = read_saved(REVIEWS, train=reviews(40), test=reviews(6))
     assert sizes(dataset) == {"train": 34, "validation": 6, "test": 6}
-    assert "no validation split of its own: split off train by seed 0, stratified" in dataset.notes
+    assert (
+        "no validation split: of 40 rows 15 % for validation, seed 0, stratified" in dataset.notes
+    )
     texts = [*whole(dataset, "train")["text"], *whole(dataset, "validation")["text"]]
     assert sorted(texts) == sorted(reviews(40)["sentence"])
 

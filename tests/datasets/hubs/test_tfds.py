@@ -117,7 +117,7 @@ def test_says_what_it_decided(data_dir):
     notes = " | ".join(load(data_dir, split_seed=3).notes)
     assert "animals/1.0.0" in notes
     assert "splits ignored: unlabelled" in notes
-    assert "no validation split of its own: split off train by seed 3, stratified" in notes
+    assert "no validation split: of 40 rows 15 % for validation, seed 3, stratified" in notes
     assert "predicts animal (2 classes) of image: 34 train, 6 validation, 8 test" in notes
 
 

@@ -66,8 +66,8 @@ def test_sub_folders_are_classes(photos):
     assert whole["image"][:, 3, 4, 0].tolist() == [*range(20), *range(100, 110)]
     assert whole["label"].tolist() == [0] * 20 + [1] * 10 and whole["label"].dtype == np.int64
     assert dataset.notes == [
-        f"no validation or test split in {photos}: 15 % and 15 % of the training images kept "
-        "for them, stratified, seed 0"
+        f"{photos}: no validation or test split: of 30 training images 15 % for validation and "
+        "15 % for test, seed 0, stratified"
     ]
 
 
@@ -100,8 +100,8 @@ def test_splits_of_the_folder_are_used_and_the_missing_one_is_taken_from_train(p
     assert len(dataset.splits["train"]) == 26
     assert dataset.facts.class_names == ("cat", "dog")
     assert dataset.notes == [
-        f"no test split in {photos.parent / 'split'}: 15 % of the training images kept for it, "
-        "stratified, seed 0"
+        f"{photos.parent / 'split'}: no test split: of 30 training images 15 % for test, seed 0, "
+        "stratified"
     ]
 
 

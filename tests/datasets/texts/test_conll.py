@@ -41,7 +41,9 @@ def test_words_and_tags_are_read(in_tmp):
     assert train["words"][0] == ("John", "Smith", "lives", "in", "Rome", ".")
     assert train["tags"][0][train["tags"][0] >= 0].tolist() == [3, 4, 0, 0, 1, 0]
     assert sorted(map(len, dataset.splits.values())) == [1, 2, 7]
-    assert dataset.notes == ["of 10 sentences 15 % for validation and 15 % for test, seed 0"]
+    assert dataset.notes == [
+        "no validation or test split: of 10 sentences 15 % for validation and 15 % for test, seed 0"
+    ]
 
 
 def test_files_of_a_folder_are_the_splits(in_tmp):

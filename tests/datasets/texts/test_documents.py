@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 
 from threefold.core.errors import UserError
 from threefold.datasets.ragged import Ragged
-from threefold.datasets.texts.documents import (
+from threefold.datasets.texts.documents import Windows, classify, continue_text, pair, tag
+from threefold.datasets.texts.tokenizer_config import (
+    DocumentTokenizerConfig,
     TokenizerConfig,
-    Windows,
-    classify,
-    continue_text,
-    pair,
-    tag,
+    TranslationTokenizerConfig,
+    WindowTokenizerConfig,
 )
 from threefold.datasets.texts.tokenizing import END, START, UNKNOWN, decode, token_names
 from threefold.datasets.texts.truncation import shorten
@@ -23,8 +22,14 @@ TEXTS = ["good film", "bad film", "good plot", "awful film"]
 LABELS = np.array([1, 0, 1, 0])
 
 
-def tokenizer_config(kind="word", size=50, max_length=8):
-    return TokenizerConfig(kind, size, max_length)
+def tokenizer_config(kind="word", size=50, max_tokens=8):
+    return TokenizerConfig(
+        tokenizer=kind, vocabulary_size=size, max_tokens=max_tokens, lowercase=False
+    )
+
+
+def window_config(kind, size, context):
+    return WindowTokenizerConfig(tokenizer=kind, vocabulary_size=size, context=context)
 
 
 def ragged(lists):
@@ -104,7 +109,7 @@ def test_documents_over_the_limit_are_cut_and_counted():
 
 
 def test_documents_over_the_limit_are_split_into_parts_of_the_same_class():
-    words = TokenizerConfig("word", 50, 1, long="split")
+    words = DocumentTokenizerConfig(tokenizer="word", max_tokens=1, long="split")
     dataset = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, words)
     assert dataset.notes == [
         "4 of 4 documents are longer than 1 tokens and split into 8 (more: -d max_tokens=N)"
@@ -120,7 +125,7 @@ def test_documents_over_the_limit_are_split_into_parts_of_the_same_class():
 
 def test_words_are_in_the_part_in_which_they_begin():
     sentences, names = [["ab", "c"], ["c"]], ("O", "B-x", "I-x")
-    words = TokenizerConfig("character", 50, 1, long="split")
+    words = DocumentTokenizerConfig(tokenizer="character", max_tokens=1, long="split")
     rows = {"train": np.array([1, 0])}
     dataset = tag("mine", sentences, [[1, 0], [2]], names, rows, words)
     found = everything(dataset.splits["train"])
@@ -156,7 +161,7 @@ def test_windows_tell_each_token_once(lists, context):
 
 def test_prose_is_cut_into_windows_of_each_split():
     documents = {"train": ["abcabcabc", "abc"], "validation": ["cab"]}
-    dataset = continue_text("mine", documents, tokenizer_config("character", 50, 4))
+    dataset = continue_text("mine", documents, window_config("character", 50, 4))
     assert (dataset.task, dataset.facts.class_names) == ("text_generation", ())
     assert {name: len(source) for name, source in dataset.splits.items()} == {
         "train": 3,
@@ -167,13 +172,15 @@ def test_prose_is_cut_into_windows_of_each_split():
 def test_too_little_text_for_a_window_is_refused():
     documents = {"train": ["abcabcabc"], "test": ["ab"]}
     with pytest.raises(UserError, match="mine: the test split holds 2 tokens.*-d context=N"):
-        continue_text("mine", documents, tokenizer_config("character", 50, 4))
+        continue_text("mine", documents, window_config("character", 50, 4))
 
 
 def test_pairs_have_a_tokenizer_for_each_side():
     rows = {"train": np.array([0]), "test": np.array([1])}
-    tokenizer_configs = tokenizer_config("character"), tokenizer_config("word")
-    dataset = pair("mine", ["ab", "b"], ["A B", "B"], rows, tokenizer_configs, unit="phoneme")
+    config = TranslationTokenizerConfig(
+        tokenizer="character", target_tokenizer="word", vocabulary_size=50, max_tokens=8
+    )
+    dataset = pair("mine", ["ab", "b"], ["A B", "B"], rows, config, unit="phoneme")
     facts = dataset.facts
     assert (facts.unit, facts.source_vocabulary_size, facts.target_vocabulary_size) == (
         "phoneme", 6, 6,
@@ -187,7 +194,7 @@ def test_pairs_have_a_tokenizer_for_each_side():
         ["ab", "b"],
         ["A B", "B"],
         rows,
-        (tokenizer_config(), tokenizer_config()),
+        TranslationTokenizerConfig(tokenizer="word"),
         facts=facts,
     )
     assert again.facts == facts and again.fingerprint == dataset.fingerprint

@@ -60,8 +60,8 @@ def test_sub_folders_of_texts_are_classes(reviews):
     assert found["text"][0].endswith(".\n")
     assert decode(dataset.facts.tokenizer, found["tokens"][:1])[0].startswith("a awful film")
     assert dataset.notes == [
-        "no validation or test split in reviews: 15 % and 15 % of the training texts kept for "
-        "them, stratified, seed 0"
+        "reviews: no validation or test split: of 20 training texts 15 % for validation and 15 % "
+        "for test, seed 0, stratified"
     ]
 
 

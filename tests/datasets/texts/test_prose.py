@@ -52,7 +52,9 @@ def test_many_files_are_divided_by_file(in_tmp):
     kept = {name: {word for word in read(dataset, name).split() if word[0].isdigit()}
             for name in dataset.splits}  # fmt: skip
     assert not kept["train"] & kept["test"]
-    assert dataset.notes == ["of 20 texts 10 % for validation and 10 % for test, seed 0"]
+    assert dataset.notes == [
+        "no validation or test split: of 20 texts 10 % for validation and 10 % for test, seed 0"
+    ]
 
 
 def test_files_and_folders_may_be_called_by_their_split(in_tmp):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from threefold.core.errors import UserError
 from threefold.datasets.loading import load
-from threefold.datasets.texts.pairs.pair_files import split_pairs
+from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.texts.tokenizing import decode
 
 TASK = "summarization"
@@ -206,7 +206,8 @@ def test_other_files_that_hold_no_summaries_are_refused(in_tmp):
     st.integers(0, 5),
 )
 def test_no_source_is_in_two_splits_and_none_is_lost(sources, fraction, seed):
-    rows = split_pairs(sources, (fraction, 0.2), seed)
+    fractions = SplitFractions(fraction, 0.2, seed)
+    rows, _ = fractions.fill_in(len(sources), noun="pairs", groups=sources)
     assert sorted(np.concatenate(list(rows.values()))) == list(range(len(sources)))
     found = [{sources[row] for row in chosen} for chosen in rows.values()]
     assert sum(map(len, found)) == len(set(sources))

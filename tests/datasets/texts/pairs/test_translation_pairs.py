@@ -95,7 +95,8 @@ def test_both_sides_can_have_one_vocabulary(in_tmp):
     found = encode(facts.source_tokenizer, ["les dogs"])[np.array([0])][0]
     assert UNKNOWN not in found.tolist()
     assert refuse("pairs.tsv", shared_vocabulary="true", target_tokenizer="word") == (
-        "-d joint=true makes one tokenizer, of the kind bpe; leave -d target_tokenizer=word out"
+        "-d shared_vocabulary=true makes one tokenizer, of the kind bpe; leave "
+        "-d target_tokenizer=word out"
     )
 
 
