@@ -103,11 +103,16 @@ def _find_reader(path: Path, task: str | None) -> str:
     serving = [name for name, reader in readers().items() if task in reader.tasks]
     if not serving:
         return _reader_of_folder(path) if path.is_dir() else _reader_of_file(path)
-    reader = readers()[serving[0]]
-    if reader.only and path.is_dir() != bool(reader.folders):
-        kind = "folder" if path.is_dir() else "file"
-        raise UserError(f"'{path}' is a {kind}; {task} takes {reader.only}")
-    return serving[0]
+    suffix = path.suffix.lower()
+    # Of several, the one whose file it is by its name.
+    serving.sort(key=lambda name: suffix not in readers()[name].files)
+    for name in serving:
+        reader = readers()[name]
+        if not reader.only or path.is_dir() == bool(reader.folders):
+            return name
+    kind = "folder" if path.is_dir() else "file"
+    taken = " or ".join(readers()[name].only for name in serving)
+    raise UserError(f"'{path}' is a {kind}; {task} takes {taken}")
 
 
 def _reader_of_file(path: Path) -> str:

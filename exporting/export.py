@@ -202,7 +202,8 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) ->
     for name, text in task.facts.sidecars().items():
         replace_file(staged / name, text.encode())
     predictions = {output.name for output in signature.outputs}
-    write_example(staged / "example.py", request.format, "label_index" in predictions)
+    in_classes = {"label_index", "probabilities"} <= predictions
+    write_example(staged / "example.py", request.format, in_classes)
     versions = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):

@@ -121,7 +121,7 @@ def make_plan(command: Command) -> Plan:
     if command.task is not None:
         builder_for(blueprint, find_task(command.task).name)
     task = command.task or _only_task(blueprint)
-    reference = command.dataset or blueprint.DATASETS[default_task(blueprint, command.task)]
+    reference = command.dataset or _default_data(blueprint, command.task)
     init = open_run(command.init) if command.init else None
     folder = command.options.get("pretrained") if hasattr(blueprint, "PRETRAINED") else None
     data_options = networks.share_tokenizer(reference, command.data_options, task, folder, init)
@@ -130,11 +130,15 @@ def make_plan(command: Command) -> Plan:
     return plan
 
 
-def default_task(blueprint: ModuleType, task: str | None) -> str:
-    """Return which of a family's own tasks says the default data: that of the one named, if any."""
-    if task is None:
-        return next(iter(blueprint.TASKS))
-    return task if task in blueprint.TASKS else find_task(task).builder_task
+def _default_data(blueprint: ModuleType, task: str | None) -> str:
+    """Return the data that a family is fitted to where none are named."""
+    own = next(iter(blueprint.TASKS)) if task is None else task
+    if own not in blueprint.TASKS:  # built as another
+        own = find_task(task).builder_task
+    if own not in blueprint.DATASETS:
+        name = blueprint.__name__.rpartition(".")[2]
+        raise UserError(f"blueprint '{name}' has no data of its own for {own}; give --dataset")
+    return blueprint.DATASETS[own]
 
 
 def _only_task(blueprint: ModuleType) -> str | None:
