@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from threefold.tasks.figure import Figure
 from threefold.tasks.signature import Output
@@ -77,27 +78,22 @@ class Classification(Task):
         scores = np.asarray(outputs, np.float32)
         if self.loss == "binary_cross_entropy":  # one against the rest: a sigmoid for each class
             scores = -np.logaddexp(0, -scores)
-        positive = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        probabilities = positive / positive.sum(axis=-1, keepdims=True)
+        probabilities = softmax(scores, axis=-1)
         return {"probabilities": probabilities, "label_index": probabilities.argmax(axis=-1)}
 
     def output_fields(self) -> tuple[Output, ...]:
         names = self.facts.class_names
         return (
-            Output(
-                name="probabilities",
-                dtype="float32",
-                shape=("batch", len(names)),
-                meaning="probability of each class, in the order of labels.txt",
-                range=(0, 1),
-                limit=1e-5,
+            Output.probability(
+                "probabilities",
+                ("batch", len(names)),
+                "probability of each class, in the order of labels.txt",
             ),
-            Output(
-                name="label_index",
-                dtype="int64",
-                shape=("batch",),
-                meaning="position of the most probable class in labels.txt, from 0",
-                range=(0, len(names) - 1),
+            Output.index(
+                "label_index",
+                ("batch",),
+                "position of the most probable class in labels.txt, from 0",
+                len(names),
             ),
         )
 

@@ -171,12 +171,11 @@ class ImageGeneration(ImageInputs):
         )
         if not self.options["conditional"]:
             return (noise,)
-        label = Field(
-            name="label",
-            dtype="int64",
-            shape=("batch",),
-            meaning="position in labels.txt of the class to make, from 0",
-            range=(0, len(self.facts.class_names) - 1),
+        label = Field.index(
+            "label",
+            ("batch",),
+            "position in labels.txt of the class to make, from 0",
+            len(self.facts.class_names),
         )
         return noise, label
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, log_softmax
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import Source
@@ -133,9 +134,7 @@ class MaskedLanguageModeling(TextInputs):
         `log_probability` of the token that was wanted; and with pairs the probability that one
         `follows` the other.
         """
-        scores = outputs["masked"].astype(np.float32)
-        scores = scores - scores.max(axis=-1, keepdims=True)
-        log = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+        log = log_softmax(outputs["masked"].astype(np.float32), axis=-1)
         count = self._candidates + 1
         best = np.argpartition(-log, count - 1, axis=-1)[..., :count]
         best = np.sort(best, axis=-1)  # of equals, the first
@@ -151,7 +150,7 @@ class MaskedLanguageModeling(TextInputs):
         }
         if self.next_sentence:
             one, other = outputs["next"].astype(np.float32).T
-            predictions["follows"] = (1 / (1 + np.exp(other - one))).astype(np.float32)
+            predictions["follows"] = expit(one - other)
         return predictions
 
     def input_fields(self) -> tuple[Field, ...]:
@@ -168,40 +167,32 @@ class MaskedLanguageModeling(TextInputs):
                 meaning=f"{meaning}, filled up with {NO_PLACE}",
                 range=(NO_PLACE, places[1]),
             ),
-            Field(
-                name="wanted",
-                dtype="int64",
-                shape=("batch", "masks"),
-                meaning="ids from tokenizer.json to get the probability of, or 0",
-                range=(0, size - 1),
+            Field.index(
+                "wanted",
+                ("batch", "masks"),
+                "ids from tokenizer.json to get the probability of, or 0",
+                size,
             ),
         )
 
     def output_fields(self) -> tuple[Output, ...]:
         size, count = self.facts.vocabulary_size, self._candidates
         fields = (
-            Output(
-                name="candidates",
-                dtype="int64",
-                shape=("batch", "masks", count),
-                meaning="ids from tokenizer.json, the most probable first",
-                range=(0, size - 1),
+            Output.index(
+                "candidates",
+                ("batch", "masks", count),
+                "ids from tokenizer.json, the most probable first",
+                size,
             ),
-            Output(
-                name="candidate_probabilities",
-                dtype="float32",
-                shape=("batch", "masks", count),
-                meaning="probability of each candidate",
-                range=(0, 1),
-                limit=1e-5,
+            Output.probability(
+                "candidate_probabilities",
+                ("batch", "masks", count),
+                "probability of each candidate",
             ),
-            Output(
-                name="runner_up",
-                dtype="float32",
-                shape=("batch", "masks"),
-                meaning="probability of the most probable token that is no candidate",
-                range=(0, 1),
-                limit=1e-5,
+            Output.probability(
+                "runner_up",
+                ("batch", "masks"),
+                "probability of the most probable token that is no candidate",
             ),
             Output(
                 name="log_probability",
@@ -213,13 +204,8 @@ class MaskedLanguageModeling(TextInputs):
         )
         if not self.next_sentence:
             return fields
-        follows = Output(
-            name="follows",
-            dtype="float32",
-            shape=("batch",),
-            meaning="probability that the second part follows the first",
-            range=(0, 1),
-            limit=1e-5,
+        follows = Output.probability(
+            "follows", ("batch",), "probability that the second part follows the first"
         )
         return (*fields, follows)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import log_softmax
 
 from threefold.datasets.dataset import Source
 from threefold.datasets.ragged import pad
@@ -89,9 +90,7 @@ class QuestionAnswering(TextInputs):
         """Return of each window the best span and its log-odds over no answer, and the
         probabilities of all starts and ends.
         """
-        logits = np.asarray(outputs, np.float32)
-        shifted = logits - logits.max(axis=-1, keepdims=True)
-        log = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+        log = log_softmax(np.asarray(outputs, np.float32), axis=-1)
         starts, ends = log[:, 0], log[:, 1]  # (batch, 1 + time)
         count = log.shape[-1] - 1
         spans = starts[:, 1:, None] + ends[:, None, 1:] + forbidden_spans(count)
@@ -136,14 +135,11 @@ class QuestionAnswering(TextInputs):
             )
 
         def probabilities(what: str) -> Output:
-            return Output(
-                name=f"{what}_probabilities",
-                dtype="float32",
-                shape=("batch", "time"),
-                meaning=f"probability that there is no answer here, then of each token that it is "
+            return Output.probability(
+                f"{what}_probabilities",
+                ("batch", "time"),
+                f"probability that there is no answer here, then of each token that it is "
                 f"the {what} of the answer",
-                range=(0, 1),
-                limit=1e-5,
             )
 
         score = Output(

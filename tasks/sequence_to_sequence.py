@@ -102,25 +102,23 @@ class SequenceToSequence(Task):
 
     def input_fields(self) -> tuple[Field, ...]:
         return (
-            Field(
-                name="source",
-                dtype="int64",
-                shape=("batch", "time"),
-                meaning="ids from source_tokenizer.json, filled up with 0 at the end",
-                range=(0, self.facts.source_vocabulary_size - 1),
+            Field.index(
+                "source",
+                ("batch", "time"),
+                "ids from source_tokenizer.json, filled up with 0 at the end",
+                self.facts.source_vocabulary_size,
             ),
         )
 
     def output_fields(self) -> tuple[Output, ...]:
         steps = self.facts.max_target_length + 1
         return (
-            Output(
-                name="tokens",
-                dtype="int64",
-                shape=("batch", WIDTH, steps),
-                meaning="ids from target_tokenizer.json of the best answers, the best first; each "
+            Output.index(
+                "tokens",
+                ("batch", WIDTH, steps),
+                "ids from target_tokenizer.json of the best answers, the best first; each "
                 f"ends with {END} and is filled up with {PAD}",
-                range=(0, self.facts.target_vocabulary_size - 1),
+                self.facts.target_vocabulary_size,
             ),
             Output(
                 name="scores",

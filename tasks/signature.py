@@ -6,7 +6,7 @@ An artifact keeps its signature as JSON; `Task.signature` makes it.
 import keyword
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -34,6 +34,11 @@ class Field(BaseModel):
     column: str | None = None
     words: tuple[str, ...] | None = None
 
+    @classmethod
+    def index(cls, name: str, shape: tuple[int | str, ...], meaning: str, count: int) -> Self:
+        """Return a field of positions among `count`, from 0: of classes, or of tokens."""
+        return cls(name=name, dtype="int64", shape=shape, meaning=meaning, range=(0, count - 1))
+
 
 class Output(Field):
     """An output, with how far it may lie from what the training backend answered.
@@ -45,6 +50,13 @@ class Output(Field):
 
     limit: float | None = None
     scale: tuple[float, ...] = (1.0,)
+
+    @classmethod
+    def probability(cls, name: str, shape: tuple[int | str, ...], meaning: str) -> "Output":
+        """Return an output of probabilities, which may differ by 1e-5."""
+        return cls(
+            name=name, dtype="float32", shape=shape, meaning=meaning, range=(0, 1), limit=1e-5
+        )
 
 
 class Signature(BaseModel):

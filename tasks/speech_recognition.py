@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from threefold.datasets.ragged import halve, pad, padded_length
 from threefold.tasks.decoding import error_rate
@@ -100,8 +101,7 @@ class SpeechRecognition(Task):
         probable of each frame, and `symbols` (batch, time): what those write, filled up with 0.
         """
         scores = np.asarray(outputs, np.float32)
-        positive = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        probabilities = positive / positive.sum(axis=-1, keepdims=True)
+        probabilities = softmax(scores, axis=-1)
         index = probabilities.argmax(axis=-1)
         return {
             "probabilities": probabilities,

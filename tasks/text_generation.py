@@ -125,12 +125,11 @@ class TextGeneration(Task):
             "top_p": "which share of the probability may be written, the most probable first",
         }
         return (
-            Field(
-                name="tokens",
-                dtype="int64",
-                shape=("batch", "time"),
-                meaning="ids from tokenizer.json, at least one, without padding",
-                range=(0, self.facts.vocabulary_size - 1),
+            Field.index(
+                "tokens",
+                ("batch", "time"),
+                "ids from tokenizer.json, at least one, without padding",
+                self.facts.vocabulary_size,
             ),
             Field(
                 name="uniforms",
@@ -154,20 +153,16 @@ class TextGeneration(Task):
                 meaning="of each token but the first, from those before it",
                 limit=1e-4,
             ),
-            Output(
-                name="next_probabilities",
-                dtype="float32",
-                shape=("batch", self.facts.vocabulary_size),
-                meaning="of each token of tokenizer.json, after the last",
-                range=(0, 1),
-                limit=1e-5,
+            Output.probability(
+                "next_probabilities",
+                ("batch", self.facts.vocabulary_size),
+                "of each token of tokenizer.json, after the last",
             ),
-            Output(
-                name="written",
-                dtype="int64",
-                shape=("batch", "steps"),
-                meaning="ids from tokenizer.json of the tokens that follow",
-                range=(0, self.facts.vocabulary_size - 1),
+            Output.index(
+                "written",
+                ("batch", "steps"),
+                "ids from tokenizer.json of the tokens that follow",
+                self.facts.vocabulary_size,
             ),
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from threefold.datasets.ragged import pad
 from threefold.tasks.figure import Figure
@@ -67,28 +68,23 @@ class TokenClassification(TextInputs):
     def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return `probabilities` (batch, time, tags) and `tag_index` (batch, time)."""
         scores = np.asarray(outputs, np.float32)
-        positive = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        probabilities = positive / positive.sum(axis=-1, keepdims=True)
+        probabilities = softmax(scores, axis=-1)
         return {"probabilities": probabilities, "tag_index": probabilities.argmax(axis=-1)}
 
     def output_fields(self) -> tuple[Output, ...]:
         names = self.facts.class_names
         return (
-            Output(
-                name="probabilities",
-                dtype="float32",
-                shape=("batch", "time", len(names)),
-                meaning="probability of each tag, in the order of labels.txt; a word has that of "
+            Output.probability(
+                "probabilities",
+                ("batch", "time", len(names)),
+                "probability of each tag, in the order of labels.txt; a word has that of "
                 "its first token",
-                range=(0, 1),
-                limit=1e-5,
             ),
-            Output(
-                name="tag_index",
-                dtype="int64",
-                shape=("batch", "time"),
-                meaning="position of the most probable tag in labels.txt, from 0",
-                range=(0, len(names) - 1),
+            Output.index(
+                "tag_index",
+                ("batch", "time"),
+                "position of the most probable tag in labels.txt, from 0",
+                len(names),
             ),
         )
 

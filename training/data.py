@@ -15,22 +15,9 @@ from threefold.training.run import RunRecord
 
 
 def load_dataset(
-    reference: str,
-    options: Mapping[str, Any] | None = None,
-    *,
-    task: str | None = None,
-    facts: Facts | None = None,
+    reference: str, options: Mapping[str, Any], task: str | None = None, facts: Facts | None = None
 ) -> Dataset:
-    """Load data for a task; that may be one which the data of another task serve.
-
-    Args:
-        reference: str. What the user typed.
-        options: mapping of str to value. The loader's, unchecked.
-        task: str. The task that the user named, where the data allow several.
-        facts: Facts. Those of a run.
-
-    Returns:
-        Dataset. Of the task.
+    """Load data for a task, as `loading.load` does; those of another task may serve it.
 
     Raises:
         UserError: as from `loading.load`, and for data that cannot serve the task.

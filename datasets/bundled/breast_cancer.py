@@ -15,9 +15,6 @@ def load(
 ) -> Dataset:
     """Load the tumours.
 
-    Args:
-        split_fractions: SplitFractions. How rows are divided where nothing says so.
-
     Returns:
         Dataset. 30 numeric columns that measure the nuclei, and `label`.
     """

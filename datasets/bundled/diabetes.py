@@ -15,9 +15,6 @@ def load(
 ) -> Dataset:
     """Load the patients.
 
-    Args:
-        split_fractions: SplitFractions. How rows are divided where nothing says so.
-
     Returns:
         Dataset. 10 numeric columns in their own units (`sex` is 1 or 2), and `target`: the
         measure of progression, 25 to 346.

@@ -22,9 +22,6 @@ def load(
 ) -> Dataset:
     """Turn the bundled digits.
 
-    Args:
-        split_fractions: SplitFractions. How digits are divided where nothing says so.
-
     Returns:
         Dataset. Images `image` uint8 (16, 16, 1) and `target` float32 (1,), the angle in
         degrees, counter-clockwise.

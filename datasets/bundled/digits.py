@@ -15,9 +15,6 @@ def load(
 ) -> Dataset:
     """Load the digits.
 
-    Args:
-        split_fractions: SplitFractions. How digits are divided where nothing says so.
-
     Returns:
         Dataset. Images `image` uint8 (8, 8, 1), values 0 to 255, and `label`.
     """

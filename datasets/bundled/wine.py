@@ -15,9 +15,6 @@ def load(
 ) -> Dataset:
     """Load the wines.
 
-    Args:
-        split_fractions: SplitFractions. How rows are divided where nothing says so.
-
     Returns:
         Dataset. 13 numeric columns in their own units, and `label`: which grape.
     """

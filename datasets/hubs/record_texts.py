@@ -139,7 +139,7 @@ def _read_documents(
         table.reference,
         found,
         options["tokenizer_config"],
-        skip_empty=options["skip_empty"],
+        skip_empty=options["text_files"].skip_empty,
         facts=facts,
     )
 
@@ -170,7 +170,7 @@ def _read_text_pairs(
             [place_of(table, origin, row) for row in kept.tolist()],
             [],
         )
-        full = require_both(read, text_pairs.SIDES, options["skip_empty"])
+        full = require_both(read, text_pairs.SIDES, options["text_files"].skip_empty)
         notes += [f"{split}: {remark}" for remark in full.notes]
         start = len(found.where)
         rows[split] = np.arange(start, start + len(full.where))
@@ -264,7 +264,7 @@ def _read_pairs(
         sources, targets = (read_texts_of(table, split, name) for name in names)
         where = [place_of(table, split, row) for row in range(len(sources))]
         read = Pairs(sources, targets, where, [])
-        read = require_both(read, TRANSLATIONS, options["skip_empty"])
+        read = require_both(read, TRANSLATIONS, options["pair_files"].skip_empty)
         notes += [f"{split}: {remark}" for remark in read.notes]
         if read.sources:
             found[split] = read

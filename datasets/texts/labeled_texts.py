@@ -29,6 +29,7 @@ from threefold.datasets.tables.table_files import Table
 from threefold.datasets.texts.documents import classify, known_facts
 from threefold.datasets.texts.text_files import (
     TEXT_SUFFIXES,
+    TextFiles,
     find_text_column,
     read_text,
     read_text_table,
@@ -80,10 +81,7 @@ def load(
     facts: Facts | None = None,
     text: str | None = None,
     label: str | None = None,
-    split_column: str | None = None,
-    encoding: str = "utf-8",
-    skip_empty: bool = False,
-    drop_missing_targets: bool = False,
+    text_files: TextFiles = TextFiles(),
     tokenizer_config: DocumentTokenizerConfig = DocumentTokenizerConfig(),
     split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
@@ -97,12 +95,7 @@ def load(
         text: str. The column of the texts; guessed if None, by its name, else the wordiest.
         label: str. The column of the classes; guessed if None, by its name, else the one of the
             fewest words.
-        split_column: str. The column that says train, validation or test of each row; one named
-            `split` that holds such words is found by itself.
-        encoding: str. Of the characters of the files.
-        skip_empty: bool. Whether documents in which there is nothing to see are left out or
-            refused.
-        drop_missing_targets: bool. Whether rows without a class are left out or refused.
+        text_files: TextFiles. How the files are written.
         tokenizer_config: DocumentTokenizerConfig. How documents become tokens.
         split_fractions: SplitFractions. How documents are divided where nothing says so.
 
@@ -113,16 +106,19 @@ def load(
         UserError: for a file or a row that cannot be used, with its place.
     """
     known = known_facts(facts, TextFacts)
-    columns = _Columns(text, label, split_column)
+    columns = _Columns(text, label, text_files.split_column)
     if Path(path).expanduser().is_dir():
         for name, value in columns._asdict().items():
             if value is not None:
                 raise UserError(f"-d {name}={value} names a column, and '{path}' is a folder")
-        found = _read_folder(path, known, split_fractions, encoding)
+        found = _read_folder(path, known, split_fractions, text_files.encoding)
     else:
-        table = read_text_table(Path(path).expanduser(), encoding=encoding)
-        found = _read_table(table, known, split_fractions, columns, drop_missing_targets)
-    return classify_documents(path, found, tokenizer_config, skip_empty=skip_empty, facts=facts)
+        table = read_text_table(Path(path).expanduser(), encoding=text_files.encoding)
+        drop = text_files.drop_missing_targets
+        found = _read_table(table, known, split_fractions, columns, drop)
+    return classify_documents(
+        path, found, tokenizer_config, skip_empty=text_files.skip_empty, facts=facts
+    )
 
 
 def classify_documents(

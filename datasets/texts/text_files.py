@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +20,26 @@ from threefold.datasets.tables.table_files import (
 
 TEXT_SUFFIXES = (".txt",)
 TABLE_SUFFIXES = (*SUFFIXES, ".jsonl")
+
+
+@dataclass(frozen=True)
+class TextFiles:
+    """What a user said of files whose texts have classes.
+
+    Args:
+        split_column: str. The column that says train, validation or test of each row; one named
+            `split` that holds such words is found by itself.
+        encoding: str. Of the characters of the files.
+        skip_empty: bool. Whether texts in which there is nothing to see are left out or refused.
+        drop_missing_targets: bool. Whether rows without a class are left out or refused.
+    """
+
+    split_column: str | None = None
+    encoding: str = "utf-8"
+    skip_empty: bool = False
+    drop_missing_targets: bool = False
+
+
 TEXT_NAMES = ("text", "document", "sentence", "review", "comment", "body", "content", "message")
 
 

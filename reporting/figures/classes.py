@@ -35,9 +35,6 @@ CHANNELS_SHOWN = 4
 def confusion_matrix(evaluation: Evaluation) -> Figure | None:
     """Plot which classes were taken for which.
 
-    Args:
-        evaluation: Evaluation. Of a classification.
-
     Returns:
         Figure. A matrix whose colours are shares of a true class and whose numbers, for up to
         `MOST_NUMBERED` classes, are counts. For more than `MOST_ROWS` classes the pairs that were
@@ -129,9 +126,6 @@ def _plot_pairs(counts: np.ndarray, names: Sequence[str], split: str) -> Figure 
 @matplotlib.rc_context(STYLE)
 def reliability(evaluation: Evaluation) -> Figure:
     """Plot how often the model is right at each level of confidence (Guo et al. 2017).
-
-    Args:
-        evaluation: Evaluation. Of a classification.
 
     Returns:
         Figure. Above, bars of accuracy and their gap to confidence; below, how many examples.

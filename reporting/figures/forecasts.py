@@ -30,9 +30,6 @@ HORIZONS_BACK = 3  # of history alongside a forecast
 def forecasts(evaluation: Evaluation) -> Figure:
     """Plot some forecasts alongside the history that they were made from and what came.
 
-    Args:
-        evaluation: Evaluation. Of forecasts.
-
     Returns:
         Figure. Two panels a window, for windows at equal distances, the worst of all the last:
         the series, and how far what came lies from the forecast.
@@ -167,9 +164,6 @@ def _marker(stated: np.ndarray) -> str | None:
 @matplotlib.rc_context(STYLE)
 def errors_by_step(evaluation: Evaluation) -> Figure | None:
     """Plot how errors grow with the distance, and whether the intervals hold what they promise.
-
-    Args:
-        evaluation: Evaluation. Of forecasts.
 
     Returns:
         Figure. The scaled error of each step alongside that of the seasonal naive forecast; and the

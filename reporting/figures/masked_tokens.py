@@ -18,14 +18,7 @@ TEXT_COLOUR = "#222222"
 
 @matplotlib.rc_context(STYLE)
 def filled_masks(evaluation: Evaluation) -> Figure:
-    """Write some texts with what was filled in for their masked tokens.
-
-    Args:
-        evaluation: Evaluation. Of masked tokens.
-
-    Returns:
-        Figure.
-    """
+    """Write some texts with what was filled in for their masked tokens."""
     task = evaluation.task
     names = token_names(task.facts.tokenizer)
     rows = np.arange(min(TEXTS_SHOWN, len(evaluation.source)))

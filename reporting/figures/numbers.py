@@ -24,9 +24,6 @@ MOST_POINTS = 5000  # beyond this a scatter is a blot: density is plotted instea
 def residuals(evaluation: Evaluation) -> Figure:
     """Plot predicted against true numbers, and how the errors are distributed.
 
-    Args:
-        evaluation: Evaluation. Of a regression.
-
     Returns:
         Figure. One row a target, for the first `TARGETS_SHOWN`.
     """

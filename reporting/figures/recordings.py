@@ -22,9 +22,6 @@ DEPTH = 50  # dB below the loudest that are distinguished
 def spectrogram(evaluation: Evaluation) -> Figure:
     """Plot recordings with what was written of them and what is true, over time.
 
-    Args:
-        evaluation: Evaluation. Of recordings.
-
     Returns:
         Figure. One panel a recording: those with most errors first, then those written least
         surely.

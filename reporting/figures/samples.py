@@ -19,9 +19,6 @@ MARGIN = 1  # pixels between two images of a grid
 def samples(evaluation: Evaluation) -> Figure:
     """Plot generated images alongside real ones.
 
-    Args:
-        evaluation: Evaluation. With `image` among its answers and its truth.
-
     Returns:
         Figure. Two grids; for points, both sets in one plane.
     """

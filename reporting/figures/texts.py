@@ -37,9 +37,6 @@ COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", G
 def attention(evaluation: Evaluation) -> Figure | None:
     """Plot where the decoder looks while it writes each token.
 
-    Args:
-        evaluation: Evaluation. With `attention` (texts, steps, time) among its details.
-
     Returns:
         Figure. One panel a text, a row for each token written; None for an artifact, which does
         not tell.
@@ -90,9 +87,6 @@ def _name_tokens(tokenizer: str, texts) -> list[list[str]]:
 def tagged_text(evaluation: Evaluation) -> Figure | None:
     """Write some sentences with each span in the colour of its kind, mistakes marked.
 
-    Args:
-        evaluation: Evaluation. Of tags.
-
     Returns:
         Figure. Under each word of a span its kind; in brackets what it truly is, where that
         differs.
@@ -142,14 +136,7 @@ def _lay_out(words, true: list[str], found: list[str]) -> list[list[tuple[int, s
 
 @matplotlib.rc_context(STYLE)
 def errors_by_length(evaluation: Evaluation) -> Figure:
-    """Plot the error rate of answers by the length of the true ones.
-
-    Args:
-        evaluation: Evaluation. Of a translation.
-
-    Returns:
-        Figure.
-    """
+    """Plot the error rate of answers by the length of the true ones."""
     found, wanted = take_best(evaluation.predictions, evaluation.truth)
     lengths = np.array([len(row) for row in wanted])
     edits = np.array([Levenshtein.distance(a, b) for a, b in zip(found, wanted, strict=True)])
@@ -168,9 +155,6 @@ def errors_by_length(evaluation: Evaluation) -> Figure:
 @matplotlib.rc_context(STYLE)
 def summaries(evaluation: Evaluation) -> Figure:
     """Write some documents, with what is true of them and what was written.
-
-    Args:
-        evaluation: Evaluation. Of a summarization.
 
     Returns:
         Figure. Evenly spread over all, from the nearest to the truth to the farthest.
@@ -204,14 +188,7 @@ def summaries(evaluation: Evaluation) -> Figure:
 
 @matplotlib.rc_context(STYLE)
 def loss_by_position(evaluation: Evaluation) -> Figure:
-    """Plot the loss of a token by its place in the window.
-
-    Args:
-        evaluation: Evaluation. Of a text generation.
-
-    Returns:
-        Figure.
-    """
+    """Plot the loss of a token by its place in the window."""
     losses = -evaluation.predictions["log_probabilities"].mean(axis=0)
     figure = new_figure(6.5, 3.6)
     head(figure, f"Loss by position, {plain(evaluation.split)}")
@@ -225,9 +202,6 @@ def loss_by_position(evaluation: Evaluation) -> Figure:
 @matplotlib.rc_context(STYLE)
 def answer_scores(evaluation: Evaluation) -> Figure:
     """Plot how surely questions were answered, by whether the answer was right.
-
-    Args:
-        evaluation: Evaluation. Of `question_answering`.
 
     Returns:
         Figure. A histogram of the scores of the best answers, one colour for each kind of question.

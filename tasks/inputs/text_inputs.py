@@ -41,12 +41,11 @@ class TextInputs(Task):
 
     def input_fields(self) -> tuple[Field, ...]:
         return tuple(
-            Field(
-                name=name,
-                dtype="int64",
-                shape=("batch", time),
-                meaning="ids from tokenizer.json, filled up with 0 at the end",
-                range=(0, self.facts.vocabulary_size - 1),
+            Field.index(
+                name,
+                ("batch", time),
+                "ids from tokenizer.json, filled up with 0 at the end",
+                self.facts.vocabulary_size,
             )
             for name, time in self.texts.items()
         )

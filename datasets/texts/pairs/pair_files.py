@@ -1,6 +1,7 @@
 """Files that hold two texts side by side: sources with targets, documents with summaries."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,12 +40,24 @@ SUMMARIES = Sides(
 )
 
 
-class ExplicitSides(NamedTuple):
-    """What a user said of the files: the columns of both sides, or the file of the targets."""
+@dataclass(frozen=True)
+class PairFiles:
+    """What a user said of the files: the columns of both sides, or the file of the targets.
+
+    Args:
+        source: str. The column of the sources: a name in the first line, or a number from 1;
+            guessed by its name if None.
+        target: str. The column of the targets, likewise.
+        target_file: str. A file of the targets alone, one on each line, as those of the sources.
+        encoding: str. Of the characters of the files.
+        skip_empty: bool. Whether pairs with an empty side are left out or refused.
+    """
 
     source: str | None = None
     target: str | None = None
     target_file: str | None = None
+    encoding: str = "utf-8"
+    skip_empty: bool = False
 
 
 class Pairs(NamedTuple):
@@ -56,9 +69,7 @@ class Pairs(NamedTuple):
     notes: list[str]
 
 
-def read_pairs(
-    path: str, sides: Sides, explicit: ExplicitSides, encoding: str, *, skip_empty: bool
-) -> Pairs:
+def read_pairs(path: str, sides: Sides, pair_files: PairFiles) -> Pairs:
     """Read pairs.
 
     Args:
@@ -66,9 +77,7 @@ def read_pairs(
             perhaps more cells; quotes stand for themselves. Or a `.jsonl`, `.csv` or `.parquet`
             file. Where the targets have a file of their own, a text on each line.
         sides: Sides. What the two are called.
-        explicit: Told. What the user knows better.
-        encoding: str. Of the characters of the files.
-        skip_empty: bool. Whether pairs with an empty side are left out or refused.
+        pair_files: PairFiles. What the user knows better.
 
     Returns:
         Pairs. At least one.
@@ -78,17 +87,17 @@ def read_pairs(
     """
     file = Path(path).expanduser()
     table = file.suffix.lower() in TABLES
-    if explicit.target_file is not None:
-        if table or explicit.source or explicit.target:
+    if pair_files.target_file is not None:
+        if table or pair_files.source or pair_files.target:
             what = f"{path} is a table" if table else "columns are given, too"
             raise UserError(
-                f"-d target_file={explicit.target_file} goes with a file that holds a "
+                f"-d target_file={pair_files.target_file} goes with a file that holds a "
                 f"{sides.source} on each line, and {what}"
             )
-        found = _read_two(file, Path(explicit.target_file).expanduser(), encoding)
+        found = _read_two(file, Path(pair_files.target_file).expanduser(), pair_files.encoding)
     else:
-        found = (_read_table if table else _read_cells)(file, sides, explicit, encoding)
-    found = require_both(found, sides, skip_empty)
+        found = (_read_table if table else _read_cells)(file, sides, pair_files)
+    found = require_both(found, sides, pair_files.skip_empty)
     if not found.sources:
         raise UserError(
             f"{path} holds no pairs; expected a {sides.source} and a {sides.target} in each row"
@@ -147,8 +156,8 @@ def find_column(
     return None
 
 
-def _read_table(file: Path, sides: Sides, explicit: ExplicitSides, encoding: str) -> Pairs:
-    table = read_text_table(file, encoding=encoding)
+def _read_table(file: Path, sides: Sides, explicit: PairFiles) -> Pairs:
+    table = read_text_table(file, encoding=explicit.encoding)
     source = explicit.source or _guess(
         table, sides.source, "source", sides.source_names, explicit.target
     )
@@ -172,8 +181,8 @@ def _guess(table: Table, side: str, option: str, names: tuple[str, ...], taken: 
     return found
 
 
-def _read_cells(file: Path, sides: Sides, explicit: ExplicitSides, encoding: str) -> Pairs:
-    lines = list(read_lines(read_text(file, encoding=encoding)))
+def _read_cells(file: Path, sides: Sides, explicit: PairFiles) -> Pairs:
+    lines = list(read_lines(read_text(file, encoding=explicit.encoding)))
     if not lines:
         raise UserError(
             f"{file} is empty; expected a {sides.source}, a tab and a {sides.target} on each line"
@@ -193,10 +202,14 @@ def _read_cells(file: Path, sides: Sides, explicit: ExplicitSides, encoding: str
         find_column(header, sides.source_names, explicit.target),
         find_column(header, sides.target_names, explicit.source),
     )
-    named = [name for name in explicit[:2] if name and not name.isdecimal()]
+    named = [name for name in (explicit.source, explicit.target) if name and not name.isdecimal()]
     if named or all(guessed):  # the first line holds names
         rows = rows[1:]
-        explicit = ExplicitSides(explicit.source or guessed[0], explicit.target or guessed[1])
+        explicit = replace(
+            explicit,
+            source=explicit.source or guessed[0],
+            target=explicit.target or guessed[1],
+        )
     places = [_place(file, header, explicit.source, 0), _place(file, header, explicit.target, 1)]
     if places[0] == places[1]:
         raise UserError(f"{file}: column {places[0] + 1} is both {sides.source} and {sides.target}")

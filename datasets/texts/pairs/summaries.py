@@ -7,7 +7,7 @@ from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.texts.documents import pair
 from threefold.datasets.texts.pairs.pair_files import (
     SUMMARIES,
-    ExplicitSides,
+    PairFiles,
     read_pairs,
 )
 from threefold.datasets.texts.tokenizer_config import (
@@ -25,11 +25,7 @@ def load(
     path: str,
     *,
     facts: Facts | None = None,
-    source: str | None = None,
-    target: str | None = None,
-    target_file: str | None = None,
-    encoding: str = "utf-8",
-    skip_empty: bool = False,
+    pair_files: PairFiles = PairFiles(),
     tokenizer_config: SummaryTokenizerConfig = SummaryTokenizerConfig(),
     split_fractions: SplitFractions = SplitFractions(0.1, 0.1),
 ) -> Dataset:
@@ -40,13 +36,7 @@ def load(
             document, a tab, a summary, and perhaps more cells; quotes stand for themselves. Or a
             file of documents alone, one on each line.
         facts: Facts. Those of a run: its tokenizers then rule.
-        source: str. The column of the documents, a name or, on lines, a number from 1; guessed by
-            its name if None, such as `document`, `article` or `text`.
-        target: str. The column of the summaries, likewise, such as `summary`, `highlights` or
-            `title`.
-        target_file: str. A file of the summaries alone, one on each line, as the documents.
-        encoding: str. Of the characters of the files.
-        skip_empty: bool. Whether pairs with an empty side are left out or refused.
+        pair_files: PairFiles. Where both sides are.
         tokenizer_config: SummaryTokenizerConfig. How documents and summaries become tokens.
         split_fractions: SplitFractions. How documents are divided where nothing says so.
 
@@ -56,8 +46,7 @@ def load(
     Raises:
         UserError: for a file or a row that cannot be used, with its place.
     """
-    explicit = ExplicitSides(source, target, target_file)
-    found = read_pairs(path, SUMMARIES, explicit, encoding, skip_empty=skip_empty)
+    found = read_pairs(path, SUMMARIES, pair_files)
     sources = found.sources
     rows, _ = split_fractions.fill_in(len(sources), noun="pairs", groups=sources)
     return pair(

@@ -22,7 +22,7 @@ from threefold.datasets.tables.table_files import Table
 from threefold.datasets.texts.documents import as_objects, known_facts
 from threefold.datasets.texts.labeled_texts import LABEL_NAMES
 from threefold.datasets.texts.pairs.pair_files import Pairs, Sides, find_column, require_both
-from threefold.datasets.texts.text_files import read_text_table, read_texts
+from threefold.datasets.texts.text_files import TextFiles, read_text_table, read_texts
 from threefold.datasets.texts.tokenizer_config import (
     PairTokenizerConfig,
     TokenizerConfig,
@@ -55,10 +55,7 @@ def load(
     first: str | None = None,
     second: str | None = None,
     label: str | None = None,
-    split_column: str | None = None,
-    encoding: str = "utf-8",
-    skip_empty: bool = False,
-    drop_missing_targets: bool = False,
+    text_files: TextFiles = TextFiles(),
     tokenizer_config: PairTokenizerConfig = PairTokenizerConfig(),
     split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
@@ -72,11 +69,7 @@ def load(
             `sentence1`, `question1` or `first`.
         second: str. The column of the second texts, likewise.
         label: str. The column of the classes, likewise, such as `label` or `gold_label`.
-        split_column: str. The column that says train, validation or test of each row; one named
-            `split` that holds such words is found by itself.
-        encoding: str. Of the characters of the file.
-        skip_empty: bool. Whether pairs with an empty side are left out or refused.
-        drop_missing_targets: bool. Whether rows without a class are left out or refused.
+        text_files: TextFiles. How the files are written.
         tokenizer_config: PairTokenizerConfig. How texts become tokens.
         split_fractions: SplitFractions. How pairs are divided where nothing says so.
 
@@ -87,19 +80,19 @@ def load(
         UserError: for a file or a row that cannot be used, with its place.
     """
     known = known_facts(facts, TextPairFacts)
-    table = read_text_table(Path(path).expanduser(), encoding=encoding)
+    table = read_text_table(Path(path).expanduser(), encoding=text_files.encoding)
     if known is not None:
         first, second = first or known.columns[0], second or known.columns[1]
     columns = find_columns(table, first, second)
     label = label or find_column(table.frame.columns, LABELS)
     if label is None:
         raise UserError(f"{table.name}: say which column holds the classes with -d label=NAME")
-    column_roles = ColumnRoles((*columns, label), split_column=split_column)
+    column_roles = ColumnRoles((*columns, label), split_column=text_files.split_column)
     column_roles.check(table)
     splitting = find_split_column(table, column_roles, known)
-    table, remarks = drop_missing(table, [label], drop_missing_targets, known)
+    table, remarks = drop_missing(table, [label], text_files.drop_missing_targets, known)
     pairs = read_both(table, columns)
-    full = require_both(pairs, SIDES, skip_empty)
+    full = require_both(pairs, SIDES, text_files.skip_empty)
     if len(full.sources) < len(pairs.sources):
         kept = np.isin(pairs.where, full.where)
         table, remarks = table.take(kept), [*remarks, *full.notes]

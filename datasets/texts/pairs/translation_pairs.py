@@ -10,7 +10,7 @@ from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.texts.documents import pair
 from threefold.datasets.texts.pairs.pair_files import (
     TRANSLATIONS,
-    ExplicitSides,
+    PairFiles,
     read_pairs,
 )
 from threefold.datasets.texts.tokenizer_config import (
@@ -26,11 +26,7 @@ def load(
     path: str,
     *,
     facts: Facts | None = None,
-    source: str | None = None,
-    target: str | None = None,
-    target_file: str | None = None,
-    encoding: str = "utf-8",
-    skip_empty: bool = False,
+    pair_files: PairFiles = PairFiles(),
     unit: Literal["word", "character", "phoneme"] = "word",
     tokenizer_config: TranslationTokenizerConfig = TranslationTokenizerConfig(),
     split_fractions: SplitFractions = SplitFractions(0.1, 0.1),
@@ -42,13 +38,9 @@ def load(
             more cells; quotes stand for themselves. Or a `.jsonl`, `.csv` or `.parquet` file with
             columns `source` and `target`. Or a file of sources alone, one on each line.
         facts: Facts. Those of a run: its tokenizers then rule.
-        source: str. The column of the sources: a name in the first line, or a number from 1.
-        target: str. The column of the targets, likewise.
-        target_file: str. A file of the targets alone, one on each line, as those of the sources.
-        encoding: str. Of the characters of the file.
-        skip_empty: bool. Whether pairs with an empty side are left out or refused.
         unit: str. What an error rate counts in a target: word, character, or phoneme (symbols
             with spaces between them).
+        pair_files: PairFiles. Where both sides are.
         tokenizer_config: TranslationTokenizerConfig. How sources and targets become tokens.
         split_fractions: SplitFractions. How sources are divided where nothing says so.
 
@@ -64,8 +56,7 @@ def load(
             f"-d shared_vocabulary=true makes one tokenizer, of the kind "
             f"{tokenizer_config.tokenizer}; leave -d target_tokenizer={kind} out"
         )
-    explicit = ExplicitSides(source, target, target_file)
-    found = read_pairs(path, TRANSLATIONS, explicit, encoding, skip_empty=skip_empty)
+    found = read_pairs(path, TRANSLATIONS, pair_files)
     sources = found.sources
     rows, _ = split_fractions.fill_in(len(sources), noun="pairs", groups=sources)
     return pair(

@@ -220,7 +220,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8))
 def test_what_was_written_is_read(tmp_path_factory, rows):
-    from threefold.datasets.texts.pairs.pair_files import SUMMARIES, ExplicitSides, read_pairs
+    from threefold.datasets.texts.pairs.pair_files import SUMMARIES, PairFiles, read_pairs
 
     rows = [(f"x{source}", f"y{target}") for source, target in rows]
     folder = tmp_path_factory.mktemp("pairs")
@@ -232,8 +232,8 @@ def test_what_was_written_is_read(tmp_path_factory, rows):
     for name, text in content.items():
         (folder / name).write_text(text, encoding="utf-8")
     for name, other in (("lines.tsv", None), ("rows.jsonl", None), ("long.txt", "short.txt")):
-        explicit = ExplicitSides(target_file=str(folder / other) if other else None)
-        found = read_pairs(str(folder / name), SUMMARIES, explicit, "utf-8", skip_empty=False)
+        explicit = PairFiles(target_file=str(folder / other) if other else None)
+        found = read_pairs(str(folder / name), SUMMARIES, explicit)
         read = list(zip(found.sources, found.targets, strict=True))
         strip = name == "lines.tsv"
         assert read == [(a.strip(), b.strip()) if strip else (a, b) for a, b in rows]
