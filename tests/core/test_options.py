@@ -1,6 +1,7 @@
 import ast
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,14 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from threefold.core.errors import UserError
-from threefold.core.options import RENAMED, Option, check_options, options_of
+from threefold.core.options import (
+    RENAMED,
+    Option,
+    OptionsOf,
+    arguments_of,
+    check_options,
+    options_of,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -182,3 +190,74 @@ def test_renamed_options_are_those_of_a_family_or_a_reader():
             if isinstance(node, ast.FunctionDef):
                 found |= {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
     assert set(RENAMED.values()) <= found
+
+
+@dataclass(frozen=True)
+class Fractions:
+    """Shares.
+
+    Args:
+        test: float. Share for the test.
+        seed: int. Which division.
+    """
+
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class NamedFractions(Fractions):
+    """The same, with a name.
+
+    Args:
+        name: str. What it is called.
+    """
+
+    name: str = "x"
+
+
+def read(path, *, size: int = 3, fractions: NamedFractions = NamedFractions(test=0.5)):  # noqa: B008
+    """Read.
+
+    Args:
+        size: int. A size.
+        seed: int. Of the files.
+    """
+    return path, size, fractions
+
+
+def read_other(path, *, size: Literal["small"] = "small", speed: float = 1.0):
+    """Read otherwise."""
+
+
+def pass_on(
+    path, *, size: int = 0, **rest: Annotated[Any, OptionsOf((read, read_other), ("name",))]
+):
+    """Read by another."""
+
+
+def test_a_dataclass_stands_for_its_fields():
+    found = options_of(read)
+    assert list(found) == ["size", "test", "seed", "name"]
+    assert found["test"].default == 0.5 and found["test"].help == "float. Share for the test."
+    assert found["seed"].help == "int. Of the files."  # in the function's own words
+    assert found["name"].help == "str. What it is called."
+    checked = check_options(found, {"test": "0.25", "size": "4"}, flag="-d", owner="it")
+    assert read("p", **arguments_of(read, checked)) == ("p", 4, NamedFractions(test=0.25))
+    assert read("p", **arguments_of(read, {})) == ("p", 3, NamedFractions(test=0.5))
+    with pytest.raises(UserError, match="-d test=2 does not fit"):
+        check_options(found, {"test": "2"}, flag="-d", owner="it")
+
+
+def test_options_of_others_are_passed_on_without_a_default():
+    found = options_of(pass_on)
+    assert list(found) == ["size", "test", "seed", "speed"]
+    assert found["size"].default == 0 and found["test"].default is None
+    both = OptionsOf((read, read_other))
+
+    def any_size(**rest: Annotated[Any, both]):
+        """Read."""
+
+    size = options_of(any_size)
+    assert check_options(size, {"size": "small"}, flag="-d", owner="it") == {"size": "small"}
+    assert check_options(size, {"size": "7"}, flag="-d", owner="it") == {"size": 7}

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from threefold.core.errors import UserError
-from threefold.datasets.splitting import split_rows
+from threefold.datasets.splitting import SplitFractions, split_rows
 
 fractions = st.sampled_from([0.0, 0.1, 0.15, 0.25, 1 / 3, 0.45])
 class_sizes = st.lists(st.integers(1, 40), min_size=1, max_size=12)
@@ -68,3 +68,38 @@ def test_a_share_of_nothing_makes_no_split():
 def test_fractions_that_leave_nothing_to_train_on_are_refused(validation, test):
     with pytest.raises(UserError, match=f"got {validation} and {test}"):
         split_rows(10, validation, test, seed=0)
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=60),
+    st.sampled_from([0.0, 0.1, 0.3]),
+    st.sampled_from([0.0, 0.2]),
+    st.sets(st.sampled_from(["validation", "test"])),
+    st.integers(0, 3),
+)
+def test_only_what_is_lacking_is_taken_and_groups_stay_together(
+    groups, validation, test, there, seed
+):
+    fractions = SplitFractions(validation, test, seed)
+    rows, note = fractions.fill_in(len(groups), there, noun="rows", groups=groups)
+    assert sorted(np.concatenate(list(rows.values())).tolist()) == list(range(len(groups)))
+    assert not set(rows) & there
+    found = [{groups[row] for row in chosen} for chosen in rows.values()]
+    assert sum(map(len, found)) == len(set(groups))
+    assert bool(note) == bool(fractions.lacking(there))
+    alone, _ = fractions.fill_in(len(groups), there, noun="rows")
+    wanted = [fractions.lacking(there).get(name, 0.0) for name in ("validation", "test")]
+    for name, chosen in split_rows(len(groups), *wanted, seed).items():
+        np.testing.assert_array_equal(alone[name], chosen)
+
+
+def test_what_was_taken_is_said():
+    rows, note = SplitFractions(0.1, 0.2, 3).fill_in(np.arange(20) % 2, noun="rows")
+    assert note == (
+        "no validation or test split: of 20 rows 10 % for validation and 20 % for test, seed 3, "
+        "stratified"
+    )
+    assert {name: len(found) for name, found in rows.items()} == {
+        "train": 14, "validation": 2, "test": 4,
+    }  # fmt: skip
+    assert SplitFractions(0.1, 0.2).fill_in(20, ("test", "validation"), noun="rows").note == ""
