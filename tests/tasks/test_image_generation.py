@@ -14,7 +14,7 @@ OPTIONS = {"latent_dim": 5, "conditional": True, "critic_steps": 1}
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_dataset("digits", task="image_generation")
+    return load_dataset("digits", {}, task="image_generation")
 
 
 @pytest.fixture(scope="module")
@@ -101,4 +101,4 @@ def test_modes_that_are_missed_are_counted(layout, count):
 def test_only_images_in_classes_can_be_made():
     for name in ("wine", "digit_angles"):
         with pytest.raises(UserError, match="image_generation takes images in classes"):
-            load_dataset(name, task="image_generation")
+            load_dataset(name, {}, task="image_generation")
