@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import get_args
 
 import pytest
+from refusals import refused
 
 from threefold.core.errors import UserError
 from threefold.training.building import blueprint_names, find_blueprint
@@ -90,10 +91,9 @@ def test_every_blueprint_names_settings_that_exist():
     ],
 )
 def test_a_value_that_does_not_fit_names_the_option_and_what_it_takes(name, value, expected):
-    with pytest.raises(UserError, match=f"--{name.replace('_', '-')} ") as error:
+    with refused(f"--{name.replace('_', '-')} ") as error:
         TrainingSettings.parse({name: value})
     assert value in str(error.value) and expected in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_an_unknown_setting_suggests_the_closest():

