@@ -7,8 +7,8 @@ import sys
 import datasets as hf
 import numpy as np
 import pytest
+from divisions import DIVISIONS
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from refusals import refused
 
@@ -123,12 +123,7 @@ def test_the_division_depends_on_the_seed_alone(saved):
 
 
 @settings(max_examples=10, deadline=None)
-@given(
-    rows=st.integers(8, 30),
-    validation=st.sampled_from([0.0, 0.15, 0.4]),
-    test=st.sampled_from([0.0, 0.15, 0.4]),
-    seed=st.integers(0, 5),
-)
+@given(**DIVISIONS)
 def test_no_example_is_in_two_splits(tmp_path_factory, rows, validation, test, seed):
     path = tmp_path_factory.mktemp("hf") / "saved"
     animals(rows).save_to_disk(path)

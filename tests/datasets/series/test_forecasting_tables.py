@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusals import refused
-from small_series import days, load, make_plain, make_shops, whole, write
+from small_series import days, load, whole, write
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
@@ -15,16 +15,6 @@ from threefold.datasets.series.forecasting_tables import from_table
 from threefold.datasets.series.series_columns import Columns
 from threefold.datasets.series.windows import WindowConfig
 from threefold.datasets.tables.table_files import table_of
-
-
-@pytest.fixture
-def plain():
-    return make_plain()
-
-
-@pytest.fixture
-def shops():
-    return make_shops()
 
 
 def test_a_table_of_one_series(tmp_path, plain):

