@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nested import flatten
 from refusals import refused
 
 from threefold.core.errors import UserError
@@ -196,18 +197,23 @@ def test_a_missing_key_is_named(tmp_path):
         load(write(tmp_path / "a.json", content))
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "said"),
-    [
-        ("a.json", "", "a.json is empty"),
-        ("a.json", '{"data":\n [}', "a.json line 2, character 3: no JSON"),
-        ("a.json", '"text"', "expected SQuAD's form"),
-        ("a.json", '{"rows": []}', "expected SQuAD's form"),
-        ("a.json", '{"data": [3]}', "article 1: expected an object with 'paragraphs'"),
-        ("a.jsonl", json.dumps(ROWS[0]) + "\n{", "a.jsonl line 2, character 2: no JSON"),
-        ("a.jsonl", json.dumps(ROWS[0]) + "\n3", "a.jsonl line 2: expected an object"),
-    ],
-)
+# Of each file's name what it may hold that are no questions, and what is said of it.
+BAD = {
+    "a.json": {
+        "": "a.json is empty",
+        '{"data":\n [}': "a.json line 2, character 3: no JSON",
+        '"text"': "expected SQuAD's form",
+        '{"rows": []}': "expected SQuAD's form",
+        '{"data": [3]}': "article 1: expected an object with 'paragraphs'",
+    },
+    "a.jsonl": {
+        json.dumps(ROWS[0]) + "\n{": "a.jsonl line 2, character 2: no JSON",
+        json.dumps(ROWS[0]) + "\n3": "a.jsonl line 2: expected an object",
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "text", "said"), flatten(BAD))
 def test_a_file_of_another_form_is_refused_in_one_line(name, text, said, tmp_path):
     (tmp_path / name).write_text(text)
     with refused(said):
