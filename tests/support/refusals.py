@@ -1,6 +1,7 @@
-"""How tests expect something to be refused."""
+"""How tests list cases, and expect something to be refused."""
 
 import contextlib
+from typing import Any
 
 import pytest
 
@@ -13,3 +14,8 @@ def refused(match=None):
     with pytest.raises(UserError, match=match) as error:
         yield error
     assert "\n" not in str(error.value)
+
+
+def flatten(cases: dict[str, dict[str, Any]]) -> list[tuple[str, str, Any]]:
+    """Return each case with the name of its group, its own, and what is expected of it."""
+    return [(group, case, wanted) for group, rest in cases.items() for case, wanted in rest.items()]

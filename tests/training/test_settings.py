@@ -4,8 +4,7 @@ from types import SimpleNamespace
 from typing import get_args
 
 import pytest
-from nested import flatten
-from refusals import refused
+from refusals import flatten, refused
 
 from threefold.core.errors import UserError
 from threefold.training.building import blueprint_names, find_blueprint

@@ -7,10 +7,10 @@ import sys
 import datasets as hf
 import numpy as np
 import pytest
-from divisions import DIVISIONS
 from hypothesis import given, settings
 from PIL import Image
 from refusals import refused
+from small_tables import DIVISIONS
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading

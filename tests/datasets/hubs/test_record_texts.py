@@ -5,7 +5,6 @@ import re
 import datasets as hf
 import pytest
 import tensorflow_datasets as tfds
-from divisions import DIVISIONS
 from hypothesis import given, settings
 from small_hubs import (
     MOODS,
@@ -22,6 +21,7 @@ from small_hubs import (
     sizes,
     whole,
 )
+from small_tables import DIVISIONS
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading

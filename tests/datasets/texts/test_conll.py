@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nested import flatten
-from refusals import refused
+from refusals import flatten, refused
 
 from threefold.core.errors import UserError
 from threefold.datasets.loading import load

