@@ -10,24 +10,11 @@ had its answers been off. It is kept in `exporting/proven.csv`, which `threefold
 it at any time; the same words go on with what is missing or older than the code.
 """
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from kept import (
-    FIT_ROOMS,
-    ROOT,
-    CellFailed,
-    Kept,
-    Row,
-    find_cells,
-    last_line,
-    options_of_cells,
-    write_table,
-)
+from kept import FIT_ROOMS, ROOT, Kept, Row, find_cells, options_of_cells, run_command, write_table
 
 from threefold.exporting.artifact import open_artifact
 from threefold.exporting.proven import COLUMNS, TABLE, render_table
@@ -38,28 +25,17 @@ PAGE = ROOT / "docs" / "export.md"
 FORMATS = ("savedmodel", "onnx")
 
 
-def run(*words: str, backend: str) -> dict:
-    """Run a command as a user does; return what it printed."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "threefold.cli", *words, "--json"],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"KERAS_BACKEND": backend},
-    )
-    if answer.returncode != 0:
-        raise CellFailed(f"threefold {words[0]}: {last_line(answer.stderr)}")
-    return json.loads(answer.stdout)
-
-
 def prove(wanted: Sequence[tuple[str, ...]]) -> Iterator[Row]:
     """Fit once, and export; make a row for each format that is wanted."""
     blueprint, task, data, backend, _ = wanted[0]
     with tempfile.TemporaryDirectory() as folder:
         fitted = f"{folder}/run"
-        run("fit", blueprint, "--task", task, "--epochs", "1", "--run", fitted, backend=backend)
+        run_command(
+            "fit", blueprint, "--task", task, "--epochs", "1", "--run", fitted, backend=backend
+        )
         for *_, format in wanted:
             place = f"{folder}/{format}"
-            run("export", fitted, "--format", format, "--output", place, backend=backend)
+            run_command("export", fitted, "--format", format, "--output", place, backend=backend)
             record = open_artifact(place).record
             free = {length for field in record.signature.inputs for length in field.shape
                     if isinstance(length, str)}  # fmt: skip

@@ -11,7 +11,6 @@ is that of the test split by the weights of the best epoch; alongside it that of
 Seeds take turns on the backends: each seed is fitted on one.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -25,10 +24,10 @@ from kept import (
     CellFailed,
     Kept,
     Row,
-    last_line,
     options_of_cells,
     read_rows,
     render_rows,
+    run_command,
 )
 
 KEYS = ("blueprint", "task", "start", "backend", "seed")
@@ -48,19 +47,6 @@ STARTS = {
     "own": ["--epochs", "12", "--learning-rate", "5e-4"],
     "folder": ["--epochs", "4", "--learning-rate", "1e-4"],
 }
-
-
-def call(words: Sequence[str], backend: str) -> dict:
-    """Fit in a process of its own, as a user does; return what it printed."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "threefold.cli", "fit", "bert", *words, "--json"],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"KERAS_BACKEND": backend},
-    )
-    if answer.returncode != 0:
-        raise CellFailed(last_line(answer.stderr))
-    return json.loads(answer.stdout)
 
 
 def pretrain(runs: Path) -> str:
@@ -104,7 +90,7 @@ def measure(wanted: Sequence[tuple[str, ...]], folder: str | None, runs: Path) -
             words = [
                 word for word in words if task == "text_classification" or "pooling" not in word
             ]
-        found = call(words, backend)
+        found = run_command("fit", "bert", *words, backend=backend)
         metrics = found["metrics"]["test"]
         beside = metrics.get("baselines", {})
         best = max((values[metric] for values in beside.values()), default="")

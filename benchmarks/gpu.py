@@ -27,7 +27,8 @@ from pathlib import Path
 from threefold.core.errors import UserError
 from threefold.training.backend import choose_backend, device_name
 
-sys.path.append(str(Path(__file__).with_name("on_gpu")))
+ROOT = Path(__file__).parent.parent
+sys.path += [str(ROOT / "benchmarks" / "on_gpu"), str(ROOT / "tests" / "support")]
 
 # In the order in which they are made; name -> file, parts of the time, and what the table shows.
 PARTS = {

@@ -9,7 +9,10 @@ import contextlib
 import csv
 import hashlib
 import io
+import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -218,6 +221,23 @@ def options_of_cells(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--stale", action="store_true", help="only list what is missing or older")
     parser.add_argument("--table", action="store_true", help="only write the table")
     return parser
+
+
+def run_command(*words: str, backend: str) -> dict:
+    """Run a command in a process of its own, as a user does; return what it printed.
+
+    Raises:
+        CellFailed: with what it said at its end, where it failed.
+    """
+    answer = subprocess.run(
+        [sys.executable, "-m", "threefold.cli", *words, "--json"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"KERAS_BACKEND": backend},
+    )
+    if answer.returncode != 0:
+        raise CellFailed(f"threefold {words[0]}: {last_line(answer.stderr)}")
+    return json.loads(answer.stdout)
 
 
 def last_line(text: str) -> str:

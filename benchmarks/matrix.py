@@ -13,9 +13,6 @@ seconds are those of the training alone, without imports and the loading of data
 time; the same words go on with what is missing or older than the code.
 """
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -29,11 +26,11 @@ from kept import (
     Kept,
     Row,
     find_cells,
-    last_line,
     options_of_cells,
     place_table,
     read_rows,
     render_rows,
+    run_command,
     write_table,
 )
 
@@ -50,19 +47,11 @@ BEGIN, END = "<!-- benchmarks/matrix.py -->", "<!-- end -->"
 
 
 def fit(blueprint: str, task: str, backend: str, epochs: int | None) -> dict:
-    """Fit in a process of its own, as a user does; return what it printed."""
+    """Fit as a user does; return what it printed."""
     with tempfile.TemporaryDirectory() as folder:
-        words = ["fit", blueprint, "--task", task, "--run", f"{folder}/run", "--json"]
+        words = ["fit", blueprint, "--task", task, "--run", f"{folder}/run"]
         words += ["--epochs", str(epochs)] if epochs else []
-        answer = subprocess.run(
-            [sys.executable, "-m", "threefold.cli", *words],
-            capture_output=True,
-            text=True,
-            env=os.environ | {"KERAS_BACKEND": backend},
-        )
-    if answer.returncode != 0:
-        raise CellFailed(last_line(answer.stderr))
-    return json.loads(answer.stdout)
+        return run_command(*words, backend=backend)
 
 
 def summarise(found: dict) -> dict[str, str]:

@@ -108,6 +108,7 @@ def fit_and_cut(blueprint: str, task: str, folder: str) -> dict[str, int]:
     resuming = import_support()
     import pytest
     from cells import Cell
+    from displays import Quiet, quiet
 
     from threefold.training import fit as fitting
     from threefold.training.callbacks import Interrupted
@@ -117,7 +118,7 @@ def fit_and_cut(blueprint: str, task: str, folder: str) -> dict[str, int]:
     reference, data = cell.data(Path(folder))
     counted = []
 
-    class Counting(resuming.Quiet):
+    class Counting(Quiet):
         def batch(self, epoch, step, logs):
             counted.append(step)
 
@@ -135,7 +136,7 @@ def fit_and_cut(blueprint: str, task: str, folder: str) -> dict[str, int]:
     with pytest.MonkeyPatch.context() as patch:
         resuming.cut_at(patch, **CUT)
         try:
-            begin("cut", resuming.quiet)
+            begin("cut", quiet)
         except Interrupted as stopped:
             if stopped.exit_code != 128 + signal.SIGTERM:
                 raise
@@ -150,10 +151,12 @@ def fit_and_cut(blueprint: str, task: str, folder: str) -> dict[str, int]:
 def resume_and_compare(folder: str) -> dict:
     """Resume the run that was cut; return how much was compared, and what differs."""
     resuming = import_support()
+    from displays import quiet
+
     from threefold.training import fit as fitting
     from threefold.training.run import open_run
 
-    fitting.resume(f"{folder}/cut", None, resuming.quiet)
+    fitting.resume(f"{folder}/cut", None, quiet)
     (one, counters), (other, others) = (
         resuming.final_state(f"{folder}/{name}") for name in ("whole", "cut")
     )

@@ -33,15 +33,8 @@ DATASETS = {
     "masked_language_modeling": "stdlib_prose",
     "question_answering": "stdlib_questions",
 }
-TRAINING = {
-    "epochs": 12,
-    "batch_size": 32,
-    "optimizer": "adamw",
-    "learning_rate": 5e-4,
-    "weight_decay": 0.01,
-    "clip_norm": 1.0,
-    "warmup": 0.1,
-}
+TRAINING = {"epochs": 12, "batch_size": 32, "optimizer": "adamw", "learning_rate": 5e-4,
+            "weight_decay": 0.01, "clip_norm": 1.0, "warmup": 0.1}  # fmt: skip
 TASK_TRAINING = {
     "masked_language_modeling": {"epochs": 20, "batch_size": 16, "learning_rate": 1e-3},
 }

@@ -17,15 +17,8 @@ from threefold.blueprints.parts.options import Cell, Count, Rate
 from threefold.blueprints.parts.recurrent import build_recurrent
 
 DATASETS = {"speech_recognition": "dtmf"}
-TRAINING = {
-    "epochs": 8,
-    "batch_size": 32,
-    "optimizer": "adamw",
-    "learning_rate": 3e-3,
-    "weight_decay": 0.01,
-    "clip_norm": 1.0,
-    "ema": 0.95,
-}
+TRAINING = {"epochs": 8, "batch_size": 32, "optimizer": "adamw", "learning_rate": 3e-3,
+            "weight_decay": 0.01, "clip_norm": 1.0, "ema": 0.95}  # fmt: skip
 # The logit of a symbol where nothing can be heard any more; its probability is exactly 0.
 NEVER = -1000.0
 

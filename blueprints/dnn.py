@@ -18,14 +18,8 @@ from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, make_dropout
 from threefold.blueprints.parts.options import Activation, Count, Rate
 
 DATASETS = {"tabular_classification": "wine", "tabular_regression": "diabetes"}
-TRAINING = {
-    "epochs": 60,
-    "batch_size": 32,
-    "optimizer": "adamw",
-    "learning_rate": 1e-3,
-    "weight_decay": 0.05,
-    "ema": 0.95,
-}
+TRAINING = {"epochs": 60, "batch_size": 32, "optimizer": "adamw", "learning_rate": 1e-3,
+            "weight_decay": 0.05, "ema": 0.95}  # fmt: skip
 
 # In days: a year, a week and a day are the cycles that dates follow in most tables.
 DATE_CYCLES = {"year": 365.2425, "week": 7.0, "day": 1.0}

@@ -25,15 +25,8 @@ from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM
 from threefold.blueprints.parts.options import Count, Rate
 
 DATASETS = {"image_generation": "digits"}
-TRAINING = {
-    "epochs": 300,
-    "batch_size": 64,
-    "optimizer": "adam",
-    "learning_rate": 1e-3,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "ema": 0.99,
-}
+TRAINING = {"epochs": 300, "batch_size": 64, "optimizer": "adam", "learning_rate": 1e-3,
+            "schedule": "constant", "warmup": 0.0, "ema": 0.99}  # fmt: skip
 
 # What papers chose, each as options and settings. Unlike theirs, weights are averaged in all and
 # batches are of 64: these are for small data.

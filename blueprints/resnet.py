@@ -16,14 +16,8 @@ from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, make_dropout,
 from threefold.blueprints.parts.options import Activation, Count, Rate
 
 DATASETS = {"image_classification": "digits"}
-TRAINING = {
-    "epochs": 30,
-    "batch_size": 64,
-    "optimizer": "adamw",
-    "learning_rate": 4e-3,
-    "weight_decay": 0.05,
-    "ema": 0.95,
-}
+TRAINING = {"epochs": 30, "batch_size": 64, "optimizer": "adamw", "learning_rate": 4e-3,
+            "weight_decay": 0.05, "ema": 0.95}  # fmt: skip
 
 # Images wider than this enter through a wide, striding stem, as ImageNet's do.
 SMALL_IMAGE = 64

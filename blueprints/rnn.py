@@ -36,15 +36,8 @@ DATASETS = {
     "text_generation": "stdlib_prose",
     "forecasting": "sf_temperatures",
 }
-TRAINING = {
-    "epochs": 15,
-    "batch_size": 64,
-    "optimizer": "adamw",
-    "learning_rate": 3e-3,
-    "weight_decay": 0.05,
-    "clip_norm": 1.0,
-    "ema": 0.95,
-}
+TRAINING = {"epochs": 15, "batch_size": 64, "optimizer": "adamw", "learning_rate": 3e-3,
+            "weight_decay": 0.05, "clip_norm": 1.0, "ema": 0.95}  # fmt: skip
 
 TASK_TRAINING = {
     "text_classification": {"epochs": 12, "learning_rate": 1e-2},

@@ -29,15 +29,8 @@ from threefold.blueprints.parts.recurrent import (
 )
 
 DATASETS = {"translation": "cmudict", "summarization": "stdlib_summaries"}
-TRAINING = {
-    "epochs": 40,
-    "batch_size": 64,
-    "optimizer": "adamw",
-    "learning_rate": 3e-3,
-    "weight_decay": 0.01,
-    "clip_norm": 1.0,
-    "ema": 0.95,
-}
+TRAINING = {"epochs": 40, "batch_size": 64, "optimizer": "adamw", "learning_rate": 3e-3,
+            "weight_decay": 0.01, "clip_norm": 1.0, "ema": 0.95}  # fmt: skip
 
 TASK_TRAINING = {"summarization": {"epochs": 20, "batch_size": 16}}
 

@@ -35,15 +35,8 @@ DATASETS = {
     "question_answering": "stdlib_questions",
     "forecasting": "sf_temperatures",
 }
-TRAINING = {
-    "epochs": 30,
-    "batch_size": 64,
-    "optimizer": "adamw",
-    "learning_rate": 1e-3,
-    "weight_decay": 0.01,
-    "clip_norm": 1.0,
-    "ema": 0.95,
-}
+TRAINING = {"epochs": 30, "batch_size": 64, "optimizer": "adamw", "learning_rate": 1e-3,
+            "weight_decay": 0.01, "clip_norm": 1.0, "ema": 0.95}  # fmt: skip
 TASK_TRAINING = {
     "translation": {"label_smoothing": 0.1},
     "summarization": {"epochs": 20, "batch_size": 16, "label_smoothing": 0.1},

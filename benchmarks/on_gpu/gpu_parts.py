@@ -15,6 +15,7 @@ from unittest import mock
 import gpu_cases
 import keras
 import numpy as np
+from displays import quiet
 
 from threefold.training import fit as fitting
 from threefold.training.callbacks import CheckpointCallback, Interrupted
@@ -37,22 +38,6 @@ DETERMINISTIC = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "XLA_FLAGS": "--xla_gpu_deterministic_ops=true",
 }
-
-
-class Quiet:
-    """A display that shows nothing; that of the tests needs pytest, which a bare machine lacks."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def batch(self, epoch, step, logs):
-        """Show nothing."""
-
-    def epoch(self, row, improved):
-        """Show nothing."""
 
 
 def families(context) -> tuple[str, ...]:
@@ -175,11 +160,11 @@ def resume(family: str, switches: str):
         torch.use_deterministic_algorithms(True)
     with TemporaryDirectory() as folder:
         for name in ("whole", "again"):
-            fitting.start(_command(family, f"{folder}/{name}"), _announce)
+            fitting.start(_command(family, f"{folder}/{name}"), quiet)
         with cut_after(step=2), contextlib.suppress(Interrupted):
-            fitting.start(_command(family, f"{folder}/cut"), _announce)
+            fitting.start(_command(family, f"{folder}/cut"), quiet)
             raise RuntimeError("the run ended before it was cut")
-        fitting.resume(f"{folder}/cut", None, _announce)
+        fitting.resume(f"{folder}/cut", None, quiet)
         whole, again, cut = (_final(Path(folder, name)) for name in ("whole", "again", "cut"))
     yield (
         family,
@@ -199,10 +184,6 @@ def _command(family: str, folder: str) -> fitting.Command:
     )
     options = SMALLER.get(family, {})
     return fitting.Command(family, None, RUNS[family], data, options, settings, folder)
-
-
-def _announce(run, dataset, model) -> Quiet:
-    return Quiet()
 
 
 @contextlib.contextmanager
@@ -255,7 +236,7 @@ def fill_memory(context):
         wanted = fitting.Command("cnn", None, "digits", {}, options, settings, run)
         try:
             with faked:
-                fitting.start(wanted, _announce)
+                fitting.start(wanted, quiet)
             code, said = 0, "nothing: it found room"
         except Exception as error:
             code, said = getattr(error, "exit_code", 1), f"{type(error).__name__}: {error}"

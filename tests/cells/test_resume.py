@@ -3,7 +3,8 @@
 import signal
 
 import pytest
-from resuming import assert_same_run, cut_at, final_state, quiet
+from displays import quiet
+from resuming import assert_same_run, cut_at, final_state
 
 from threefold.training import fit as fitting
 from threefold.training.callbacks import Interrupted

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
+from refusals import refused
 
 from threefold.core.errors import UserError
 from threefold.core.options import (
@@ -121,11 +122,10 @@ def test_plain_data_of_a_file_pass_as_they_are():
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(name, value, words):
-    with pytest.raises(UserError) as error:
+    with refused() as error:
         check(**{name: value})
     for word in words:
         assert word in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_an_owner_without_options_says_so():

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from refusals import refused
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
@@ -93,24 +94,22 @@ def test_a_folder_is_read_by_what_it_holds_most(names, reader, tmp_path):
     assert loader.func.__module__.endswith(f".{reader}")
 
 
+# Of each reader the files and the tasks that it serves.
+READERS = {
+    "labeled_tables": [("a.csv", None), ("a.csv", "tabular_regression"), ("a.tsv", None)],
+    "labeled_texts": [
+        ("a.csv", "text_classification"), ("a.jsonl", None), ("", "text_classification"),
+    ],
+    "translation_pairs": [("a.tsv", "translation"), ("a.TXT", "translation")],
+    "summaries": [("a.en", "summarization")],
+    "prose": [("a.txt", None), ("a.jsonl", "text_generation"), ("", "text_generation")],
+    "conll": [("a.txt", "token_classification"), ("a.conll", None)],
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("name", "task", "reader"),
-    [
-        ("a.csv", None, "labeled_tables"),
-        ("a.csv", "tabular_regression", "labeled_tables"),
-        ("a.csv", "text_classification", "labeled_texts"),
-        ("a.tsv", None, "labeled_tables"),
-        ("a.tsv", "translation", "translation_pairs"),
-        ("a.en", "summarization", "summaries"),
-        ("a.txt", None, "prose"),
-        ("a.txt", "token_classification", "conll"),
-        ("a.TXT", "translation", "translation_pairs"),
-        ("a.jsonl", None, "labeled_texts"),
-        ("a.jsonl", "text_generation", "prose"),
-        ("a.conll", None, "conll"),
-        ("", "text_generation", "prose"),
-        ("", "text_classification", "labeled_texts"),
-    ],
+    [(*case, reader) for reader, cases in READERS.items() for case in cases],
 )
 def test_a_file_is_read_by_the_task_or_its_name(name, task, reader, tmp_path):
     reference = tree(tmp_path, name or "a.png") + f"/{name}"
@@ -147,9 +146,8 @@ def test_a_wrong_reference_or_option_is_one_line(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.xyz").write_text("words")
-    with pytest.raises(UserError, match=message) as raised:
+    with refused(message):
         loading.load(reference, options)
-    assert "\n" not in str(raised.value)
 
 
 def test_a_task_that_the_data_do_not_serve_is_refused(photos):

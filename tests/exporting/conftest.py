@@ -14,6 +14,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+from lasting import CALL
 from PIL import Image
 
 from threefold.core.locks import hold_lock
@@ -43,23 +44,10 @@ SMALL = {
     "table": ("dnn", "table.csv", {"target": "answer"}, {"widths": "8"}, {}),
 }
 
-# Runs commands of threefold in one process; prints what each said, and what was imported.
-PREDICT = """
-import contextlib, io, json, sys
-from threefold import cli
-
-told = []
-for words in json.loads(sys.argv[1]):
-    sys.argv = ["threefold", *words]
-    out, code = io.StringIO(), None
-    with contextlib.redirect_stdout(out):
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-    told.append([code, out.getvalue()])
-loaded = [name for name, module in sys.modules.items() if module is not None]
-print(json.dumps({"told": told, "loaded": loaded}))
+# Prints what each command said, and what was imported.
+PREDICT = f"""{CALL}
+told = [call(*words) for words in json.loads(sys.argv[1])]
+print(json.dumps({{"told": told, "loaded": loaded()}}))
 """
 
 
@@ -79,13 +67,18 @@ def one_at_a_time(place: Path, name: str) -> Iterator[None]:
         yield
 
 
+def make_once(place: Path, name: str, make: Callable[[Path], None]) -> Path:
+    """Return what the first process of the session made under that name."""
+    with one_at_a_time(place, name):
+        if not (place / name).exists():
+            make(place / name)
+    return place / name
+
+
 @pytest.fixture(scope="session")
 def photos(place) -> Path:
     """A folder of coloured noise, twelve images of many sizes for each of three classes."""
-    with one_at_a_time(place, "photos"):
-        if not (place / "photos").exists():
-            make_photos(place / "photos")
-    return place / "photos"
+    return make_once(place, "photos", make_photos)
 
 
 def make_photos(folder: Path) -> None:
@@ -102,10 +95,7 @@ def make_photos(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def table(place) -> Path:
     """A table of numbers, dates, truths and words, all with missing cells, under odd names."""
-    with one_at_a_time(place, "table"):
-        if not (place / "table.csv").exists():
-            write_table(place / "table.csv")
-    return place / "table.csv"
+    return make_once(place, "table.csv", write_table)
 
 
 def write_table(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from refusals import refused
 
 from threefold.core.errors import UserError
 from threefold.exporting.artifact import open_artifact
@@ -69,11 +70,10 @@ WRONG_IMAGES = {
 
 @pytest.mark.parametrize("kind", WRONG_IMAGES)
 def test_a_wrong_image_is_told_what_was_expected(run_images, kind):
-    with pytest.raises(UserError) as raised:
+    with refused() as raised:
         run_images({"image": WRONG_IMAGES[kind]})
     wanted = "input 'image': expected uint8 of shape (batch, height, width, 3), got "
     assert str(raised.value).startswith(wanted), str(raised.value)
-    assert "\n" not in str(raised.value)
 
 
 def test_what_was_given_is_said_too(run_images):

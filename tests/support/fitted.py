@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from cells import Cell
 from compiled_once import CompiledOnce
+from displays import quiet
 from forbidden import forbid
-from resuming import quiet
 
 from threefold.core.options import Option, options_of
 from threefold.datasets import loading

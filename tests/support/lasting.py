@@ -92,23 +92,30 @@ class LastingChildren:
         self._errors.close()
 
 
-# Runs commands of threefold as they come; prints what each said, and what was imported.
-COMMANDS = """
+# Python that calls commands of threefold in one process, and sees what was imported.
+CALL = """
 import contextlib, io, json, sys
 
-sys.modules["keras"] = None
-from threefold import cli
+def call(*words):
+    from threefold import cli
 
-for line in sys.stdin:
-    sys.argv = ["threefold", *json.loads(line)]
+    sys.argv = ["threefold", *words]
     out, code = io.StringIO(), None
     with contextlib.redirect_stdout(out):
         try:
             cli.main()
         except SystemExit as stop:
             code = stop.code or 0
-    loaded = [name for name, module in sys.modules.items() if module is not None]
-    print(json.dumps([code, out.getvalue(), loaded]), flush=True)
+    return code, out.getvalue()
+
+def loaded():
+    return [name for name, module in sys.modules.items() if module is not None]
+"""
+# Runs commands as they come; prints what each said, and what was imported.
+COMMANDS = f"""{CALL}
+sys.modules["keras"] = None
+for line in sys.stdin:
+    print(json.dumps([*call(*json.loads(line)), loaded()]), flush=True)
 """
 
 

@@ -4,31 +4,12 @@ import signal
 
 import numpy as np
 import pytest
+from displays import quiet
 
 from threefold.training import fit as fitting
 from threefold.training.callbacks import CheckpointCallback, Interrupted
 from threefold.training.checkpoints import load_checkpoint
 from threefold.training.run import open_run
-
-
-class Quiet:
-    """A display that shows nothing."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def batch(self, epoch, step, logs):
-        pass
-
-    def epoch(self, row, improved):
-        pass
-
-
-def quiet(run, dataset, model):
-    return Quiet()
 
 
 def final_state(folder):

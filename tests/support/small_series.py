@@ -1,9 +1,8 @@
-"""Tables of series that tests of them share."""
+"""How tests write and load tables of series."""
 
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from threefold.datasets import loading
 
@@ -26,22 +25,3 @@ def load(path, **options):
 
 def whole(source):
     return source[np.arange(len(source))]
-
-
-def make_plain():
-    return pd.DataFrame({"date": days(60), "sales": np.arange(60.0)})
-
-
-def make_shops():
-    """Two shops one below the other; the second opens ten days later."""
-    parts = []
-    for shop, first in (("north", 0), ("south", 10)):
-        steps = np.arange(first, 60)
-        parts.append(pd.DataFrame({
-            "date": np.array(days(60))[steps],
-            "shop": shop,
-            "visitors": steps * 2.0,
-            "open": steps % 2,
-            "sales": steps + (1000.0 if shop == "south" else 0.0),
-        }))  # fmt: skip
-    return pd.concat(parts, ignore_index=True)

@@ -1,7 +1,13 @@
-"""A table that tests share, and how to see what became of one."""
+"""A table that tests share, how data are divided, and how to see what became of them."""
 
 import numpy as np
 import pandas as pd
+from hypothesis import strategies as st
+
+SHARES = st.sampled_from([0.0, 0.15, 0.4])
+# How many rows there are, and what says how they are divided.
+DIVISIONS = {"rows": st.integers(8, 30), "validation": SHARES, "test": SHARES,
+             "seed": st.integers(0, 5)}  # fmt: skip
 
 
 def houses(rows=60):
@@ -28,3 +34,13 @@ def everything(dataset, name):
     rows = np.concatenate([source.rows for source in sources])
     values = np.concatenate([source[np.arange(len(source))][name] for source in sources])
     return values[np.argsort(rows)]
+
+
+def pairs_of(dataset):
+    """Return the source and the target of every pair, of all splits."""
+    parts = [split[np.arange(len(split))] for split in dataset.splits.values()]
+    return {
+        pair
+        for part in parts
+        for pair in zip(part["source_text"], part["target_text"], strict=True)
+    }

@@ -1,33 +1,11 @@
-"""A disk that is really full: a small tmpfs, or a real limit where none can be mounted."""
-
-import json
-import subprocess
-import sys
+"""A fit on a disk that is really full."""
 
 import pytest
+from full_disks import run_on_small_disk
 
 pytestmark = pytest.mark.once
 
-# Runs in a process of its own, which may mount without being root; its mounts end with it.
 DRIVER = """
-import contextlib, hashlib, io, json, os, pathlib, resource, sys
-
-mounted, folder = sys.argv[1] == "tmpfs", pathlib.Path(sys.argv[2])
-if mounted:
-    os.system(f"mount -t tmpfs -o size=4m tmpfs {folder}")
-    assert os.statvfs(folder).f_blocks * 4096 == 4 << 20
-os.chdir(folder)
-from threefold import cli
-
-def fill():
-    if not mounted:  # Python ignores the signal: a file that grows larger is an OSError
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8 << 10, resource.RLIM_INFINITY))
-        return
-    with open("filler", "wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
-    os.truncate("filler", os.path.getsize("filler") - (8 << 10))
-
 def free():
     if mounted:
         os.unlink("filler")
@@ -35,19 +13,11 @@ def free():
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 
 def fit(*words):
-    sys.argv = ["threefold", "fit", *words]
-    notes = io.StringIO()
-    from threefold.reporting import console
-    console.notes.file = notes
-    try:
-        cli.main()
-    except SystemExit as stop:
-        files = sorted(pathlib.Path("run/checkpoints").rglob("*"))
-        sums = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in files if p.is_file()}
-        return {"code": stop.code, "notes": notes.getvalue(), "sums": sums}
+    code, notes = run("fit", *words)
+    return {"code": code, "notes": notes, "sums": sums_of("run/checkpoints")}
 
 told = [fit("dnn", "--epochs", "1", "--run", "run")]
-fill()
+limit_free_space(8 << 10)
 told.append(fit("--resume", "run", "--epochs", "3"))
 free()
 told.append(fit("--resume", "run", "--epochs", "3"))
@@ -55,25 +25,11 @@ told.append(len(pathlib.Path("run/history.csv").read_text().splitlines()))
 print(json.dumps(told))
 """
 
-UNSHARE = ["unshare", "--map-root-user", "--mount"]
-
 
 @pytest.fixture(scope="module")
 def explicit(tmp_path_factory):
     """Fit, fit on with the disk full, free it, fit on again: what each said and left."""
-    folder = tmp_path_factory.mktemp("disk")
-    try:
-        mount = [*UNSHARE, "mount", "-t", "tmpfs", "tmpfs", folder]
-        kind = "tmpfs" if subprocess.run(mount, capture_output=True).returncode == 0 else "limit"
-    except FileNotFoundError:
-        kind = "limit"
-    done = subprocess.run(
-        [*(UNSHARE if kind == "tmpfs" else []), sys.executable, "-c", DRIVER, kind, folder],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return run_on_small_disk(DRIVER, tmp_path_factory.mktemp("disk"))
 
 
 def test_a_full_disk_is_one_line_that_names_the_path(explicit):

@@ -66,7 +66,7 @@ def test_a_run_that_filled_the_memory_goes_on(run_cli, monkeypatch):
 
 
 def test_a_batch_of_one_is_not_halved(in_tmp, monkeypatch):
-    from resuming import quiet
+    from displays import quiet
 
     from threefold.training.settings import TrainingSettings
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import get_args
 
 import pytest
+from refusals import flatten, refused
 
 from threefold.core.errors import UserError
 from threefold.training.building import blueprint_names, find_blueprint
@@ -64,36 +65,32 @@ def test_every_blueprint_names_settings_that_exist():
         assert {"epochs", "batch_size", "optimizer"} <= set(recipe), name
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [
-        ("epochs", "0", "greater than or equal to 1"),
-        ("epochs", "2.5", "integer"),
-        ("batch_size", "-1", "greater than"),
-        ("learning_rate", "0", "greater than 0"),
-        ("learning_rate", "fast", "number"),
-        ("learning_rate", "inf", "finite"),
-        ("learning_rate", "nan", "finite"),
-        ("warmup", "1", "less than 1"),
-        ("weight_decay", "-0.1", "greater than"),
-        ("clip_norm", "0", "greater than 0"),
-        ("label_smoothing", "1", "less than 1"),
-        ("ema", "1", "less than 1"),
-        ("patience", "0", "greater than"),
-        ("seed", "-1", "greater than"),
-        ("checkpoint_steps", "0", "greater than"),
-        ("optimizer", "adamm", "did you mean 'adam'"),
-        ("schedule", "cosin", "did you mean 'cosine'"),
-        ("precision", "mixed_float61", "did you mean 'mixed_float16'"),
-        ("class_weights", "balance", "did you mean 'balanced'"),
-        ("augment", "flip,spin", "'flip', 'shift'"),
-    ],
-)
+# Of each setting values that it does not take, and what is said of them.
+BAD = {
+    "epochs": {"0": "greater than or equal to 1", "2.5": "integer"},
+    "batch_size": {"-1": "greater than"},
+    "learning_rate": {"0": "greater than 0", "fast": "number", "inf": "finite", "nan": "finite"},
+    "warmup": {"1": "less than 1"},
+    "weight_decay": {"-0.1": "greater than"},
+    "clip_norm": {"0": "greater than 0"},
+    "label_smoothing": {"1": "less than 1"},
+    "ema": {"1": "less than 1"},
+    "patience": {"0": "greater than"},
+    "seed": {"-1": "greater than"},
+    "checkpoint_steps": {"0": "greater than"},
+    "optimizer": {"adamm": "did you mean 'adam'"},
+    "schedule": {"cosin": "did you mean 'cosine'"},
+    "precision": {"mixed_float61": "did you mean 'mixed_float16'"},
+    "class_weights": {"balance": "did you mean 'balanced'"},
+    "augment": {"flip,spin": "'flip', 'shift'"},
+}
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), flatten(BAD))
 def test_a_value_that_does_not_fit_names_the_option_and_what_it_takes(name, value, expected):
-    with pytest.raises(UserError, match=f"--{name.replace('_', '-')} ") as error:
+    with refused(f"--{name.replace('_', '-')} ") as error:
         TrainingSettings.parse({name: value})
     assert value in str(error.value) and expected in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_an_unknown_setting_suggests_the_closest():

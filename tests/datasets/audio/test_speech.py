@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import RATE, cut, damage, record, record_ten, tone
+from refusals import refused
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
@@ -168,21 +169,21 @@ def test_nothing_but_empty_transcripts_is_refused(folder):
 
 
 KINDS = {
-    "8-bit.wav": {"subtype": "PCM_U8"},
-    "16-bit.wav": {"subtype": "PCM_16"},
-    "24-bit.wav": {"subtype": "PCM_24"},
-    "32-bit.wav": {"subtype": "PCM_32"},
-    "float.wav": {"subtype": "FLOAT"},
-    "double.wav": {"subtype": "DOUBLE"},
-    "a.flac": {},
-    "a.ogg": {},
-    "a.aiff": {},
+    "8-bit.wav": "PCM_U8",
+    "16-bit.wav": "PCM_16",
+    "24-bit.wav": "PCM_24",
+    "32-bit.wav": "PCM_32",
+    "float.wav": "FLOAT",
+    "double.wav": "DOUBLE",
+    "a.flac": None,
+    "a.ogg": None,
+    "a.aiff": None,
 }
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_of_file_gives_the_same_samples(tmp_path, name):
-    path = record(tmp_path / name, tone(), **KINDS[name])
+    path = record(tmp_path / name, tone(), subtype=KINDS[name])
     found = read_sound(str(path), RATE)
     loose = name in ("8-bit.wav", "a.ogg")
     np.testing.assert_allclose(found, tone(), atol=0.06 if loose else 1e-4)
@@ -243,9 +244,8 @@ BAD = {
 @pytest.mark.parametrize("how", BAD)
 def test_a_bad_file_is_refused_or_left_out(folder, how):
     damage(folder / "0.wav", how)
-    with pytest.raises(UserError, match=BAD[how] + ".*skip_bad=true") as error:
+    with refused(BAD[how] + ".*skip_bad=true"):
         load(folder)
-    assert "\n" not in str(error.value)
     dataset = load(folder, skip_bad="true")
     assert len(texts_of(dataset)) == 9
     assert re.search(BAD[how], only_note(dataset, "1 of 10 files"))

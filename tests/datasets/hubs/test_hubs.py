@@ -5,6 +5,7 @@ import shutil
 
 import datasets as hf
 import pytest
+from refusals import refused
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
@@ -36,19 +37,18 @@ def test_a_cache_can_lie_elsewhere(cache):
         loading.load("hf:other/films", {"data_dir": cache})
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("hf:someone/films:defalt", "'hf:someone/films' has no config 'defalt'; did you mean 'def"),
-        ("hf:someone/films:german", "'hf:someone/films' has no config 'german'; there are: def"),
-        ("tfds:glue/ssst2", "'tfds:glue' has no config 'ssst2'; did you mean 'sst2'"),
-        ("tfds:imdb_reviews", "'tfds:imdb_reviews' is not prepared in .*; prepare it online with"),
-    ],
-)
-def test_a_config_that_is_not_there_is_one_line(cache, name, message):
-    with pytest.raises(UserError, match=message) as raised:
+NOT_THERE = {
+    "hf:someone/films:defalt": "'hf:someone/films' has no config 'defalt'; did you mean 'def",
+    "hf:someone/films:german": "'hf:someone/films' has no config 'german'; there are: def",
+    "tfds:glue/ssst2": "'tfds:glue' has no config 'ssst2'; did you mean 'sst2'",
+    "tfds:imdb_reviews": "'tfds:imdb_reviews' is not prepared in .*; prepare it online with",
+}
+
+
+@pytest.mark.parametrize("name", NOT_THERE)
+def test_a_config_that_is_not_there_is_one_line(cache, name):
+    with refused(NOT_THERE[name]):
         loading.load(name, {"data_dir": cache}, task="text_classification")
-    assert "\n" not in str(raised.value)
 
 
 def test_several_configs_are_told_apart_by_name(monkeypatch):

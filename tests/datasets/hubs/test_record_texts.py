@@ -6,7 +6,6 @@ import datasets as hf
 import pytest
 import tensorflow_datasets as tfds
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from small_hubs import (
     MOODS,
     NEWS,
@@ -22,6 +21,7 @@ from small_hubs import (
     sizes,
     whole,
 )
+from small_tables import DIVISIONS
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
@@ -207,12 +207,7 @@ def test_bytes_that_are_no_utf_8_are_shown_as_such_and_counted(tmp_path):
 
 
 @settings(max_examples=10, deadline=None)
-@given(
-    rows=st.integers(8, 30),
-    validation=st.sampled_from([0.0, 0.15, 0.4]),
-    test=st.sampled_from([0.0, 0.15, 0.4]),
-    seed=st.integers(0, 5),
-)
+@given(**DIVISIONS)
 def test_no_text_is_lost_or_in_two_splits(tmp_path_factory, rows, validation, test, seed):
     reference, _ = save("hf", tmp_path_factory.mktemp("hf"), REVIEWS, train=reviews(rows))
     options = {"validation_fraction": validation, "test_fraction": test, "split_seed": seed}

@@ -3,6 +3,7 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from refusals import refused
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
@@ -167,9 +168,8 @@ def test_a_class_of_one_image_goes_to_train_and_this_is_said(photos):
 
 
 def refuse(folder, options=None, **context):
-    with pytest.raises(UserError) as caught:
+    with refused() as caught:
         load(str(folder), options, **context)
-    assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
@@ -324,25 +324,21 @@ def test_a_run_keeps_its_targets(angles):
 
 
 @pytest.mark.parametrize(
-    "old, new, message",
+    ("old", "new", "line", "message"),
     [
-        (
-            "3.png,7",
-            "3.png,six",
-            "targets.csv line 5: expected a number in column 'angle', found 'six'",
-        ),
-        ("3.png,7", "3.png,", "targets.csv line 5: expected a number in column 'angle', found ''"),
-        ("3.png,", "33.png,", "targets.csv line 5: no image '33.png' in "),
-        ("3.png,", ",", "targets.csv line 5: no image '' in "),
-        ("3.png,", "1.png,", "targets.csv line 5: '1.png' was named in line 3 already"),
-        ("3.png,7,", "3.png,7,8,", "targets.csv line 5: 4 cells where the header names 3 columns"),
-        ("file,angle,depth\n", "", "targets.csv line 1: expected column names, found the image"),
+        ("3.png,7", "3.png,six", 5, "expected a number in column 'angle', found 'six'"),
+        ("3.png,7", "3.png,", 5, "expected a number in column 'angle', found ''"),
+        ("3.png,", "33.png,", 5, "no image '33.png' in "),
+        ("3.png,", ",", 5, "no image '' in "),
+        ("3.png,", "1.png,", 5, "'1.png' was named in line 3 already"),
+        ("3.png,7,", "3.png,7,8,", 5, "4 cells where the header names 3 columns"),
+        ("file,angle,depth\n", "", 1, "expected column names, found the image"),
     ],
 )
-def test_bad_rows_of_a_table_are_named(angles, old, new, message):
+def test_bad_rows_of_a_table_are_named(angles, old, new, line, message):
     table = angles / "targets.csv"
     table.write_text(table.read_text().replace(old, new, 1))
-    assert message in refuse(angles)
+    assert f"targets.csv line {line}: {message}" in refuse(angles)
 
 
 def test_a_table_without_numbers_is_refused(angles):

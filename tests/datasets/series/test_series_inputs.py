@@ -5,20 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
-from small_series import days, load, make_plain, make_shops, write
+from small_series import days, load, write
 
 from threefold.datasets.inference_inputs import read_inputs
-
-
-@pytest.fixture
-def plain():
-    return make_plain()
-
-
-@pytest.fixture
-def shops():
-    return make_shops()
 
 
 def read(path, facts, stdin=b"", **options):

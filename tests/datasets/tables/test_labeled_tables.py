@@ -3,6 +3,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from refusals import refused
 from small_tables import everything, houses
 
 from threefold.core.errors import UserError
@@ -25,11 +26,10 @@ def csv(tmp_path):
 
 
 def refuse(words, path, options=None, **context):
-    with pytest.raises(UserError) as error:
+    with refused() as error:
         loading.load(path, options, **context)
     for word in words:
         assert word in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_a_table_of_every_kind_of_column(csv):

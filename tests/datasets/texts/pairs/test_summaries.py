@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
+from small_tables import pairs_of
 
-from threefold.core.errors import UserError
 from threefold.datasets.loading import load
 from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.texts.tokenizing import decode
@@ -32,16 +33,9 @@ def news(count=20, **names):
 
 
 def refuse(reference, **options):
-    with pytest.raises(UserError) as raised:
+    with refused() as raised:
         load(reference, options, task=TASK)
-    assert "\n" not in str(raised.value)
     return str(raised.value)
-
-
-def pairs(dataset):
-    parts = [split[np.arange(len(split))] for split in dataset.splits.values()]
-    return {p for part in parts
-            for p in zip(part["source_text"], part["target_text"], strict=True)}  # fmt: skip
 
 
 WANTED = {(f"dog {n} sleeps.\nIt is old.", f"old dog {n}") for n in range(20)}
@@ -49,22 +43,22 @@ WANTED = {(f"dog {n} sleeps.\nIt is old.", f"old dog {n}") for n in range(20)}
 
 def test_documents_and_summaries_are_known_by_the_names_of_their_columns(in_tmp):
     dataset = load(write(news(), "news.jsonl"))
-    assert dataset.task == TASK and pairs(dataset) == WANTED
+    assert dataset.task == TASK and pairs_of(dataset) == WANTED
     assert dataset.notes == ["20 pairs: 'highlights' of 'article'"]
     assert dataset.facts.documents and "documents with summaries" in dataset.facts.describe()
     test = dataset.splits["test"][np.arange(2)]
     assert decode(dataset.facts.source_tokenizer, test["source"]) == test["source_text"].tolist()
     assert decode(dataset.facts.target_tokenizer, test["target"]) == test["target_text"].tolist()
     named = write(news(source="Body", target="Title"), "other.jsonl")
-    assert pairs(load(named, task=TASK)) == WANTED
+    assert pairs_of(load(named, task=TASK)) == WANTED
 
 
 def test_the_likelier_name_is_taken_and_another_can_be_told(in_tmp):
     rows = [json.dumps({"title": f"t{n}", "text": f"x{n}", "summary": f"s{n}"}) for n in range(9)]
     name = write(rows, "three.jsonl")
-    assert ("x3", "s3") in pairs(load(name, task=TASK))
-    assert ("x3", "t3") in pairs(load(name, {"target": "title"}, task=TASK))
-    assert ("s3", "t3") in pairs(load(name, {"source": "summary"}, task=TASK))
+    assert ("x3", "s3") in pairs_of(load(name, task=TASK))
+    assert ("x3", "t3") in pairs_of(load(name, {"target": "title"}, task=TASK))
+    assert ("s3", "t3") in pairs_of(load(name, {"source": "summary"}, task=TASK))
 
 
 def test_tables_hold_documents_of_many_lines(in_tmp):
@@ -74,19 +68,19 @@ def test_tables_hold_documents_of_many_lines(in_tmp):
     frame.to_csv("news.csv", index=False)
     frame.to_parquet("news.parquet")
     for name in ("news.csv", "news.parquet"):
-        assert pairs(load(name, task=TASK)) == WANTED
+        assert pairs_of(load(name, task=TASK)) == WANTED
 
 
 def test_lines_with_a_tab_between_and_two_files_are_pairs_too(in_tmp):
     wanted = {(f'dog {n}, "old"', f"d{n}") for n in range(20)}
     lines = [f"{source}\t{target}" for source, target in sorted(wanted)]
-    assert pairs(load(write(lines, "a.txt"), task=TASK)) == wanted
+    assert pairs_of(load(write(lines, "a.txt"), task=TASK)) == wanted
     named = write(["id\tdocument\tsummary", *(f"7\t{line}" for line in lines)], "b.tsv")
-    assert pairs(load(named, task=TASK)) == wanted
+    assert pairs_of(load(named, task=TASK)) == wanted
     write([target for _, target in sorted(wanted)], "short.txt")
     alone = write([source for source, _ in sorted(wanted)], "long.txt")
     dataset = load(alone, {"target_file": "short.txt"}, task=TASK)
-    assert pairs(dataset) == wanted
+    assert pairs_of(dataset) == wanted
     assert dataset.notes == ["20 pairs: the lines of short.txt of those of long.txt"]
 
 
@@ -164,7 +158,7 @@ def test_a_row_that_is_no_pair_is_refused_with_its_place(in_tmp, rows, name, mes
 def test_pairs_with_an_empty_side_can_be_left_out(in_tmp):
     rows = [*news(), '{"article": "", "highlights": "x"}', '{"article": "x"}']
     dataset = load(write(rows, "x.jsonl"), {"skip_empty": "true"}, task=TASK)
-    assert pairs(dataset) == WANTED
+    assert pairs_of(dataset) == WANTED
     assert dataset.notes[1] == "left out with an empty side: 2 of 22 pairs"
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from refusals import refused
+from small_tables import pairs_of
 
-from threefold.core.errors import UserError
 from threefold.datasets.loading import load
 from threefold.datasets.texts.tokenizing import UNKNOWN, decode, encode, kind_of
 
@@ -22,24 +23,14 @@ def lines(count=20):
 
 
 def refuse(reference, **options):
-    with pytest.raises(UserError) as raised:
+    with refused() as raised:
         load(reference, options, task=TASK)
-    assert "\n" not in str(raised.value)
     return str(raised.value)
-
-
-def texts(dataset):
-    parts = [split[np.arange(len(split))] for split in dataset.splits.values()]
-    return {
-        pair
-        for part in parts
-        for pair in zip(part["source_text"], part["target_text"], strict=True)
-    }
 
 
 def test_the_first_two_columns_are_source_and_target(in_tmp):
     dataset = load(write(lines()), task=TASK)
-    assert texts(dataset) == {(f'the "{n}" dogs', f"les {n} chiens") for n in range(20)}
+    assert pairs_of(dataset) == {(f'the "{n}" dogs', f"les {n} chiens") for n in range(20)}
     assert {name: len(split) for name, split in dataset.splits.items()} == {
         "train": 16, "validation": 2, "test": 2,
     }  # fmt: skip
@@ -50,20 +41,20 @@ def test_the_first_two_columns_are_source_and_target(in_tmp):
 
 
 def test_columns_can_be_told_by_number_and_by_name(in_tmp):
-    assert ("note", "les 3 chiens") in texts(
+    assert ("note", "les 3 chiens") in pairs_of(
         load(write(lines()), {"source": "3", "target": "2"}, task=TASK)
     )
     named = write(["eng\tfra\tx", *lines()])
-    found = texts(load(named, {"source": "fra", "target": "eng"}, task=TASK))
+    found = pairs_of(load(named, {"source": "fra", "target": "eng"}, task=TASK))
     assert len(found) == 20 and ("les 3 chiens", 'the "3" dogs') in found
-    assert len(texts(load(write(["Source\tTarget\tx", *lines()]), task=TASK))) == 20
+    assert len(pairs_of(load(write(["Source\tTarget\tx", *lines()]), task=TASK))) == 20
 
 
 def test_json_lines_are_known_by_their_names(in_tmp):
     name = write(['{"source": "a b", "target": "A"}'] * 3 + ['{"source": "b", "target": "B"}'] * 9,
                  "pairs.jsonl")  # fmt: skip
     dataset = load(name)
-    assert dataset.task == TASK and texts(dataset) == {("a b", "A"), ("b", "B")}
+    assert dataset.task == TASK and pairs_of(dataset) == {("a b", "A"), ("b", "B")}
     assert dataset.notes == ["12 pairs: 'target' of 'source'"]
 
 
@@ -104,7 +95,7 @@ def test_each_side_can_have_its_file(in_tmp):
     write([f"{n} chiens" for n in range(20)], "corpus.fr")
     write([f"{n} dogs" for n in range(20)], "corpus.en")
     dataset = load("corpus.en", {"target_file": "corpus.fr"}, task=TASK)
-    assert texts(dataset) == {(f"{n} dogs", f"{n} chiens") for n in range(20)}
+    assert pairs_of(dataset) == {(f"{n} dogs", f"{n} chiens") for n in range(20)}
     write([f"{n} chiens" for n in range(19)], "corpus.fr")
     message = refuse("corpus.en", target_file="corpus.fr")
     assert message.startswith("corpus.en ends at line 20 and corpus.fr at line 19; expected")
@@ -125,7 +116,7 @@ def test_a_pair_with_an_empty_side_is_refused_or_left_out(in_tmp):
     name = write([*lines(), "\tles chiens\tx", "dogs\t \tx"])
     assert "pairs.tsv line 21: the source is empty; fill it" in refuse(name)
     dataset = load(name, {"skip_empty": "true"}, task=TASK)
-    assert len(texts(dataset)) == 20
+    assert len(pairs_of(dataset)) == 20
     assert dataset.notes[1] == "left out with an empty side: 2 of 22 pairs"
 
 
