@@ -39,7 +39,7 @@ TASK_TRAINING = {
     "masked_language_modeling": {"epochs": 20, "batch_size": 16, "learning_rate": 1e-3},
 }
 # What suits pretrained weights instead, of the ranges of the paper's appendix A.3.
-FINE_TUNING = {"epochs": 4, "learning_rate": 5e-5}
+FINE_TUNING = {"epochs": 4, "min_steps": 300, "learning_rate": 5e-5}
 PRETRAINED = bert_checkpoints  # knows folders of weights
 # As published with weights of the size `base`: GLUE's tasks and SQuAD in the paper's section 4 and
 # appendix A.3, names in its section 5.3.

@@ -172,12 +172,16 @@ def records_table(rows: Iterable[Mapping[str, Any]]) -> Table:
 
 
 def closing_panel(
-    folder: str, metrics: Mapping[str, Mapping[str, Any]], next_: Sequence[str]
+    folder: str,
+    metrics: Mapping[str, Mapping[str, Any]],
+    next_: Sequence[str],
+    remarks: Sequence[str] = (),
 ) -> Panel:
-    """Return the end of a fit: results, and the commands to type next."""
+    """Return the end of a fit: results, remarks on it, and the commands to type next."""
     commands = Text("\n" + "\n".join(next_), style="cyan")
+    said = [Text("\n" + "\n".join(remarks), style="yellow")] if remarks else []
     return Panel(
-        Group(metrics_table(metrics), commands),
+        Group(metrics_table(metrics), *said, commands),
         title=Text(folder),
         title_align="left",
         expand=False,

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from threefold.reporting.advice import advise
 from threefold.reporting.console import (
     FitDisplay,
     breakdown_table,
@@ -64,13 +65,15 @@ def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> No
             }
         )
         return
+    steps = len(history) * -(-record.dataset.sizes["train"] // record.settings.batch_size)
+    remarks = advise(str(run.folder), steps, history, fitted.evaluations)
     next_ = [
         f"threefold evaluate {run.folder}",
         predict_command(run.record.task, run.folder),
         f"threefold export {run.folder} --format onnx",
         f"open {run.report / 'index.html'}",
     ]
-    results.print(closing_panel(str(run.folder), metrics, next_))
+    results.print(closing_panel(str(run.folder), metrics, next_, remarks))
     for artifact in export().values():
         show_export(artifact, as_json=False)
 

@@ -1,12 +1,14 @@
 """What is asked: one of several classes. The other half of a task."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
+from threefold.datasets.dataset import Source
 from threefold.tasks.figure import Figure
+from threefold.tasks.metrics.simple_methods import fit_classifiers
 from threefold.tasks.signature import Output
 from threefold.tasks.task import Arrays, Task
 
@@ -123,6 +125,25 @@ class Classification(Task):
                 predictions["probabilities"], predictions["label_index"], strict=True
             )
         ]
+
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        classes = len(self.facts.class_names)
+        found = fit_classifiers(self.simple_methods(), train, classes)
+        return {name: self.evaluated(probabilities) for name, probabilities in found}
+
+    def evaluated(
+        self, probabilities: Callable[[Arrays], np.ndarray]
+    ) -> Callable[[Source], dict[str, float]]:
+        """Return how well a method does, given how it answers a batch of examples."""
+
+        def compute_baseline_metrics(source: Source) -> dict[str, float]:
+            examples = source[np.arange(len(source))]
+            found = probabilities(examples)
+            predictions = {"probabilities": found, "label_index": found.argmax(axis=-1)}
+            metrics = self.compute_metrics(predictions, self.truth(examples))
+            return {name: metrics[name] for name in self.summary_metrics}
+
+        return compute_baseline_metrics
 
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]

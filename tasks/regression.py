@@ -1,11 +1,13 @@
 """What is asked: one number or several. The other half of a task."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from threefold.datasets.dataset import Source
 from threefold.tasks.figure import Figure
+from threefold.tasks.metrics.simple_methods import fit_regressors
 from threefold.tasks.signature import Output
 from threefold.tasks.task import Arrays, Task
 
@@ -95,6 +97,19 @@ class Regression(Task):
         return [
             dict(zip(names, map(float, row), strict=True)) for row in predictions["predictions"]
         ]
+
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        def evaluated(answer: Callable[[Arrays], np.ndarray]):
+            def compute_baseline_metrics(source: Source) -> dict[str, float]:
+                examples = source[np.arange(len(source))]
+                found = {"predictions": answer(examples)}
+                metrics = self.compute_metrics(found, self.truth(examples))
+                return {name: metrics[name] for name in self.summary_metrics if name in metrics}
+
+            return compute_baseline_metrics
+
+        found = fit_regressors(self.simple_methods(), train)
+        return {name: evaluated(answer) for name, answer in found}
 
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]

@@ -23,6 +23,7 @@ from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import Dataset, Source
 from threefold.datasets.facts import Facts
 from threefold.tasks.figure import Figure
+from threefold.tasks.metrics.simple_methods import SimpleMethod
 from threefold.tasks.signature import Field, Output
 
 Arrays = dict[str, np.ndarray]
@@ -221,6 +222,12 @@ class Task(ABC):
         evaluated.
         """
         return None
+
+    def simple_methods(self) -> dict[str, SimpleMethod]:
+        """Return methods on features of the inputs that `baselines` fits, by name: those of what
+        comes in.
+        """
+        return {}
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
         """Fit what a model must beat to be worth its cost.

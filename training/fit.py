@@ -23,8 +23,8 @@ from threefold.training.building import (
 from threefold.training.callbacks import Display, Progress
 from threefold.training.data import load_dataset, load_run_dataset
 from threefold.training.evaluate import evaluate_model
+from threefold.training.inspection.memory import explain_full_memory
 from threefold.training.loop import check_settings, train
-from threefold.training.memory import explain_full_memory
 from threefold.training.plan import Command, make_plan
 from threefold.training.pretrained import networks
 from threefold.training.pretrained.word_vectors import load_vectors
@@ -61,7 +61,7 @@ def start(command: Command, announce: Announce) -> Fitted:
     """
     plan = make_plan(command)
     dataset = load_dataset(plan.reference, plan.data_options, task=plan.task)
-    cell = plan.settle(dataset.task)
+    cell = plan.settle(dataset.task, len(dataset.splits["train"]))
     record = RunRecord(
         blueprint=command.blueprint,
         task=dataset.task,
@@ -78,6 +78,7 @@ def start(command: Command, announce: Announce) -> Fitted:
     settings = cell.settings.model_copy(update={"loss": task.loss})
     record = record.model_copy(update={"settings": settings})
     seed_everything(settings.seed)
+    dataset.notes.append(cell.note)
     model = build_network(cell.builder, task, cell.options, settings.precision)
     if vectors := cell.options.get("embeddings"):
         dataset.notes.append(load_vectors(model, vectors, dataset.facts.tokenizer))
@@ -135,6 +136,8 @@ def repeat(folder: str, changes: Command) -> Command:
     if changes.settings.recipe not in (None, record.settings.recipe):
         raise UserError("--again repeats a run by its own recipe; start a new fit for another")
     changed = {name: getattr(changes.settings, name) for name in changes.settings.model_fields_set}
+    if "steps" in changed:
+        changed = {"epochs": None} | changed
     return Command(
         blueprint=record.blueprint,
         task=changes.task or record.task,

@@ -39,12 +39,14 @@ class Cell:
         builder: function. Builds the family's model for it.
         options: dict of str to value. Of the builder, in full, checked.
         settings: TrainingSettings. In full.
+        note: str. How long it is trained, and why; empty before the data are read.
     """
 
     task: type[Task]
     builder: Callable
     options: dict[str, Any]
     settings: TrainingSettings
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,33 +71,42 @@ class Plan:
     folder: str | None
     init: Run | None
 
-    def settle(self, task: str) -> Cell:
+    def settle(self, task: str, examples: int | None = None) -> Cell:
         """Return the family's cell for a task, all options and settings checked and filled in.
 
         Args:
             task: str. The task that the data turned out to be for.
+            examples: int. In their training split, once they are read.
 
         Raises:
             UserError: for what the family does not serve, and options and settings that cannot be.
         """
         builder, task_class = builder_for(self.blueprint, task), find_task(task)
         command, inherited = self.command, self._inherit()
+        fine_tuning = bool(self.folder) or self.init is not None
         settings = command.settings.resolve(
             self.blueprint,
             task,
             task_class.augmentation,
-            fine_tuning=bool(self.folder) or self.init is not None,
+            fine_tuning=fine_tuning,
         )
+        note = ""
+        if examples is not None:
+            duration = command.settings.choose_duration(
+                self.blueprint, task, examples, fine_tuning=fine_tuning
+            )
+            note, changes = duration.note, {"epochs": duration.epochs, "steps": None}
+            settings = settings.model_copy(update=changes | {"batch_size": duration.batch_size})
         _require_usable(settings, task_class)
         known = options_of(builder)
         given = find_recipe(self.blueprint, settings.recipe)["options"]
         given = given | {name: value for name, value in inherited.items() if name in known}
         given |= command.options
-        if given.get("embeddings"):
-            given.setdefault("embedding_dim", measure_vectors(given["embeddings"]))
         checked = check_options(known, given, flag="-o", owner=f"blueprint '{command.blueprint}'")
+        if checked.get("embeddings"):
+            checked.setdefault("embedding_dim", measure_vectors(checked["embeddings"]))
         options = {name: option.default for name, option in known.items()} | checked
-        return Cell(task_class, builder, options, settings)
+        return Cell(task_class, builder, options, settings, note)
 
     def _inherit(self) -> dict[str, Any]:
         """Return the options that weights to start from decide."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from threefold.core.errors import UserError, suggest
 from threefold.core.options import Option, check_options
+from threefold.training.duration import Duration, choose_duration
 
 Augmentation = Literal["flip", "shift", "crop", "rotate", "cutout", "mixup"]
 Optimizer = Literal[
@@ -33,8 +34,13 @@ class TrainingSettings(BaseModel):
     recipe: str | None = Field(
         None, description="options and settings of a paper, by name; show BLUEPRINT lists them"
     )
-    epochs: Count | None = Field(None, description="ignores the training split")
-    batch_size: Count | None = Field(None, description="examples in a step")
+    epochs: Count | None = Field(None, description="times that the training split is gone through")
+    steps: Count | None = Field(
+        None, description="at least so many optimizer steps, in whole epochs; in place of --epochs"
+    )
+    batch_size: Count | None = Field(
+        None, description="examples in a step; fewer of small data by default"
+    )
     optimizer: Optimizer | None = Field(None, description="rule that updates the weights")
     learning_rate: Positive | None = Field(None, description="largest learning rate")
     schedule: Schedule = Field("cosine", description="course of the learning rate")
@@ -111,10 +117,8 @@ class TrainingSettings(BaseModel):
         Raises:
             UserError: for a recipe that the blueprint does not have.
         """
-        recipe = blueprint.TRAINING | getattr(blueprint, "TASK_TRAINING", {}).get(task, {})
-        if fine_tuning:
-            recipe |= getattr(blueprint, "FINE_TUNING", {})
-        recipe |= find_recipe(blueprint, self.recipe)["settings"]
+        published = find_recipe(blueprint, self.recipe)["settings"]
+        recipe = _usual(blueprint, task, fine_tuning) | published
         optimizer = self.optimizer or recipe["optimizer"]
         if optimizer != recipe["optimizer"]:
             for name in ("learning_rate", "weight_decay"):  # they were meant for another rule
@@ -123,9 +127,39 @@ class TrainingSettings(BaseModel):
         opened = {
             name: value
             for name, value in defaults.items()
-            if name not in self.model_fields_set or getattr(self, name) is None
+            if name != "min_steps"
+            and (name not in self.model_fields_set or getattr(self, name) is None)
         }
         return self.model_copy(update=opened | {"optimizer": optimizer})
+
+    def choose_duration(
+        self, blueprint: ModuleType, task: str, examples: int, *, fine_tuning: bool = False
+    ) -> Duration:
+        """Choose epochs and batches where neither the user nor the recipe of a paper says them.
+
+        Args:
+            blueprint: module. As in `resolve`.
+            task: str. The task's name.
+            examples: int. In the training split.
+            fine_tuning: bool. As in `resolve`.
+
+        Returns:
+            Duration.
+        """
+        published = find_recipe(blueprint, self.recipe)["settings"]
+        return choose_duration(
+            _usual(blueprint, task, fine_tuning),
+            examples,
+            epochs=self.epochs or (None if self.steps else published.get("epochs")),
+            steps=self.steps,
+            batch_size=self.batch_size or published.get("batch_size"),
+        )
+
+
+def _usual(blueprint: ModuleType, task: str, fine_tuning: bool) -> dict[str, Any]:
+    """Return what suits a family, for a task, from new weights or from trained ones."""
+    usual = blueprint.TRAINING | getattr(blueprint, "TASK_TRAINING", {}).get(task, {})
+    return usual | (getattr(blueprint, "FINE_TUNING", {}) if fine_tuning else {})
 
 
 def find_recipe(blueprint: ModuleType, name: str | None) -> dict[str, dict[str, Any]]:

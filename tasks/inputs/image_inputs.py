@@ -7,9 +7,11 @@ import numpy as np
 
 from threefold.datasets.images.image_files import fit_image, stack_images
 from threefold.tasks import graph
+from threefold.tasks.metrics.simple_methods import SimpleMethod
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Arrays, Task
 
+SMALL = 16  # pixels: the sides of images as the simple method sees them
 LARGE = 64  # pixels: from this side on, an image is varied by leaving pixels out
 
 
@@ -23,6 +25,17 @@ class ImageInputs(Task):
         if images.shape[1:] != self.facts.image_shape:  # of any size, as they were read
             images = np.stack([fit_image(image, self.facts.image_shape) for image in images])
         return {"image": images.astype(np.float32, copy=False)}
+
+    def simple_methods(self) -> dict[str, SimpleMethod]:
+        """Return what a network must beat: a weight for each pixel."""
+        return {"linear, of pixels": SimpleMethod("linear", self._pixels)}
+
+    def _pixels(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return images as rows of numbers, the larger ones made small."""
+        height, width, channels = self.facts.image_shape
+        shape = (min(height, SMALL), min(width, SMALL), channels)
+        whole = (np.rint(image).astype(np.uint8) for image in examples["image"])
+        return np.stack([fit_image(image, shape).ravel() for image in whole])
 
     def arguments(self) -> dict[str, Any]:
         return {"image_shape": self.facts.image_shape}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from threefold.tasks import graph
+from threefold.tasks.metrics.simple_methods import SimpleMethod, one_hot
 from threefold.tasks.signature import Field, plain_names
 from threefold.tasks.task import Arrays, Task
 
@@ -17,6 +18,27 @@ class TableInputs(Task):
 
     def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {kind: examples[kind] for kind in KINDS if getattr(self.facts, kind)}
+
+    def simple_methods(self) -> dict[str, SimpleMethod]:
+        """Return what a network must beat: a linear model, and gradient boosting."""
+        return {
+            "linear": SimpleMethod("linear", self._indicators),
+            "gradient boosting": SimpleMethod("boosting", self._numbers),
+        }
+
+    def _numbers(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return all columns as numbers, words by how common they are."""
+        kinds = [kind for kind in KINDS if getattr(self.facts, kind)]
+        return np.concatenate([examples[kind].astype(np.float64) for kind in kinds], axis=1)
+
+    def _indicators(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return numbers and dates as they are, and for each common word an indicator."""
+        kinds = [kind for kind in KINDS[:2] if getattr(self.facts, kind)]
+        parts = [examples[kind].astype(np.float64) for kind in kinds]
+        if self.facts.categorical:
+            counts = tuple(len(column.vocabulary) + 1 for column in self.facts.categorical)
+            parts.append(one_hot(examples["categorical"], counts))
+        return np.concatenate(parts, axis=1)
 
     def arguments(self) -> dict[str, Any]:
         facts = self.facts

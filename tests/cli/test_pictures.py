@@ -62,7 +62,7 @@ def test_wrong_wishes_are_refused_in_a_line(fitted, in_tmp):
         (["predict", "it", "x.png"], "takes no inputs: ask it with threefold generate"),
         (["fit", "--again", "it", "--recipe", "wgan"], "start a new fit for another"),
         (["fit", "gan", "--recipe", "wgam"], "did you mean 'wgan'"),
-        (["fit", "gan", "--augment", "mixup"], "makes no images"),
+        (["fit", "gan", "--augment", "mixup"], "--augment mixup is of no use to image_generation"),
         (["fit", "gan", "--dataset", "wine"], "takes images in classes"),
     ):
         code, _, err = fitted(*words)

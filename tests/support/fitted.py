@@ -11,12 +11,12 @@ from displays import quiet
 from forbidden import forbid
 
 from threefold.core.options import Option, options_of
-from threefold.datasets import loading
 from threefold.datasets.dataset import Dataset, SubsetSource
 from threefold.tasks.task import Task, find_task
 from threefold.training import fit as fitting
 from threefold.training.backend import choose_backend, seed_everything
 from threefold.training.building import build_model, find_blueprint, resolve_options
+from threefold.training.data import load_dataset
 from threefold.training.run import Run
 from threefold.training.settings import TrainingSettings
 
@@ -46,7 +46,7 @@ class FittedCell:
     @cached_property
     def dataset(self) -> Dataset:
         reference, options = self.cell.data(self.folder)
-        return loading.load(reference, options, task=self.task_name)
+        return load_dataset(reference, options, task=self.task_name)
 
     @cached_property
     def task(self) -> Task:

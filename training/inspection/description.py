@@ -76,7 +76,7 @@ def describe_blueprint(
     )
     blueprint, reference = plan.blueprint, plan.reference
     dataset = load_dataset(reference, plan.data_options, task=plan.task)
-    cell = plan.settle(dataset.task)
+    cell = plan.settle(dataset.task, len(dataset.splits["train"]))
     bound = cell.task(dataset.facts, loss=cell.settings.loss, options=cell.options)
     builder, options = cell.builder, cell.options
     settings = cell.settings.model_copy(update={"loss": bound.loss})

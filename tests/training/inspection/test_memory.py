@@ -7,7 +7,7 @@ import pytest
 
 from threefold.training import fit as fitting
 from threefold.training.callbacks import CheckpointCallback
-from threefold.training.memory import OutOfMemory, is_out_of_memory
+from threefold.training.inspection.memory import OutOfMemory, is_out_of_memory
 
 pytestmark = pytest.mark.each_backend
 
