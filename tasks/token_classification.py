@@ -1,11 +1,12 @@
 """Which tag has each word? Asked of a text."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
+from threefold.datasets.dataset import Source
 from threefold.datasets.ragged import pad
 from threefold.tasks.figure import Figure
 from threefold.tasks.inputs.text_inputs import TextInputs
@@ -120,6 +121,27 @@ class TokenClassification(TextInputs):
             records.append({"tagged": [f"{word}/{tag}" for word, tag in tagged], "spans": spans})
         return records
 
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        """Count the tags of every word; one that was never seen gets those of all words."""
+        size = len(self.facts.class_names)
+        counts: dict[str, np.ndarray] = {}
+        for _, word, tag in _tagged_words(train):
+            counts.setdefault(word, np.zeros(size))[tag] += 1
+        all_words = sum(counts.values(), np.zeros(size))
+
+        def compute_baseline_metrics(source: Source) -> dict[str, float]:
+            examples = source[np.arange(len(source))]
+            truth = self.truth(examples)
+            found = np.zeros((*truth["tag"].shape, size))
+            for place, word, _ in _tagged_words(source):
+                own = counts.get(word, all_words)
+                found[place] = own / own.sum()
+            predictions = {"probabilities": found, "tag_index": found.argmax(axis=-1)}
+            metrics = self.compute_metrics(predictions, truth)
+            return {name: metrics[name] for name in self.summary_metrics}
+
+        return {"commonest tag of a word": compute_baseline_metrics}
+
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
@@ -143,6 +165,15 @@ class TokenClassification(TextInputs):
             "accuracy": float(np.mean(predicted == true[asked])),
             "loss": float(-np.log(np.maximum(chosen, 1e-7)).mean(dtype=np.float64)),
         }
+
+
+def _tagged_words(source: Source) -> Iterator[tuple[tuple[int, int], str, int]]:
+    """Yield of every word that has a tag its example and token, itself, and its tag."""
+    examples = source[np.arange(len(source))]
+    for row, (words, tags) in enumerate(zip(examples["words"], examples["tags"], strict=True)):
+        # A text over the limit has words without a tag, at its end.
+        for token, word in zip(np.flatnonzero(tags != NO_TAG), words, strict=False):
+            yield (row, int(token)), word, int(tags[token])
 
 
 TASK = TokenClassification

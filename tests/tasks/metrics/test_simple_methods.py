@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from threefold.datasets import loading
 from threefold.datasets.dataset import ArraySource
 from threefold.datasets.facts import (
     CategoricalColumn,
@@ -19,6 +20,7 @@ from threefold.tasks.metrics import simple_methods
 from threefold.tasks.metrics.simple_methods import one_hot
 from threefold.tasks.sequence_classification import SequenceClassification
 from threefold.tasks.tabular_classification import TabularClassification
+from threefold.tasks.task import find_task
 
 RANDOM = np.random.default_rng(0)
 LABELS = np.arange(80) % 2
@@ -119,3 +121,32 @@ def test_what_is_fitted_to_is_bounded(monkeypatch):
 def test_rare_words_share_an_indicator():
     found = one_hot(np.array([[0], [1], [4], [9]]), (10,), most=3)
     assert found.tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1]]
+
+
+def test_words_have_their_commonest_tag_and_new_ones_that_of_all(tmp_path):
+    lines = "tea B-DRINK\nis O\nvery O\nhot O\n\ntea B-DRINK\nor O\nrum B-DRINK\n\n" * 10
+    path = tmp_path / "drinks.conll"
+    path.write_text(lines, encoding="utf-8")
+    dataset = loading.load(str(path), {"tokenizer": "character"})
+    task = find_task("token_classification")(dataset.facts)
+    (compute,) = task.baselines(dataset.splits["train"]).values()
+    assert compute(dataset.splits["test"])["f1"] == 1
+    path.write_text("gin B-DRINK\nis O\n\n" * 3, encoding="utf-8")
+    other = loading.load(str(path), {}, facts=dataset.facts)
+    (source,) = [s for name, s in other.splits.items() if name == "train"]
+    found = compute(source)
+    assert found["f1"] == 0 and found["accuracy"] == 0.5  # a new word is O, as most are
+
+
+def test_pairs_are_compared_with_the_source_and_the_commonest_target(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"a{n}\tyes\nb{n}\tb{n}\n" for n in range(30)), encoding="utf-8")
+    options = {"tokenizer": "character", "test_fraction": "0.4"}
+    dataset = loading.load(str(path), options, task="translation")
+    task = find_task("translation")(dataset.facts)
+    found = task.baselines(dataset.splits["train"])
+    test = dataset.splits["test"]
+    texts = test[np.arange(len(test))]
+    same = np.mean(texts["source_text"] == texts["target_text"])
+    scores = {name: compute(test)["exact_match"] for name, compute in found.items()}
+    assert scores == pytest.approx({"the source itself": same, "commonest target": 1 - same})
