@@ -43,28 +43,13 @@ FINE_TUNING = {"epochs": 4, "min_steps": 300, "learning_rate": 5e-5}
 PRETRAINED = bert_checkpoints  # knows folders of weights
 # As published with weights of the size `base`: GLUE's tasks and SQuAD in the paper's section 4 and
 # appendix A.3, names in its section 5.3.
+_PUBLISHED = {"batch_size": 32, "epochs": 3, "schedule": "linear", "warmup": 0.1}
 RECIPES = {
-    "sst2": {
-        "options": {},
-        "settings": {"batch_size": 32, "epochs": 3, "learning_rate": 2e-5, "schedule": "linear",
-                     "warmup": 0.1},
-    },
-    "mnli": {
-        "options": {},
-        "settings": {"batch_size": 32, "epochs": 3, "learning_rate": 2e-5, "schedule": "linear",
-                     "warmup": 0.1},
-    },
-    "squad": {
-        "options": {},
-        "settings": {"batch_size": 32, "epochs": 3, "learning_rate": 5e-5, "schedule": "linear",
-                     "warmup": 0.1},
-    },
-    "conll2003": {
-        "options": {},
-        "settings": {"batch_size": 32, "epochs": 3, "learning_rate": 5e-5, "schedule": "linear",
-                     "warmup": 0.1},
-    },
-}  # fmt: skip
+    "sst2": {"options": {}, "settings": _PUBLISHED | {"learning_rate": 2e-5}},
+    "mnli": {"options": {}, "settings": _PUBLISHED | {"learning_rate": 2e-5}},
+    "squad": {"options": {}, "settings": _PUBLISHED | {"learning_rate": 5e-5}},
+    "conll2003": {"options": {}, "settings": _PUBLISHED | {"learning_rate": 5e-5}},
+}
 
 
 def build_text_classifier(

@@ -7,9 +7,7 @@ import numpy as np
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import Source
 from threefold.tasks.figure import plotters
-from threefold.tasks.task import Setting, Task, task_names
-
-LOOPS = ("supervised", "adversarial")  # ways to train
+from threefold.tasks.task import Setting, Task, TrainingLoop, task_names
 
 
 def check_task(task: Task) -> None:
@@ -24,7 +22,7 @@ def check_task(task: Task) -> None:
     """
     for setting in task.settings:
         _require(task, "setting", setting, get_args(Setting))
-    _require(task, "training_loop", task.training_loop, LOOPS)
+    _require(task, "training_loop", task.training_loop, get_args(TrainingLoop))
     for other in (task.dataset_task, task.builder_task):
         if other is not None:
             _require(task, "other task", other, task_names())

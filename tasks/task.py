@@ -28,6 +28,7 @@ from threefold.tasks.signature import Field, Output
 
 Arrays = dict[str, np.ndarray]
 Setting = Literal["label_smoothing", "class_weights", "augment", "mixup"]
+TrainingLoop = Literal["supervised", "adversarial"]
 
 
 class Task(ABC):
@@ -46,7 +47,7 @@ class Task(ABC):
     # Of the settings of a fit that only some tasks can use, those that this one can.
     settings: ClassVar[tuple[Setting, ...]] = ()
     augmentation: ClassVar[tuple[str, ...]] = ()  # what suits it, where nothing is said
-    training_loop: ClassVar[Literal["supervised", "adversarial"]] = "supervised"
+    training_loop: ClassVar[TrainingLoop] = "supervised"
     # Another task whose data serve this one, as `adapt` changes them, and whose networks do.
     dataset_task: ClassVar[str | None] = None
     builder_task: ClassVar[str | None] = None
@@ -275,11 +276,8 @@ def _read_builder_tasks() -> dict[str, str | None]:
         text = path.read_text(encoding="utf-8")
         if "\nTASK = " not in text:
             continue
-        assigned = {
-            node.targets[0].id: node.value
-            for node in ast.walk(ast.parse(text))
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-        }
-        other = assigned.get("builder_task")
-        found[path.stem] = other and ast.literal_eval(other)
+        found[path.stem] = None
+        for node in ast.walk(ast.parse(text)) if "builder_task = " in text else ():
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "builder_task":
+                found[path.stem] = ast.literal_eval(node.value)
     return found

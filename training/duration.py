@@ -28,6 +28,12 @@ class Duration(NamedTuple):
     note: str
 
 
+def require_one(epochs: int | None, steps: int | None) -> None:
+    """Refuse epochs and steps together."""
+    if epochs is not None and steps is not None:
+        raise UserError("--epochs and --steps both say how long to train; give one of them")
+
+
 def choose_duration(
     recipe: Mapping[str, Any],
     examples: int,
@@ -56,8 +62,7 @@ def choose_duration(
         >>> choose_duration({"epochs": 15, "batch_size": 64, "min_steps": 600}, 35)[:2]
         (120, 8)
     """
-    if epochs is not None and steps is not None:
-        raise UserError("--epochs and --steps both say how long to train; give one of them")
+    require_one(epochs, steps)
     notes = []
     size = batch_size or recipe["batch_size"]
     if batch_size is None:

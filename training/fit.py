@@ -61,7 +61,7 @@ def start(command: Command, announce: Announce) -> Fitted:
     """
     plan = make_plan(command)
     dataset = load_dataset(plan.reference, plan.data_options, task=plan.task)
-    cell = plan.settle(dataset.task, len(dataset.splits["train"]))
+    cell = plan.settle_for(dataset)
     record = RunRecord(
         blueprint=command.blueprint,
         task=dataset.task,

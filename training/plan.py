@@ -1,13 +1,14 @@
 """A command of fit, resolved once: all that a fit needs, known as far as it can be without data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any, get_args
 
 from threefold.core.errors import UserError
 from threefold.core.options import check_options, options_of
 from threefold.datasets import loading
+from threefold.datasets.dataset import Dataset
 from threefold.tasks.task import Setting, Task, find_task, task_names
 from threefold.training.building import builder_for, find_blueprint, served_tasks
 from threefold.training.pretrained import networks
@@ -61,6 +62,7 @@ class Plan:
         data_options: dict. Of the data, unchecked.
         folder: str. Of pretrained weights to start from, or `None`.
         init: Run. To start from, or `None`.
+        settled: dict of str to Cell. What `settle` found, by the task.
     """
 
     command: Command
@@ -70,33 +72,44 @@ class Plan:
     data_options: dict[str, Any]
     folder: str | None
     init: Run | None
+    settled: dict[str, Cell] = field(default_factory=dict)
 
-    def settle(self, task: str, examples: int | None = None) -> Cell:
+    def settle(self, task: str) -> Cell:
         """Return the family's cell for a task, all options and settings checked and filled in.
 
         Args:
-            task: str. The task that the data turned out to be for.
-            examples: int. In their training split, once they are read.
+            task: str. One that the data can be for.
 
         Raises:
             UserError: for what the family does not serve, and options and settings that cannot be.
         """
+        if task not in self.settled:
+            self.settled[task] = self._settle(task)
+        return self.settled[task]
+
+    def settle_for(self, dataset: Dataset) -> Cell:
+        """Return the cell for data that were read, trained as long as suits so many examples."""
+        cell, command = self.settle(dataset.task), self.command
+        duration = command.settings.choose_duration(
+            self.blueprint,
+            dataset.task,
+            len(dataset.splits["train"]),
+            fine_tuning=self.fine_tuning,
+        )
+        changes = {"epochs": duration.epochs, "batch_size": duration.batch_size, "steps": None}
+        return replace(cell, settings=cell.settings.model_copy(update=changes), note=duration.note)
+
+    @property
+    def fine_tuning(self) -> bool:
+        """Whether the model starts from weights that were trained before."""
+        return bool(self.folder) or self.init is not None
+
+    def _settle(self, task: str) -> Cell:
         builder, task_class = builder_for(self.blueprint, task), find_task(task)
         command, inherited = self.command, self._inherit()
-        fine_tuning = bool(self.folder) or self.init is not None
         settings = command.settings.resolve(
-            self.blueprint,
-            task,
-            task_class.augmentation,
-            fine_tuning=fine_tuning,
+            self.blueprint, task, task_class.augmentation, fine_tuning=self.fine_tuning
         )
-        note = ""
-        if examples is not None:
-            duration = command.settings.choose_duration(
-                self.blueprint, task, examples, fine_tuning=fine_tuning
-            )
-            note, changes = duration.note, {"epochs": duration.epochs, "steps": None}
-            settings = settings.model_copy(update=changes | {"batch_size": duration.batch_size})
         _require_usable(settings, task_class)
         known = options_of(builder)
         given = find_recipe(self.blueprint, settings.recipe)["options"]
@@ -106,7 +119,7 @@ class Plan:
         if checked.get("embeddings"):
             checked.setdefault("embedding_dim", measure_vectors(checked["embeddings"]))
         options = {name: option.default for name, option in known.items()} | checked
-        return Cell(task_class, builder, options, settings, note)
+        return Cell(task_class, builder, options, settings)
 
     def _inherit(self) -> dict[str, Any]:
         """Return the options that weights to start from decide."""

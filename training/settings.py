@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from threefold.core.errors import UserError, suggest
 from threefold.core.options import Option, check_options
-from threefold.training.duration import Duration, choose_duration
+from threefold.training.duration import Duration, choose_duration, require_one
 
 Augmentation = Literal["flip", "shift", "crop", "rotate", "cutout", "mixup"]
 Optimizer = Literal[
@@ -91,7 +91,9 @@ class TrainingSettings(BaseModel):
         Raises:
             UserError: naming the option and what it takes.
         """
-        return cls(**check_options(cls.options(), given, flag="--", owner="fit"))
+        found = cls(**check_options(cls.options(), given, flag="--", owner="fit"))
+        require_one(found.epochs, found.steps)
+        return found
 
     def resolve(
         self,

@@ -189,3 +189,12 @@ def test_data_of_ones_own_are_read_in_a_runs_shape_and_class_order(photos):
     train = dataset.splits["train"]
     batch = train[np.arange(len(train))]
     np.testing.assert_array_equal(batch["image"][:, 0, 0, 0] < 100, batch["label"] == 1)
+
+
+def test_readers_know_their_files_by_the_endings_that_those_who_open_them_know():
+    from threefold.datasets.audio import audio_files
+    from threefold.datasets.reader import readers
+    from threefold.datasets.tables import table_files
+
+    assert readers()["audio.speech"].folders == audio_files.SUFFIXES
+    assert readers()["tables.labeled_tables"].files == table_files.SUFFIXES

@@ -80,3 +80,13 @@ def test_what_is_refused_leaves_no_run_folder(run_cli):
     code, _, err = run_cli("fit", "dnn", "--dataset", "diabetes", "--label-smoothing", "0.1")
     assert code == 2 and "--label-smoothing is of no use to tabular_regression" in err
     assert not Path("runs").exists()
+
+
+def test_epochs_and_steps_are_refused_together_at_once(run_cli):
+    code, _, err = run_cli("fit", "cnn", "--dataset", "./nowhere", "--epochs", "1", "--steps", "9")
+    assert code == 2 and "--epochs and --steps both say how long to train" in err
+
+
+def test_a_cell_is_settled_once():
+    plan = make_plan(command("cnn"))
+    assert plan.settle("image_classification") is plan.settle("image_classification")

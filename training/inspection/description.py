@@ -76,7 +76,7 @@ def describe_blueprint(
     )
     blueprint, reference = plan.blueprint, plan.reference
     dataset = load_dataset(reference, plan.data_options, task=plan.task)
-    cell = plan.settle(dataset.task, len(dataset.splits["train"]))
+    cell = plan.settle_for(dataset)
     bound = cell.task(dataset.facts, loss=cell.settings.loss, options=cell.options)
     builder, options = cell.builder, cell.options
     settings = cell.settings.model_copy(update={"loss": bound.loss})
@@ -225,10 +225,24 @@ def _either(words: list[str]) -> str:
 def _literal(name: str, wanted: str) -> dict[str, Any]:
     """Return a dict that a blueprint's file writes out, empty where it has none of that name."""
     tree = ast.parse((ROOM / f"{name}.py").read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == wanted:
-            return ast.literal_eval(node.value)
-    return {}
+    written = {
+        getattr(node.targets[0], "id", ""): node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+    }
+    return _evaluate(written[wanted], written) if wanted in written else {}
+
+
+def _evaluate(node: ast.expr, written: Mapping[str, ast.expr]) -> Any:
+    """Return what constants, dicts and unions of dicts come to, names of the file among them."""
+    if isinstance(node, ast.Name):
+        return _evaluate(written[node.id], written)
+    if isinstance(node, ast.BinOp):
+        return _evaluate(node.left, written) | _evaluate(node.right, written)
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {ast.literal_eval(key): _evaluate(value, written) for key, value in pairs}
+    return ast.literal_eval(node)
 
 
 def _signature(builder: Callable) -> str:
