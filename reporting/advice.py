@@ -6,7 +6,7 @@ from threefold.tasks.evaluation import Evaluation
 
 FEW_STEPS = 200  # of which hardly anything is learned
 TAIL = 0.1  # the last share of the epochs,
-STILL_FALLING = 0.02  # in which the loss fell by at least such a share of itself
+STILL_FALLING = 0.02  # in which the loss made at least such a share of its whole way down
 
 
 def advise(
@@ -43,7 +43,8 @@ def _falling(history: Sequence[Mapping[str, float]]) -> str | None:
     losses = [row[name] for row in history]
     tail = max(1, round(TAIL * len(losses)))
     before, end = losses[:-tail], losses[-tail:]
-    if not before or min(before) - min(end) < STILL_FALLING * abs(min(before)):
+    whole = losses[0] - min(end)
+    if not before or whole <= 0 or min(before) - min(end) < STILL_FALLING * whole:
         return None
     return split
 

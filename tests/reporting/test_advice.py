@@ -30,6 +30,7 @@ def test_few_steps_are_said_with_what_to_type():
         ([1 - 0.04 * n for n in range(20)], True),
         ([1.0] * 10 + [0.5] * 10, False),
         ([1 - 0.04 * n for n in range(10)] + [2.0] * 10, False),
+        ([1.2, 0.4, 0.1, *(0.01 - 0.0005 * n for n in range(17))], False),  # as good as nothing
         ([0.5], False),
     ],
 )
