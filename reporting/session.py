@@ -52,6 +52,8 @@ def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> No
     metrics = {found.split: found.metrics for found in fitted.evaluations}
     history = fitted.progress.history
     report_on(run.report, record, record.dataset.reference, history, fitted.evaluations)
+    if fitted.calibrated:
+        notes.print(f"[dim]{escape(fitted.calibrated)}[/]")
     if as_json:
         print_json(
             {

@@ -13,8 +13,9 @@ import numpy as np
 
 from threefold.datasets.dataset import Source
 from threefold.datasets.series.time_steps import CYCLES, Step, encode_cycles
-from threefold.tasks.evaluation import evaluate
+from threefold.tasks.evaluation import evaluate, make_predict_fn
 from threefold.tasks.figure import Figure
+from threefold.tasks.metrics.conformal import fit_factors, suffices
 from threefold.tasks.metrics.forecast_baselines import fit_baselines, predict_seasonal_naive
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
@@ -22,6 +23,9 @@ from threefold.tasks.task import Arrays, Task
 BATCH = 1024  # windows that a baseline is asked for at once
 MOST_STEPS = 30  # horizons whose errors are reported step by step
 MOST_SERIES = 30  # series whose errors are reported one by one
+# How much a window of validation counts where intervals are calibrated on those of training, too:
+# what a network has learned by heart says little of how wrong it will be.
+VALIDATION_WEIGHT = 2.0
 
 
 class Forecasting(Task):
@@ -44,7 +48,8 @@ class Forecasting(Task):
         Figure(
             "forecasts.errors_by_step",
             "How the error grows with the distance (of the seasonal naive forecast in training it "
-            "was 1), and whether the interval holds as much of the truth as it promises.",
+            "was 1), and whether the interval holds as much of the truth as it promises. It was "
+            "calibrated on the validation split: the test split tells whether it does.",
             ("forecasts",),
             ("future", "naive", "scale"),
         ),
@@ -132,6 +137,46 @@ class Forecasting(Task):
             "loss": quantile if self.loss == "quantile" else point,
             "metrics": [keras.metrics.MeanMetricWrapper(mase, name="mase")],
         }
+
+    def calibrate(self, model, splits: Mapping[str, Source], batch_size: int) -> str | None:
+        """Let the intervals be as wide as errors on the validation split ask for, step by step.
+
+        Windows overlap: those within a horizon count as one. Where they are too few for the
+        outermost quantile, the windows of training stand alongside: a network's errors on them are
+        a little too small, but those of a single year say even less of the next.
+        """
+        layer = next((layer for layer in model.layers if layer.name == "calibration"), None)
+        if layer is None:  # a single forecast of each step, or a network that cannot
+            return None
+        layer.factors.assign(np.ones(layer.factors.shape, np.float32))
+        if "validation" not in splits:
+            return "intervals as trained: there is no validation split to calibrate them on"
+        if layer.middle != self.middle:
+            return "intervals as trained: there must be as many quantiles below 0.5 as above"
+        answer = make_predict_fn(self.predict_fn(model), self, batch_size)
+        names = ["validation"]
+        if not suffices(len(splits["validation"]) // self.facts.horizon, self.quantiles):
+            names += ["train"] if "train" in splits else []
+        found = [evaluate(answer, self, splits[name], name, batch_size) for name in names]
+        weights = [1.0 if name == "train" else VALIDATION_WEIGHT for name in names]
+        factors = fit_factors(
+            np.concatenate([one.predictions["forecasts"] for one in found]).astype(np.float64),
+            np.concatenate([one.truth["future"] for one in found]).astype(np.float64),
+            np.repeat(weights, [len(one.source) for one in found]),
+            self.quantiles,
+            self.middle,
+        )
+        counts = " and ".join(f"{len(one.source):,} windows of {one.split}" for one in found)
+        if factors is None:
+            return f"intervals as trained: {counts} are too few to calibrate them on"
+        layer.factors.assign(factors)
+        after = evaluate(answer, self, splits["validation"], "validation", batch_size).metrics
+        promised = self.quantiles[-1] - self.quantiles[0]
+        return (
+            f"intervals calibrated on {counts}: that of {promised:.0%} "
+            f"held {found[0].metrics['coverage']:.0%} of the validation split before, "
+            f"{after['coverage']:.0%} now"
+        )
 
     def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return `forecasts` (batch, horizon, quantiles) in the quantity's own units."""

@@ -195,6 +195,22 @@ class Task(ABC):
         """Return what figures show of a model's way to some answers: attention, say."""
         return {}
 
+    def calibrate(self, model, splits: Mapping[str, Source], batch_size: int) -> str | None:
+        """Adjust what a trained model says of its own certainty; called once its training ended.
+
+        Whatever it did to the model before, it does anew: a run that is cut here does it twice.
+
+        Args:
+            model: keras.Model. With its best weights; those that are not trained may be changed.
+            splits: mapping of str to Source. All that the data have; the test is not looked at.
+            batch_size: int. Examples in a batch.
+
+        Returns:
+            str. What was done, or why it was not, in a line for the user; None if there is nothing
+            to do.
+        """
+        return None
+
     @abstractmethod
     def postprocess(self, outputs: Any) -> Arrays:
         """Turn raw outputs, an array or several by name, into named answers, in units that a

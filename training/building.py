@@ -189,18 +189,20 @@ def load_matching_weights(model, run) -> tuple[int, int]:
     from threefold.training.checkpoints import load_checkpoint
 
     arrays = state.merge_lora(load_checkpoint(run.checkpoints, "best")[0])
+    # What another model's answers were calibrated by would be wrong of this one's.
+    weights = [v for v in model.weights if not v.path.endswith(state.CALIBRATION)]
     taken = 0
-    for variable in model.weights:
+    for variable in weights:
         array = arrays.get(f"weights/{variable.path}")
         if array is not None and array.shape == tuple(variable.shape):
             variable.assign(array)
             taken += 1
     if taken == 0:
         raise UserError(f"--init {run.folder}: no weight of it fits this model")
-    if taken < len(model.weights):
+    if taken < len(weights):
         warnings.warn(
-            f"--init {run.folder}: {taken} of {len(model.weights)} weights fit; the others start "
+            f"--init {run.folder}: {taken} of {len(weights)} weights fit; the others start "
             "at random",
             stacklevel=2,
         )
-    return taken, len(model.weights)
+    return taken, len(weights)

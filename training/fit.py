@@ -35,11 +35,19 @@ PACKAGES = ("threefold", "keras", "tensorflow", "jax", "torch", "numpy")
 
 @dataclass(frozen=True)
 class Fitted:
-    """A finished run, evaluated with its best weights."""
+    """A finished run, evaluated with its best weights.
+
+    Args:
+        run: Run. The run.
+        progress: Progress. Where it stands.
+        evaluations: list of Evaluation. One for each split that was not trained on.
+        calibrated: str. What the task said of calibrating the model; None for most.
+    """
 
     run: Run
     progress: Progress
     evaluations: list[Evaluation]
+    calibrated: str | None = None
 
 
 # Told what will be trained, once it is known; answers with the display to train under.
@@ -153,19 +161,24 @@ def repeat(folder: str, changes: Command) -> Command:
 
 def _train(model, task, dataset, run, announce, *, resume: bool) -> Fitted:
     from threefold.training import state
-    from threefold.training.checkpoints import load_checkpoint
+    from threefold.training.checkpoints import load_checkpoint, save_checkpoint
 
     with _locked(run), explain_full_memory(run):
         if resume:
             run.write_record()
         with announce(run, dataset, model) as display:
             progress = train(model, task, dataset, run, display, resume=resume)
-        arrays, _ = load_checkpoint(run.checkpoints, "best")
+        arrays, content = load_checkpoint(run.checkpoints, "best")
         state.restore_weights(model, arrays)
+        batch_size = run.record.settings.batch_size
+        # Only of the best weights: the state, with which a training goes on, is left as trained.
+        calibrated = task.calibrate(model, dataset.splits, batch_size)
+        if calibrated is not None:
+            save_checkpoint(run.checkpoints, "best", state.read_weights(model), content)
         splits = [name for name in ("validation", "test") if name in dataset.splits]
-        evaluations = evaluate_model(model, task, dataset, splits, run.record.settings.batch_size)
+        evaluations = evaluate_model(model, task, dataset, splits, batch_size)
         run.write_metrics({found.split: found.metrics for found in evaluations})
-    return Fitted(run, progress, evaluations)
+    return Fitted(run, progress, evaluations, calibrated)
 
 
 @contextlib.contextmanager

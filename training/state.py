@@ -11,22 +11,28 @@ import keras
 import numpy as np
 
 SEED_STATE = "seed_generator_state"
+CALIBRATION = "calibration/factors"  # found after a training, by the task's `calibrate`
 LORA_A, LORA_B = "/lora_kernel_a", "/lora_kernel_b"  # as Keras names them
 
 
 def collect_weights(model: keras.Model) -> dict[str, np.ndarray]:
     """Return the weights that the model answers with: the averaged ones where there are such."""
-    arrays = {f"weights/{v.path}": _numpy(v) for v in _weights(model)}
+    arrays = read_weights(model)
     for variable, average in averaged(model):
         arrays[f"weights/{variable.path}"] = _numpy(average)
     return arrays
+
+
+def read_weights(model: keras.Model) -> dict[str, np.ndarray]:
+    """Return the weights as they stand, averaged or not."""
+    return {f"weights/{v.path}": _numpy(v) for v in _weights(model)}
 
 
 def collect_state(model: keras.Model) -> dict[str, np.ndarray]:
     """Return the whole state of a compiled model."""
     if keras.config.backend() == "jax":
         model.jax_state_sync()  # within an epoch, Keras keeps the values outside the variables
-    arrays = {f"weights/{v.path}": _numpy(v) for v in _weights(model)}
+    arrays = read_weights(model)
     # Keras numbers seed generators through a process; their order in the model is what lasts.
     arrays |= {f"seeds/{i:04d}": _numpy(v) for i, v in enumerate(_seeds(model))}
     arrays |= {f"optimizer/{v.path}": _numpy(v) for v in model.optimizer.variables}

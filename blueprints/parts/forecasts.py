@@ -120,6 +120,8 @@ def predict_steps(x, window: Window, step_units: int, num_quantiles: int, skip_c
     predicted = monotone_quantiles(head(ops.relu(x)))
     if skip_connection:
         predicted = predicted + linear_forecast(window.read, ahead, horizon)
+    if num_quantiles > 1:
+        predicted = CalibrateQuantiles(dtype="float32", name="calibration")(predicted)
     return window.last[:, :, None] + window.unit[:, :, None] * predicted
 
 
@@ -235,7 +237,7 @@ def monotone_quantiles(x):
         tensor of the same shape, rising along its last axis.
     """
     count = x.shape[-1]
-    middle = (count - 1) // 2
+    middle = middle_of(count)
     gaps = ops.softplus(x)
     found = [x[..., middle]]
     for place in range(middle - 1, -1, -1):
@@ -243,3 +245,41 @@ def monotone_quantiles(x):
     for place in range(middle + 1, count):
         found.append(found[-1] + gaps[..., place])
     return ops.stack(found, axis=-1)
+
+
+def middle_of(count: int) -> int:
+    """Return the place of the middle one of some quantiles."""
+    return (count - 1) // 2
+
+
+@keras.saving.register_keras_serializable("threefold")
+class CalibrateQuantiles(layers.Layer):
+    """Move quantiles away from the middle one, or towards it, so that they hold what they promise.
+
+    Its weight is not trained: it holds one factor for each step and quantile, by which the distance
+    from the middle one is multiplied. They are 1 until the training has ended; its task then finds
+    them (`Forecasting.calibrate`). The middle one stays where it is, and the others rise.
+    """
+
+    def build(self, input_shape):
+        """Make the factors, (horizon, quantiles)."""
+        self.middle = middle_of(input_shape[-1])
+        self.factors = self.add_weight(
+            shape=input_shape[1:], initializer="ones", trainable=False, name="factors"
+        )
+
+    def call(self, inputs):
+        """Calibrate, shape (batch, horizon, quantiles) in and out."""
+        count, middle = inputs.shape[-1], self.middle
+        centre = inputs[..., middle : middle + 1]
+        distances = (inputs - centre) * self.factors  # below the middle one they are negative
+        found = [distances[..., place] for place in range(count)]
+        for place in range(middle - 1, -1, -1):
+            found[place] = ops.minimum(found[place], found[place + 1])
+        for place in range(middle + 1, count):
+            found[place] = ops.maximum(found[place], found[place - 1])
+        return centre + ops.stack(found, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the input."""
+        return input_shape

@@ -6,6 +6,7 @@ import pytest
 
 from threefold.blueprints import rnn
 from threefold.blueprints.parts.forecasts import (
+    CalibrateQuantiles,
     monotone_quantiles,
     patchify,
     repeat_season,
@@ -88,6 +89,24 @@ def test_what_is_spread_rises(count):
     assert (np.diff(found, axis=-1) > 0).all()
     middle = (count - 1) // 2
     np.testing.assert_array_equal(found[:, middle], values[:, middle])
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_calibrated_quantiles_rise_around_one_that_stays(count):
+    values = np.sort(RANDOM.normal(0, 3, (20, 4, count)), axis=-1).astype(np.float32)
+    layer = CalibrateQuantiles.from_config(CalibrateQuantiles(name="calibration").get_config())
+    tensor = keras.ops.convert_to_tensor(values)
+    np.testing.assert_allclose(array(layer(tensor)), values, atol=1e-6)
+    assert not layer.trainable_weights and layer.factors.shape == (4, count)
+    middle = (count - 1) // 2
+    for factors in (np.full((4, count), 2), RANDOM.uniform(0, 3, (4, count))):
+        layer.factors.assign(factors.astype(np.float32))
+        found = array(layer(tensor))
+        np.testing.assert_array_equal(found[..., middle], values[..., middle])
+        assert (np.diff(found, axis=-1) >= 0).all()
+        # None is nearer than its own factor says.
+        distances = np.abs(values - values[..., middle : middle + 1]) * factors
+        assert (np.abs(found - values[..., middle : middle + 1]) >= distances - 1e-5).all()
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
