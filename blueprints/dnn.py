@@ -5,35 +5,42 @@ wanted. Preprocessing is part of the network: it takes raw columns.
 
 Sources: He et al. 2015 for the initialisation; Ioffe and Szegedy 2015 for batch normalisation; Ba
 et al. 2016 for layer normalisation; Gorishniy et al. 2021, "Revisiting deep learning models for
-tabular data", for plain dense networks as a strong choice.
+tabular data", for plain dense networks as a strong choice, and 2022, "On embeddings for numerical
+features in tabular deep learning", for columns cut at their quantiles; Cheng et al. 2016, "Wide and
+deep learning", for the linear model alongside.
 """
 
 import math
 from typing import Literal
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, make_dropout
 from threefold.blueprints.parts.options import Activation, Count, Rate
 
 DATASETS = {"tabular_classification": "wine", "tabular_regression": "diabetes"}
-TRAINING = {"epochs": 60, "batch_size": 32, "optimizer": "adamw", "learning_rate": 1e-3,
-            "weight_decay": 0.05, "ema": 0.95}  # fmt: skip
+TRAINING = {"epochs": 60, "min_steps": 2000, "batch_size": 32, "optimizer": "adamw",
+            "learning_rate": 2e-3, "weight_decay": 0.05, "ema": 0.95}  # fmt: skip
 
 # In days: a year, a week and a day are the cycles that dates follow in most tables.
 DATE_CYCLES = {"year": 365.2425, "week": 7.0, "day": 1.0}
+MOST_PIECES = 4096  # of all columns; tables of very many columns are cut less finely, or not at all
 
 
 def build(
     numeric: tuple[tuple[float, float], ...],
     dates: tuple[tuple[float, float], ...],
     category_counts: tuple[int, ...],
+    knots: tuple[tuple[float, ...], ...],
     num_outputs: int,
     widths: tuple[Count, ...] = (128, 64),
     activation: Activation = "relu",
     normalization: Literal["batch", "layer", "none"] = "none",
-    dropout: Rate = 0.2,
+    dropout: Rate = 0.3,
+    skip_connection: bool = True,
+    numeric_embedding: Literal["piecewise", "none"] = "piecewise",
 ) -> keras.Model:
     """Build the network.
 
@@ -42,11 +49,16 @@ def build(
         dates: tuple of (mean, scale). One pair for each date column, in days since 1970-01-01.
         category_counts: tuple of int. Known words of each categorical column, plus one for the
             id 0: unknown or missing.
+        knots: tuple of tuples of float. Quantiles of each column of numbers, then of dates.
         num_outputs: int. Classes, or numbers to predict.
         widths: tuple of int. Units of each hidden layer.
         activation: str. After every hidden layer.
         normalization: str. `batch` or `layer` before the activations, or `none`.
         dropout: float. Share of the units dropped after each hidden layer.
+        skip_connection: bool. Whether a linear model stands alongside: all that is learned well of
+            few rows, and where the columns have no more to say.
+        numeric_embedding: str. `piecewise`: the network is also told how far a value is through
+            each part of its column, cut at its quantiles; or `none`.
 
     Returns:
         keras.Model. From `numeric` and `dates` (batch, columns) float32 with NaN where missing and
@@ -54,19 +66,23 @@ def build(
         logit a class, or one standardised number a target.
     """
     inputs, features = {}, []
-    if numeric:
-        inputs["numeric"] = keras.Input((len(numeric),), name="numeric")
-        features += _standardise(inputs["numeric"], numeric, "numeric")
+    kinds = {"numeric": numeric, "dates": dates}
+    cuts = {"numeric": knots[: len(numeric)], "dates": knots[len(numeric) :]}
+    for name, statistics in kinds.items():
+        if statistics:
+            inputs[name] = keras.Input((len(statistics),), name=name)
+            columns, missing = _standardise(inputs[name], statistics, name)
+            features += [columns, missing]
+            if numeric_embedding == "piecewise":
+                features += _cut(columns, statistics, cuts[name], MOST_PIECES // max(1, len(knots)))
     if dates:
-        inputs["dates"] = keras.Input((len(dates),), name="dates")
-        features += _standardise(inputs["dates"], dates, "dates")
         features.append(_cycles(inputs["dates"]))
     if category_counts:
         inputs["categorical"] = keras.Input(
             (len(category_counts),), dtype="int32", name="categorical"
         )
         features.append(_one_hot(inputs["categorical"], category_counts))
-    x = layers.Concatenate(name="features")(features)  # (batch, features)
+    x = found = layers.Concatenate(name="features")(features)  # (batch, features)
     for step, units in enumerate(widths, 1):
         x = layers.Dense(units, kernel_initializer="he_normal", name=f"dense_{step}")(x)
         if normalization == "batch":
@@ -79,6 +95,15 @@ def build(
         x = make_dropout(dropout, f"dense_{step}_dropout")(x)
     # The head stays in float32 under mixed precision: losses of half-precision logits are coarse.
     outputs = layers.Dense(num_outputs, dtype="float32", name="head")(x)  # (batch, num_outputs)
+    if skip_connection:
+        linear = layers.Dense(
+            num_outputs,
+            use_bias=False,
+            kernel_initializer="zeros",
+            dtype="float32",
+            name="skip_connection",
+        )
+        outputs = outputs + linear(found)
     return keras.Model(inputs, outputs, name="dnn")
 
 
@@ -97,6 +122,37 @@ def _standardise(columns, statistics: tuple[tuple[float, float], ...], name: str
         name=f"{name}_standardise",
     )
     return [standardise(known), ops.cast(missing, "float32")]
+
+
+def _cut(columns, statistics, knots, most: int) -> list:
+    """Return how far each column's value is through each of the parts that its knots make.
+
+    A network of few layers hardly learns a step in a column of its standardised values; of these it
+    does (Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning").
+
+    Args:
+        columns: tensor of shape (batch, columns). Standardised.
+        statistics: tuple of (mean, scale). Of each column.
+        knots: tuple of tuples of float. Of each column, rising, in its own units.
+        most: int. Parts of a column.
+
+    Returns:
+        list of one tensor of shape (batch, parts), each from 0 to 1; or of none.
+    """
+    places, lefts, widths = [], [], []
+    for place, ((mean, scale), found) in enumerate(zip(statistics, knots, strict=True)):
+        found = (np.array(found, np.float64) - mean) / scale
+        if len(found) > most + 1:
+            found = found[np.linspace(0, len(found) - 1, most + 1).round().astype(int)]
+        if len(found) > 2 and most > 1:  # one part alone says what the column does
+            places += [place] * (len(found) - 1)
+            lefts += found[:-1].tolist()
+            widths += np.diff(found).tolist()
+    if not places:
+        return []
+    taken = ops.take(columns, ops.array(places, "int32"), axis=1)  # (batch, parts)
+    through = (taken - ops.array(lefts, "float32")) / ops.array(widths, "float32")
+    return [ops.clip(through, 0.0, 1.0)]
 
 
 def _cycles(days):

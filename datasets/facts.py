@@ -84,20 +84,19 @@ class ImageFacts(_Facts):
         return super().schema() | {"shape": self.image_shape}
 
 
-class NumericColumn(_Frozen):
-    """A column of numbers (booleans are 0 and 1), with its mean and scale in the training split."""
-
+class _ScaledColumn(_Frozen):
     name: str
     mean: float
     scale: float
+    knots: tuple[float, ...] = ()
 
 
-class DateColumn(_Frozen):
+class NumericColumn(_ScaledColumn):
+    """A column of numbers (booleans are 0 and 1): their mean, scale and quantiles in training."""
+
+
+class DateColumn(_ScaledColumn):
     """A column of dates, given to the network in days since 1970-01-01."""
-
-    name: str
-    mean: float
-    scale: float
 
 
 class CategoricalColumn(_Frozen):

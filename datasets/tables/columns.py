@@ -23,6 +23,7 @@ MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "?", "-")
 BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
 # From this share of numbers on, the other cells are taken for slips and not for words.
 MOSTLY_NUMBERS = 0.95
+PARTS = 16  # of equal numbers of cells, into which a column of numbers is cut
 NAMES_OF_ROWS = re.compile(r"unnamed: \d+|index|row|(.*[ _-])?id", re.IGNORECASE)
 
 _THOUSANDS = r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?"
@@ -209,7 +210,7 @@ def is_constant(cells: "np.ndarray | pd.Series") -> bool:
 def describe_numbers(
     name: str, kind: Literal["numeric", "date"], cells: np.ndarray
 ) -> NumericColumn | DateColumn:
-    """Return a column's facts: mean and scale of the cells that are not missing.
+    """Return a column's facts: mean, scale and quantiles of the cells that are not missing.
 
     Args:
         name: str. The column's name.
@@ -217,7 +218,8 @@ def describe_numbers(
         cells: float64 array. Cells of the training split.
 
     Returns:
-        NumericColumn or DateColumn. The scale is 1 where the cells do not differ.
+        NumericColumn or DateColumn. The scale is 1 where the cells do not differ; of equal
+        quantiles there is one.
     """
     present = cells[~np.isnan(cells)]
     mean = float(present.mean()) if len(present) else 0.0
@@ -225,7 +227,9 @@ def describe_numbers(
     # Below the least float32 the network would divide by zero.
     scale = scale if scale > np.finfo(np.float32).tiny else 1.0
     facts = NumericColumn if kind == "numeric" else DateColumn
-    return facts(name=name, mean=mean, scale=scale)
+    shares = np.linspace(0, 1, PARTS + 1)
+    knots = np.unique(np.quantile(present, shares)) if len(present) else present
+    return facts(name=name, mean=mean, scale=scale, knots=tuple(knots.tolist()))
 
 
 def describe_words(name: str, cells: "pd.Series", max_categories: int) -> CategoricalColumn:

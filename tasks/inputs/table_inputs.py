@@ -45,6 +45,7 @@ class TableInputs(Task):
         return {
             "numeric": tuple((column.mean, column.scale) for column in facts.numeric),
             "dates": tuple((column.mean, column.scale) for column in facts.dates),
+            "knots": tuple(column.knots for column in (*facts.numeric, *facts.dates)),
             "category_counts": tuple(len(column.vocabulary) + 1 for column in facts.categorical),
         }
 
