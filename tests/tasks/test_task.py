@@ -25,6 +25,12 @@ def test_every_task_is_found_under_its_name():
         assert found.losses and found.summary_metrics and found.figures
 
 
+def test_of_the_metric_to_hold_on_to_more_is_better():
+    less = ("loss", "error", "mae", "rmse", "mase", "perplexity", "distance")
+    for name in task_names():
+        assert not any(word in find_task(name).primary_metric for word in less), name
+
+
 @pytest.mark.parametrize("name", ["image_classificaton", "tasks", "", "../cli"])
 def test_an_unknown_task_is_refused(name):
     with pytest.raises(UserError, match=f"no task '{name}'"):
