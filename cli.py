@@ -139,10 +139,10 @@ def evaluate(run, dataset, data_options, split, backend, as_json):
         record, history = opened.record, opened.read_history()
         own = dataset is None and not data_options
         folder = opened.report if own else opened.folder / "report-other"
-    from threefold.reporting.session import report_on, show_evaluations
+    from threefold.reporting.session import close_evaluation
 
-    report_on(folder, record, dataset or record.dataset.reference, history, found)
-    show_evaluations(who, folder, found, as_json)
+    reference = dataset or record.dataset.reference
+    close_evaluation(who, folder, record, reference, history, found, as_json)
 
 
 @cli.command()

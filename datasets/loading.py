@@ -25,6 +25,7 @@ from threefold.datasets.facts import Facts
 from threefold.datasets.reader import readers
 
 PREFIXES = {"tfds": "tfds", "hf": "hugging_face"}
+LABELED_TABLES = "tables.labeled_tables"
 # What the loading gives to a loader, as opposed to what a user sets.
 CONTEXT = ("task", "facts")
 
@@ -96,6 +97,13 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
     if path.exists():
         return partial(_module(_find_reader(path, task)).load, str(path))
     raise UserError(f"no dataset '{reference}'{_hint(reference)}")
+
+
+def is_labeled_table(reference: str) -> bool:
+    """Return whether a reference is a file that is read as a labelled table if no task is named."""
+    path = Path(reference).expanduser()
+    ours = path.suffix.lower() in readers()[LABELED_TABLES].files and path.is_file()
+    return ours and reference not in bundled()
 
 
 def _find_reader(path: Path, task: str | None) -> str:

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from threefold.core.files import replace_file
 from threefold.core.options import as_typed
 from threefold.datasets.dataset import SPLITS
+from threefold.reporting.advice import repeat_in
 from threefold.reporting.figures.learning_curves import find_best, learning_curves
 from threefold.reporting.figures.plotting import plot
 from threefold.reporting.mistakes import COLUMNS_SHOWN, count_mistakes, tabulate_mistakes
@@ -38,6 +39,7 @@ def write_report(
     record: Mapping[str, Any],
     history: Sequence[Mapping[str, float]],
     evaluations: Sequence[Evaluation],
+    remarks: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write the figures and the page.
 
@@ -51,6 +53,7 @@ def write_report(
         record: mapping. What `run.json` holds.
         history: sequence of mapping. One row an epoch.
         evaluations: sequence of Evaluation. One a split.
+        remarks: mapping of str to sequence of str. What is said at the top of a split's section.
 
     Raises:
         Failure: where a file cannot be written; the page is the old or the new one.
@@ -65,6 +68,7 @@ def write_report(
                        f"Learning curves over {len(history)} epochs. {caption}")  # fmt: skip
     for evaluation in evaluations:
         sections[evaluation.split] = _make_section(folder, evaluation)
+        sections[evaluation.split]["remarks"] += (remarks or {}).get(evaluation.split, ())
     order = [*(name for name in SPLITS if name in sections), *sections]
     sections = {name: sections[name] for name in dict.fromkeys(order)}
     kept = json.dumps({"key": key, "sections": sections}, ensure_ascii=False, indent=1)
@@ -74,7 +78,7 @@ def write_report(
     images = {plot["file"]: (folder / plot["file"]).read_bytes() for plot in plots}
     commands = [repeat_command(record)]
     if (folder.parent / "run.json").is_file():
-        commands.append(shlex.join(["threefold", "fit", "--again", str(folder.parent)]))
+        commands.append(repeat_in(str(folder.parent)))
     page = render_page(title, record, commands, curves, sections, images)
     replace_file(folder / PAGE, page.encode())
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
+from rich.text import Text
 
-from threefold.reporting.advice import advise
+from threefold.reporting.advice import advise, compare, repeat_in
 from threefold.reporting.console import (
     FitDisplay,
     breakdown_table,
@@ -67,8 +68,8 @@ def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> No
             }
         )
         return
-    steps = len(history) * -(-record.dataset.sizes["train"] // record.settings.batch_size)
-    remarks = advise(str(run.folder), steps, history, fitted.evaluations)
+    again, last = repeat_in(str(run.folder)), fitted.evaluations[-1]
+    remarks = advise(again, record.model_dump(mode="json"), history, last)
     next_ = [
         f"threefold evaluate {run.folder}",
         predict_command(run.record.task, run.folder),
@@ -82,24 +83,52 @@ def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> No
 
 def report_on(
     folder: Path, record, reference: str, history: list, found: Sequence[Evaluation]
-) -> None:
-    """Write the figures and the page that holds them."""
+) -> dict[str, list[str]]:
+    """Write the figures and the page that holds them.
+
+    Args:
+        folder: Path. The report's.
+        record: RunRecord. What was evaluated.
+        reference: str. The data that it was evaluated on.
+        history: list of mapping. One row an epoch.
+        found: sequence of Evaluation. One a split.
+
+    Returns:
+        dict of str to list of str. Of each split, where a simple method did better; nothing of
+        data that the model was not fitted to.
+    """
     from threefold.reporting.report import write_report  # which brings matplotlib
 
-    title = f"{record.blueprint} on {reference}"
-    write_report(folder, title, record.model_dump(mode="json"), history, found)
+    title, plain = f"{record.blueprint} on {reference}", record.model_dump(mode="json")
+    run = folder.parent if (folder.parent / "run.json").is_file() else "RUN"
+    again = repeat_in(str(run))
+    own = [one for one in found if reference == record.dataset.reference]
+    remarks = {one.split: compare(again, plain, history, one) for one in own}
+    write_report(folder, title, plain, history, found, remarks)
+    return remarks
 
 
-def show_evaluations(who: dict[str, str], folder: Path, found: Sequence[Evaluation],
-                     as_json: bool) -> None:  # fmt: skip
-    """Print the metrics of every split.
+def close_evaluation(
+    who: dict[str, str],
+    folder: Path,
+    record,
+    reference: str,
+    history: list,
+    found: Sequence[Evaluation],
+    as_json: bool,
+) -> None:
+    """Write the report; print the metrics of every split.
 
     Args:
         who: dict of str to str. What was evaluated, for JSON.
-        folder: Path. Where the figures are.
+        folder: Path. Where the report goes.
+        record: RunRecord. What was evaluated.
+        reference: str. The data that it was evaluated on.
+        history: list of mapping. One row an epoch.
         found: sequence of Evaluation. One a split.
         as_json: bool. Whether to print one JSON object.
     """
+    remarks = report_on(folder, record, reference, history, found)
     metrics = {one.split: one.metrics for one in found}
     if as_json:
         print_json(who | {"metrics": metrics})
@@ -109,6 +138,8 @@ def show_evaluations(who: dict[str, str], folder: Path, found: Sequence[Evaluati
         for key, parts in values.items():
             if isinstance(parts, dict):
                 results.print(breakdown_table(name, key, parts))
+    for remark in remarks.get(found[-1].split, ()):
+        results.print(Text(remark, style="yellow"))
     results.print(f"figures: {folder / 'index.html'}")
 
 

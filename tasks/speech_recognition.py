@@ -1,15 +1,18 @@
 """What is said? Asked of a recording."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
+from threefold.datasets.dataset import Source
 from threefold.datasets.ragged import halve, pad, padded_length
 from threefold.tasks.decoding import error_rate
 from threefold.tasks.figure import Figure
 from threefold.tasks.metrics.ctc_decoding import collapse, log_likelihood, search_prefixes
+from threefold.tasks.metrics.nearest_recording import NearestRecording, Sounds, hear
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 
@@ -185,6 +188,27 @@ class SpeechRecognition(Task):
         letters = [*self.facts.alphabet, "\N{REPLACEMENT CHARACTER}"]
         return "".join(letters[symbol - 1] for symbol in symbols if symbol)
 
+    def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
+        """Take the transcript of the recording that sounds most alike, and the commonest of all."""
+        known = NearestRecording(train, self.facts.rate)
+
+        @lru_cache(maxsize=1)  # recordings are decoded once for both methods
+        def read(source: Source) -> Sounds:
+            return hear(source, np.arange(len(source)), self.facts.rate)
+
+        def evaluated(answer: Callable[[Sounds], Sequence[np.ndarray]]):
+            def compute_baseline_metrics(source: Source) -> dict[str, float]:
+                sounds = read(source)
+                texts = (map(self.write, rows) for rows in (answer(sounds), sounds.symbols))
+                return self._count_errors(*map(list, texts))
+
+            return compute_baseline_metrics
+
+        return {
+            "nearest recording": evaluated(lambda sounds: known.answer(sounds.features)),
+            "commonest transcript": evaluated(lambda s: [known.commonest] * len(s.symbols)),
+        }
+
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
@@ -195,13 +219,7 @@ class SpeechRecognition(Task):
         true = [self.write(row) for row in truth["symbols"]]
         written = [self.write(row) for row in predictions["symbols"]]
         searched = [self.write(search_prefixes(p)[0][0]) for p in predictions["probabilities"]]
-        metrics = {
-            "sequence_accuracy": _share_same(written, true),
-            "character_error_rate": error_rate(written, true),
-        }
-        if " " in self.facts.alphabet:
-            words = [[text.split() for text in texts] for texts in (written, true)]
-            metrics["word_error_rate"] = error_rate(*words)
+        metrics = self._count_errors(written, true)
         likelihoods = log_likelihood(predictions["probabilities"], truth["symbols"])
         metrics |= {
             "loss": -np.maximum(likelihoods, LOWEST).mean(),
@@ -211,6 +229,16 @@ class SpeechRecognition(Task):
             "beam_character_error_rate": error_rate(searched, true),
         }
         return {name: float(value) for name, value in metrics.items()}
+
+    def _count_errors(self, written: Sequence[str], true: Sequence[str]) -> dict[str, float]:
+        metrics = {
+            "sequence_accuracy": _share_same(written, true),
+            "character_error_rate": error_rate(written, true),
+        }
+        if " " in self.facts.alphabet:
+            words = [[text.split() for text in texts] for texts in (written, true)]
+            metrics["word_error_rate"] = error_rate(*words)
+        return metrics
 
     def _format_symbols(self) -> str:
         alphabet = self.facts.alphabet

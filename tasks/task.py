@@ -56,7 +56,7 @@ class Task(ABC):
     figures: ClassVar[tuple[Figure, ...]]
     prediction_figure: ClassVar[Figure | None] = None  # of what `predict` answers
     summary_metrics: ClassVar[tuple[str, ...]]
-    primary_metric: ClassVar[str]  # the metric to hold on to
+    primary_metric: ClassVar[str]  # the metric to hold on to: one of which more is better
     # Of batches, the arrays whose second axis, time, is longer in some than in others: inputs by
     # their names, `targets`, `weights`.
     dynamic_axes: ClassVar[tuple[str, ...]] = ()

@@ -21,7 +21,7 @@ from threefold.training.building import (
     load_matching_weights,
 )
 from threefold.training.callbacks import Display, Progress
-from threefold.training.data import load_dataset, load_run_dataset
+from threefold.training.data import load_run_dataset
 from threefold.training.evaluate import evaluate_model
 from threefold.training.inspection.memory import explain_full_memory
 from threefold.training.loop import check_settings, train
@@ -68,7 +68,7 @@ def start(command: Command, announce: Announce) -> Fitted:
         UserError: for anything in the command that cannot be.
     """
     plan = make_plan(command)
-    dataset = load_dataset(plan.reference, plan.data_options, task=plan.task)
+    dataset = plan.load()
     cell = plan.settle_for(dataset)
     record = RunRecord(
         blueprint=command.blueprint,

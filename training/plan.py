@@ -9,12 +9,23 @@ from threefold.core.errors import UserError
 from threefold.core.options import check_options, options_of
 from threefold.datasets import loading
 from threefold.datasets.dataset import Dataset
+from threefold.datasets.reader import readers
+from threefold.datasets.series.series_columns import find_time
+from threefold.datasets.tables.table_files import read_table
 from threefold.tasks.task import Setting, Task, find_task, task_names
-from threefold.training.building import builder_for, find_blueprint, served_tasks
+from threefold.training.building import (
+    blueprint_names,
+    builder_for,
+    find_blueprint,
+    served_tasks,
+)
+from threefold.training.data import load_dataset
 from threefold.training.pretrained import networks
 from threefold.training.pretrained.word_vectors import measure_vectors
 from threefold.training.run import Run, open_run
 from threefold.training.settings import TrainingSettings, find_recipe
+
+FORECASTING = "forecasting"
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ class Plan:
         data_options: dict. Of the data, unchecked.
         folder: str. Of pretrained weights to start from, or `None`.
         init: Run. To start from, or `None`.
+        note: str. Why the task is the one it is, where that was guessed.
         settled: dict of str to Cell. What `settle` found, by the task.
     """
 
@@ -72,7 +84,23 @@ class Plan:
     data_options: dict[str, Any]
     folder: str | None
     init: Run | None
+    note: str = ""
     settled: dict[str, Cell] = field(default_factory=dict)
+
+    def load(self) -> Dataset:
+        """Load the data, for the task that was named or guessed.
+
+        Raises:
+            UserError: as from `load_dataset`; of a guess, with why it was made.
+        """
+        try:
+            dataset = load_dataset(self.reference, self.data_options, task=self.task)
+        except UserError as error:
+            if not self.note:
+                raise
+            raise UserError(f"{error} ({self.note})") from error
+        dataset.notes[:0] = [self.note] if self.note else []
+        return dataset
 
     def settle(self, task: str) -> Cell:
         """Return the family's cell for a task, all options and settings checked and filled in.
@@ -139,17 +167,19 @@ def make_plan(command: Command) -> Plan:
 
     Raises:
         UserError: for unknown names, and for options and settings that suit none of the tasks that
-            it could be.
+            it could be; and for a table without time stamps that a family could only forecast.
     """
     blueprint = find_blueprint(command.blueprint)
     if command.task is not None:
         builder_for(blueprint, find_task(command.task).name)
     task = command.task or _only_task(blueprint)
     reference = command.dataset or _default_data(blueprint, command.task)
+    note = _explain_forecasting(blueprint, reference, command.data_options) if task is None else ""
+    task = FORECASTING if note else task
     init = open_run(command.init) if command.init else None
     folder = command.options.get("pretrained") if hasattr(blueprint, "PRETRAINED") else None
     data_options = networks.share_tokenizer(reference, command.data_options, task, folder, init)
-    plan = Plan(command, blueprint, task, reference, data_options, folder, init)
+    plan = Plan(command, blueprint, task, reference, data_options, folder, init, note)
     _require_possible(plan)
     return plan
 
@@ -169,6 +199,35 @@ def _only_task(blueprint: ModuleType) -> str | None:
     """Return the task of a family for which data must be asked by name: they suggest another."""
     first = next(iter(blueprint.TASKS))
     return first if find_task(first).dataset_task else None
+
+
+def _explain_forecasting(blueprint: ModuleType, reference: str, options: dict[str, Any]) -> str:
+    """Return why a table is forecast though nobody said so; empty where the data decide.
+
+    A file that looks like a labelled table may be one of series: of a family that serves these
+    alone, nothing else can be meant.
+    """
+    served = served_tasks(blueprint)
+    labeled = readers()[loading.LABELED_TABLES].tasks
+    if FORECASTING not in served or set(labeled) & set(served):
+        return ""
+    if not loading.is_labeled_table(reference):
+        return ""
+    table = read_table(reference, encoding=options.get("encoding", "utf-8"))
+    time = options.get("time") or find_time(table)
+    name = blueprint.__name__.rpartition(".")[2]
+    if time is None:
+        others = ", ".join(task for task in served if task != FORECASTING)
+        able = [other for other, (tasks, _) in blueprint_names().items() if set(labeled) & {*tasks}]
+        raise UserError(
+            f"blueprint '{name}' takes a table for --task {FORECASTING}, but {table.name} has no "
+            f"column of dates; name that of time stamps with -d time=COLUMN, or give --task for "
+            f"another of its tasks ({others}); {' and '.join(able)} would take its rows as they are"
+        )
+    return (
+        f"taken for {FORECASTING}: '{time}' holds time stamps, and {name} serves no other task of "
+        "such tables; --task names another"
+    )
 
 
 def _require_possible(plan: Plan) -> None:

@@ -1,7 +1,7 @@
 """Which column of a table of series does what: time, names, quantity, what stands alongside it."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,6 +95,24 @@ def find_columns(table: Table, explicit: Columns) -> tuple[Columns, str]:
     return found, _remark(explicit, found, passed)
 
 
+def find_time(table: Table) -> str | None:
+    """Return the column that makes a table one of series: dates, or numbers that count its rows.
+
+    Args:
+        table: Table. Cells that nothing is said of.
+
+    Returns:
+        str. `None` where there is no such column.
+    """
+    names = list(table.frame.columns)
+    counting = (
+        name
+        for name in _called(names, COUNT_NAMES)
+        if _counts(table, name) and not table.frame[name].duplicated().any()
+    )
+    return next(itertools.chain(_dated(table, names), counting), None)
+
+
 def read_stamps(table: Table, name: str) -> tuple[np.ndarray, bool]:
     """Read time stamps.
 
@@ -169,17 +187,24 @@ def name_series(table: Table, names: Sequence[str]) -> "pd.Series":
 
 def _guess_time(table: Table, seen: dict[str, str]) -> str:
     free = [name for name in table.frame.columns if name not in seen]
-    named = [name for name in free if name.strip().lower() in TIME_NAMES]
-    counted = [name for name in free if name.strip().lower() in COUNT_NAMES]
-    dated = (name for name in (*named, *counted, *free) if _kind(table, name) == "date")
-    counting = (name for name in counted if _counts(table, name))
+    counting = (name for name in _called(free, COUNT_NAMES) if _counts(table, name))
     # One that is called time but cannot be read is reported by the row.
-    for name in itertools.chain(dated, counting, named):
+    for name in itertools.chain(_dated(table, free), counting, _called(free, TIME_NAMES)):
         return name
     raise UserError(
         f"{table.name} has no column of time stamps (its columns: {_list(list(free))}); "
         "name it with -d time=COLUMN"
     )
+
+
+def _dated(table: Table, names: list[str]) -> Iterator[str]:
+    """Give the columns of dates, those first that are called so."""
+    first = [*_called(names, TIME_NAMES), *_called(names, COUNT_NAMES)]
+    return (name for name in (*first, *names) if _kind(table, name) == "date")
+
+
+def _called(names: list[str], known: Sequence[str]) -> list[str]:
+    return [name for name in names if name.strip().lower() in known]
 
 
 def _guess_series(table: Table, time: str, seen: dict[str, str]) -> tuple[str, ...]:

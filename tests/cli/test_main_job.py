@@ -81,6 +81,18 @@ def test_evaluate_prints_tables_and_names_the_figures(run_cli, digits_run):
     assert (page.parent / "test_confusion_matrix.png").is_file()
 
 
+def test_evaluate_says_that_a_simple_method_does_better_and_what_to_try(run_cli, digits_fit):
+    run, found = digits_fit["run"], digits_fit["metrics"]["test"]
+    ((name, beside),) = found["baselines"].items()
+    assert beside["accuracy"] > found["accuracy"]  # after two epochs
+    code, out, _ = run_cli("evaluate", run, "--split", "test")
+    assert code == 0 and f"the simple method '{name}' does better: accuracy " in out
+    assert f"optimizer steps were made: threefold fit --again {run} --steps 1000\n" in out
+    page = (Path(run) / "report" / "index.html").read_text()
+    assert f"threefold fit --again {run} --steps 1000</p>" in page
+    assert "threefold show cnn for what else can be set" in out and "threefold show cnn" in page
+
+
 def test_evaluate_judges_each_split_that_is_asked_for(run_cli, people_run):
     _, out, _ = run_cli("evaluate", people_run, "--split", "all", "--json")
     metrics = the_only_object(out)["metrics"]

@@ -123,6 +123,18 @@ def test_the_page_tells_how_the_run_was_made(tmp_path, examples):
     assert f"threefold fit --again {tmp_path}" in page.text
 
 
+def test_remarks_stand_in_the_section_of_their_split(tmp_path, examples):
+    splits = [cats(examples, split="validation"), cats(examples)]
+    remarks = {"test": ["the simple method 'linear' does better", HOSTILE]}
+    for _ in range(2):  # written again, they are there once
+        record = examples.make_record()
+        write_report(tmp_path, "cnn", record, examples.make_history(3), splits, remarks)
+    page = Page(tmp_path / "index.html")
+    heads = [page.texts.index(f"{name} split, 4 examples") for name in ("Validation", "Test")]
+    places = [place for place, text in enumerate(page.texts) if text in remarks["test"]]
+    assert len(places) == 2 and heads[0] < heads[1] < min(places) < max(places) < heads[1] + 8
+
+
 def test_the_page_needs_nothing_else(tmp_path, examples):
     page = write(tmp_path, examples, [cats(examples)])
     assert not page.tags & {"script", "link", "iframe", "object", "a", "base", "form"}

@@ -7,8 +7,10 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource
 from threefold.datasets.facts import ImageFacts, NumericTarget
 from threefold.datasets.raw_inputs import Inputs
+from threefold.tasks.classification import Classification
 from threefold.tasks.evaluation import evaluate, fill_batch, make_predict_fn
 from threefold.tasks.prediction import predict
+from threefold.tasks.regression import Regression
 from threefold.tasks.task import Task, find_task, task_names
 
 FACTS = ImageFacts(image_shape=(2, 2, 1), class_names=("a", "b", "c"), class_counts=(1, 1, 1))
@@ -23,6 +25,20 @@ def test_every_task_is_found_under_its_name():
         found = find_task(name)
         assert issubclass(found, Task) and found.name == name
         assert found.losses and found.summary_metrics and found.figures
+
+
+def test_every_task_is_compared_with_a_simple_method():
+    for name in task_names():
+        found = find_task(name)
+        assert found.baselines is not Task.baselines, name
+        if found.baselines in (Classification.baselines, Regression.baselines):
+            assert found.simple_methods is not Task.simple_methods, name
+
+
+def test_of_the_metric_to_hold_on_to_more_is_better():
+    less = ("loss", "error", "mae", "rmse", "mase", "perplexity", "distance")
+    for name in task_names():
+        assert not any(word in find_task(name).primary_metric for word in less), name
 
 
 @pytest.mark.parametrize("name", ["image_classificaton", "tasks", "", "../cli"])

@@ -90,3 +90,71 @@ def test_epochs_and_steps_are_refused_together_at_once(run_cli):
 def test_a_cell_is_settled_once():
     plan = make_plan(command("cnn"))
     assert plan.settle("image_classification") is plan.settle("image_classification")
+
+
+def write_table(folder, header, *rows):
+    path = folder / "series.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+DAYS = [f"2024-01-{day:02d}" for day in range(1, 31)]
+
+
+@pytest.mark.parametrize("blueprint", ["rnn", "transformer"])
+@pytest.mark.parametrize(
+    ("header", "stamps", "options", "time"),
+    [
+        ("sold,date", DAYS, {}, "date"),
+        ("sold,opened", DAYS, {}, "opened"),  # by what it holds
+        ("sold,year", [*map(str, range(1990, 2020))], {}, "year"),
+        ("sold,n", [*map(str, range(0, 60, 2))], {"time": "n"}, "n"),
+    ],
+)
+def test_a_table_with_time_stamps_is_forecast_by_who_serves_no_other(
+    tmp_path, blueprint, header, stamps, options, time
+):
+    path = write_table(tmp_path, header, *(f"{n % 7}.5,{stamp}" for n, stamp in enumerate(stamps)))
+    plan = make_plan(Command(blueprint, None, path, options, {}, TrainingSettings.parse({})))
+    assert plan.task == "forecasting"
+    assert plan.note.startswith(f"taken for forecasting: '{time}' holds time stamps, and ")
+
+
+def test_what_others_serve_or_is_named_is_taken_as_it_is(tmp_path, monkeypatch):
+    path = write_table(tmp_path, "date,sold", *(f"{day},1" for day in DAYS))
+    assert (make_plan(command("dnn", dataset=path)).task, make_plan(command("dnn")).note) == (
+        None, "",
+    )  # fmt: skip
+    plan = make_plan(command("rnn", dataset=path, task="text_classification"))
+    assert (plan.task, plan.note) == ("text_classification", "")
+    assert make_plan(command("rnn", dataset="stdlib_docstrings")).task is None
+    assert make_plan(command("rnn", dataset=str(tmp_path))).task is None
+    both = ("forecasting", "tabular_regression")
+    monkeypatch.setattr(planning, "served_tasks", lambda blueprint: both)
+    assert make_plan(command("rnn", dataset=path)).task is None
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("size,sold", [f"{n % 5},{n % 3}" for n in range(30)]),
+        ("year,sold", [f"{2000 + n % 4},{n}" for n in range(30)]),  # a year of each row, no clock
+    ],
+)
+def test_of_a_table_without_time_stamps_what_is_missing_is_said(tmp_path, header, rows):
+    path = write_table(tmp_path, header, *rows)
+    with pytest.raises(UserError) as error:
+        make_plan(command("rnn", dataset=path))
+    for part in ("'rnn' takes a table for --task forecasting, but ", "series.csv has no column of",
+                 "-d time=COLUMN", "text_classification", "dnn would"):  # fmt: skip
+        assert part in str(error.value)
+
+
+def test_a_fit_says_that_it_forecasts(run_cli, tmp_path):
+    path = write_table(tmp_path, "date,sold", *(f"{day},{n % 7}" for n, day in enumerate(DAYS)))
+    words = ("-d", "horizon=2", "-d", "season_length=1", "-o", "units=2", "--steps", "1")
+    said = "taken for forecasting: 'date' holds time stamps, and rnn "
+    code, out, err = run_cli("fit", "rnn", "--dataset", path, "-d", "context=3", *words)
+    assert code == 0 and err.count(said) == 1 and "mase" in out
+    code, _, err = run_cli("fit", "rnn", "--dataset", path, "-d", "context=99", *words)
+    assert code == 2 and "series 'sold' h" in err and err.count(said) == 1

@@ -18,7 +18,6 @@ from threefold.core.locks import is_held
 from threefold.core.options import as_typed, options_of
 from threefold.datasets import loading
 from threefold.training.building import ROOM, blueprint_names, build_network, served_tasks
-from threefold.training.data import load_dataset
 from threefold.training.plan import Command, make_plan
 from threefold.training.run import Run
 from threefold.training.settings import TrainingSettings
@@ -75,7 +74,7 @@ def describe_blueprint(
         Command(name, task, reference, dict(data_options), dict(given), TrainingSettings())
     )
     blueprint, reference = plan.blueprint, plan.reference
-    dataset = load_dataset(reference, plan.data_options, task=plan.task)
+    dataset = plan.load()
     cell = plan.settle_for(dataset)
     bound = cell.task(dataset.facts, loss=cell.settings.loss, options=cell.options)
     builder, options = cell.builder, cell.options
