@@ -22,7 +22,7 @@ from threefold.blueprints.parts.layers import (
 from threefold.blueprints.parts.options import Activation, Count, Rate
 
 DATASETS = {"image_classification": "digits", "image_regression": "digit_angles"}
-TRAINING = {"epochs": 40, "batch_size": 64, "optimizer": "adamw", "learning_rate": 4e-3,
+TRAINING = {"epochs": 40, "batch_size": 64, "optimizer": "adamw", "learning_rate": 2e-3,
             "weight_decay": 0.05, "ema": 0.95}  # fmt: skip
 
 

@@ -40,7 +40,7 @@ TRAINING = {"epochs": 15, "batch_size": 64, "optimizer": "adamw", "learning_rate
             "weight_decay": 0.05, "clip_norm": 1.0, "ema": 0.95}  # fmt: skip
 
 TASK_TRAINING = {
-    "text_classification": {"epochs": 12, "learning_rate": 1e-2},
+    "text_classification": {"epochs": 12, "learning_rate": 1e-2, "label_smoothing": 0.1},
     "text_generation": {"epochs": 6, "batch_size": 16},
     "forecasting": {"epochs": 20, "learning_rate": 2e-3},
 }

@@ -9,7 +9,7 @@ class ImageClassification(Classification, ImageInputs):
 
     name = "image_classification"
     settings = (*Classification.settings, *ImageInputs.settings)
-    augmentation = ("shift", "rotate")
+    augmentation = ("shift",)
 
 
 TASK = ImageClassification

@@ -55,7 +55,9 @@ def load(
     word_column: PositiveInt = 1,
     tag_column: PositiveInt | None = None,
     encoding: str = "utf-8",
-    tokenizer_config: DocumentTokenizerConfig = DocumentTokenizerConfig(lowercase=False),
+    tokenizer_config: DocumentTokenizerConfig = DocumentTokenizerConfig(
+        tokenizer="wordpiece", lowercase=False
+    ),
     split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load sentences.

@@ -8,8 +8,10 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from threefold.core.errors import UserError
 from threefold.datasets.texts.tokenizer_files import TokenizerOption, read_tokenizer
-from threefold.datasets.texts.tokenizing import KINDS, Kind, train_tokenizer
+from threefold.datasets.texts.tokenizing import KINDS, Kind, token_names, train_tokenizer
 from threefold.datasets.texts.truncation import Long, LongPair
+
+AUTO = "auto"
 
 
 class Tokenizing:
@@ -28,15 +30,22 @@ class Tokenizing:
         Raises:
             UserError: for a tokenizer that cannot be read, or not serve.
         """
-        if self.tokenizer not in KINDS:
+        if self.tokenizer == AUTO:
+            content = train_tokenizer(
+                "word", texts, self.vocabulary_size, lowercase=self.lowercase, mask=mask
+            )
+            if len(token_names(content)) < self.vocabulary_size:
+                return content
+        elif self.tokenizer not in KINDS:
             if writes:
                 raise UserError(
                     f"-d tokenizer={self.tokenizer}: a task that writes texts trains its own "
                     f"tokenizer: {', '.join(KINDS)}"
                 )
             return read_tokenizer(self.tokenizer)
+        kind = "wordpiece" if self.tokenizer == AUTO else self.tokenizer
         return train_tokenizer(
-            self.tokenizer, texts, self.vocabulary_size, lowercase=self.lowercase, mask=mask
+            kind, texts, self.vocabulary_size, lowercase=self.lowercase, mask=mask
         )
 
 
@@ -63,9 +72,13 @@ class DocumentTokenizerConfig(TokenizerConfig):
     """The same of documents, which can be split.
 
     Args:
+        tokenizer: str. `word`, `character`, `wordpiece` or `bpe`; `auto`: wordpiece, or words where
+            the texts have fewer than `vocabulary_size` different ones, since then each would be a
+            piece and no part of it be seen in training; or a path as above.
         long: str. What becomes of longer texts: `cut` there, or `split` into several.
     """
 
+    tokenizer: TokenizerOption = AUTO
     long: Long = "cut"
 
 

@@ -65,6 +65,52 @@ def test_a_missing_number_is_the_mean_and_is_marked():
     np.testing.assert_allclose(features(only("numeric", np.nan, 2.5e6)), [0, 1, 1, 0], atol=1e-6)
 
 
+def cut_columns(**columns):
+    facts = TableFacts(**columns, **TARGET)
+    model = build_model("dnn", find_task("tabular_regression")(facts), {"widths": "4"}, "float32")[
+        0
+    ]
+    inner = keras.Model(model.inputs, model.get_layer("features").output)
+    return lambda row: np.asarray(inner.predict_on_batch(row)).astype(np.float64)[0]
+
+
+def test_a_number_says_how_far_it_is_through_each_part_between_the_quantiles():
+    skewed = NumericColumn(name="skewed", mean=10.0, scale=20.0, knots=(0.0, 1.0, 5.0, 105.0))
+    yes_or_no = NumericColumn(name="flag", mean=0.5, scale=0.5, knots=(0.0, 1.0))
+    find = cut_columns(numeric=(skewed, yes_or_no))
+    for value, parts in {3: [1, 0.5, 0], -7: [0, 0, 0], 55: [1, 1, 0.5], 200: [1, 1, 1]}.items():
+        found = find(only("numeric", value, 1))
+        np.testing.assert_allclose(found[4:], parts, atol=1e-6)  # none of the column of two values
+    np.testing.assert_allclose(find(only("numeric", np.nan, 1))[4:], [1, 1, 0.05], atol=1e-6)
+
+
+def test_dates_are_cut_at_quantiles_of_their_own():
+    born = DateColumn(name="born", mean=7000.0, scale=3000.0, knots=(4000.0, 7000.0, 13000.0))
+    find = cut_columns(numeric=COLUMNS["numeric"][:1], dates=(born,))
+    found = find({"numeric": np.array([[170.0]], np.float32)} | only("dates", 10000.0))
+    np.testing.assert_allclose(found[4:6], [1, 0.5], atol=1e-6)
+
+
+def test_tables_of_very_many_columns_are_cut_less_finely():
+    """A network whose first layer grows without bound would be too large for any machine."""
+    knots = tuple(map(float, range(17)))
+    wide = tuple(NumericColumn(name=f"n{i}", mean=8.0, scale=5.0, knots=knots) for i in range(2000))
+    row = {"numeric": np.full((1, 2000), 8.0, np.float32)}
+    found = cut_columns(numeric=wide)(row)
+    assert len(found) == 2 * 2000 + 2 * 2000
+    np.testing.assert_allclose(found[-2:], [1, 0], atol=1e-6)
+
+
+def test_a_linear_model_stands_alongside_and_says_nothing_at_first():
+    model = build(skip_connection="true")
+    linear = model.get_layer("skip_connection")
+    assert not np.asarray(linear.kernel).any()
+    before = np.asarray(model.predict_on_batch(ROW))
+    linear.kernel.assign(np.ones(linear.kernel.shape, np.float32))
+    after = np.asarray(model.predict_on_batch(ROW))
+    assert after - before == pytest.approx(features(ROW).sum(), abs=1e-3)
+
+
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_large_numbers_survive_half_precision(precision):
     """Half precision ends at 65,504, and cannot tell one day of the year 2020 from the next."""

@@ -193,6 +193,15 @@ def test_facts_of_numbers_pass_over_what_is_missing():
     assert describe_numbers("x", "numeric", np.array([0.0, 1e-300])).scale == 1.0
 
 
+def test_the_quantiles_of_a_column_are_those_of_its_values_each_once():
+    cells = np.repeat([0.0, 1.0, 5.0, np.nan], [60, 20, 20, 50])
+    assert describe_numbers("x", "numeric", cells).knots == (0.0, 1.0, 5.0)
+    assert describe_numbers("x", "numeric", np.arange(161.0)).knots == tuple(
+        np.arange(0, 161, 10.0)
+    )
+    assert describe_numbers("x", "numeric", np.array([np.nan])).knots == ()
+
+
 def test_columns_without_anything_to_learn_are_constant():
     assert is_constant(np.array([1.0, np.nan, 1.0]))
     assert is_constant(np.array([np.nan]))

@@ -180,3 +180,15 @@ def test_a_folder_of_one_class_and_an_empty_one_are_refused(reviews):
     Path("reviews/bad").rmdir()
     assert "holds a single class, 'good'; expected one sub-folder of texts" in refuse(reviews)
     assert "-d label=x names a column, and 'reviews' is a folder" in refuse(reviews, label="x")
+
+
+def test_few_different_words_are_tokens_whole_and_many_are_cut_in_pieces(reviews):
+    """Where every word of the training split is a piece, no part of one is ever trained."""
+    from threefold.datasets.texts.tokenizing import kind_of
+
+    assert kind_of(load(reviews, {}, task=TASK).facts.tokenizer) == "word"
+    assert (
+        kind_of(load(reviews, {"vocabulary_size": "8"}, task=TASK).facts.tokenizer) == "wordpiece"
+    )
+    chosen = load(reviews, {"tokenizer": "wordpiece"}, task=TASK).facts.tokenizer
+    assert kind_of(chosen) == "wordpiece"
