@@ -11,6 +11,7 @@ from threefold.datasets.dataset import Dataset
 from threefold.tasks.evaluation import evaluate
 from threefold.training import fit as fitting
 from threefold.training import loop
+from threefold.training import plan as planning
 from threefold.training.batches import Batches
 from threefold.training.building import rebuild_model
 from threefold.training.callbacks import Diverged
@@ -23,7 +24,13 @@ from threefold.training.settings import TrainingSettings
 pytestmark = pytest.mark.each_backend
 
 DATA = {"test_fraction": "0.1", "validation_fraction": "0.3"}  # 107 wines to train on
-OPTIONS = {"widths": "8", "dropout": "0", "normalization": "none"}
+OPTIONS = {
+    "widths": "8",
+    "dropout": "0",
+    "normalization": "none",
+    "numeric_embedding": "none",
+    "skip_connection": "false",
+}
 # Said in full, so that a better recipe of the blueprint changes nothing here.
 RECIPE = {
     "epochs": "2", "batch_size": "32", "optimizer": "adam", "learning_rate": "0.01", "ema": "0",
@@ -156,14 +163,14 @@ def test_a_model_that_broke_in_the_first_epoch_is_never_the_best(tmp_path):
 
 
 def test_without_a_validation_split_the_training_loss_decides(tmp_path, monkeypatch):
-    load = fitting.load_dataset
+    load = planning.load_dataset
 
     def without_validation(*args, **kwargs) -> Dataset:
         dataset = load(*args, **kwargs)
         del dataset.splits["validation"]
         return dataset
 
-    monkeypatch.setattr(fitting, "load_dataset", without_validation)
+    monkeypatch.setattr(planning, "load_dataset", without_validation)
     fitted = fit(tmp_path, epochs="3", patience="1")
     assert fitted.progress.best == min(row["loss"] for row in fitted.progress.history)
     assert [found.split for found in fitted.evaluations] == ["test"]
