@@ -26,14 +26,14 @@ TRAINING = {"epochs": 60, "min_steps": 2000, "batch_size": 32, "optimizer": "ada
 
 # In days: a year, a week and a day are the cycles that dates follow in most tables.
 DATE_CYCLES = {"year": 365.2425, "week": 7.0, "day": 1.0}
+Column = tuple[float, float, tuple[float, ...]]  # mean, scale, quantiles
 MOST_PIECES = 4096  # of all columns; tables of very many columns are cut less finely, or not at all
 
 
 def build(
-    numeric: tuple[tuple[float, float], ...],
-    dates: tuple[tuple[float, float], ...],
+    numeric: tuple[Column, ...],
+    dates: tuple[Column, ...],
     category_counts: tuple[int, ...],
-    knots: tuple[tuple[float, ...], ...],
     num_outputs: int,
     widths: tuple[Count, ...] = (128, 64),
     activation: Activation = "relu",
@@ -45,11 +45,11 @@ def build(
     """Build the network.
 
     Args:
-        numeric: tuple of (mean, scale). One pair for each numeric column.
-        dates: tuple of (mean, scale). One pair for each date column, in days since 1970-01-01.
+        numeric: tuple of (mean, scale, quantiles). One triple for each numeric column.
+        dates: tuple of (mean, scale, quantiles). The same of each date column, in days since
+            1970-01-01.
         category_counts: tuple of int. Known words of each categorical column, plus one for the
             id 0: unknown or missing.
-        knots: tuple of tuples of float. Quantiles of each column of numbers, then of dates.
         num_outputs: int. Classes, or numbers to predict.
         widths: tuple of int. Units of each hidden layer.
         activation: str. After every hidden layer.
@@ -66,15 +66,13 @@ def build(
         logit a class, or one standardised number a target.
     """
     inputs, features = {}, []
-    kinds = {"numeric": numeric, "dates": dates}
-    cuts = {"numeric": knots[: len(numeric)], "dates": knots[len(numeric) :]}
-    for name, statistics in kinds.items():
-        if statistics:
-            inputs[name] = keras.Input((len(statistics),), name=name)
-            columns, missing = _standardise(inputs[name], statistics, name)
+    for name, described in {"numeric": numeric, "dates": dates}.items():
+        if described:
+            inputs[name] = keras.Input((len(described),), name=name)
+            columns, missing = _standardise(inputs[name], described, name)
             features += [columns, missing]
             if numeric_embedding == "piecewise":
-                features += _cut(columns, statistics, cuts[name], MOST_PIECES // max(1, len(knots)))
+                features += _cut(columns, described, MOST_PIECES // len(numeric + dates))
     if dates:
         features.append(_cycles(inputs["dates"]))
     if category_counts:
@@ -110,9 +108,9 @@ def build(
 TASKS = {"tabular_classification": build, "tabular_regression": build}
 
 
-def _standardise(columns, statistics: tuple[tuple[float, float], ...], name: str) -> list:
+def _standardise(columns, described: tuple[Column, ...], name: str) -> list:
     """Return the standardised columns, 0 where missing, and which of them are missing."""
-    means, scales = zip(*statistics, strict=True)
+    means, scales, _ = zip(*described, strict=True)
     missing = ops.isnan(columns)  # (batch, columns)
     known = ops.where(missing, ops.zeros_like(columns) + ops.array(means, "float32"), columns)
     standardise = layers.Normalization(
@@ -124,24 +122,23 @@ def _standardise(columns, statistics: tuple[tuple[float, float], ...], name: str
     return [standardise(known), ops.cast(missing, "float32")]
 
 
-def _cut(columns, statistics, knots, most: int) -> list:
-    """Return how far each column's value is through each of the parts that its knots make.
+def _cut(columns, described: tuple[Column, ...], most: int) -> list:
+    """Return how far each column's value is through each of the parts between its quantiles.
 
     A network of few layers hardly learns a step in a column of its standardised values; of these it
     does (Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning").
 
     Args:
         columns: tensor of shape (batch, columns). Standardised.
-        statistics: tuple of (mean, scale). Of each column.
-        knots: tuple of tuples of float. Of each column, rising, in its own units.
+        described: tuple of (mean, scale, quantiles). Of each column, in its own units.
         most: int. Parts of a column.
 
     Returns:
         list of one tensor of shape (batch, parts), each from 0 to 1; or of none.
     """
     places, lefts, widths = [], [], []
-    for place, ((mean, scale), found) in enumerate(zip(statistics, knots, strict=True)):
-        found = (np.array(found, np.float64) - mean) / scale
+    for place, (mean, scale, quantiles) in enumerate(described):
+        found = (np.array(quantiles, np.float64) - mean) / scale
         if len(found) > most + 1:
             found = found[np.linspace(0, len(found) - 1, most + 1).round().astype(int)]
         if len(found) > 2 and most > 1:  # one part alone says what the column does

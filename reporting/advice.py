@@ -22,18 +22,13 @@ def advise(
     """Return remarks on a fit, each with what to type where there is something to type.
 
     A fresh fit is advised, not one that goes on: the learning rate has come to its end, and a
-    schedule that begins anew from there would first undo what was learned.
-
-    Args:
-        again: str. The command that repeats the run.
-        record: mapping. What `run.json` holds.
-        history: sequence of mapping. One row an epoch.
-        evaluation: Evaluation. Its baselines are compared with the model.
+    schedule that begins anew from there would first undo what was learned. Takes what `compare`
+    takes.
 
     Returns:
         list of str. Empty where there is nothing to say.
     """
-    return compare(again, record, history, evaluation) or _ask_longer(
+    return compare(again, record, history, evaluation) or _suggest_longer(
         again, record, history, evaluation
     )
 
@@ -58,7 +53,7 @@ def compare(
     lost = _lost(evaluation)
     if not lost:
         return []
-    longer = _ask_longer(again, record, history, evaluation)
+    longer = _suggest_longer(again, record, history, evaluation)
     changes = [] if longer else _change(record, history, evaluation)
     tried = [" ".join([again, *changes])] if changes else []
     tried += ["more examples", f"threefold show {record['blueprint']} for what else can be set"]
@@ -70,7 +65,7 @@ def repeat_in(folder: str) -> str:
     return shlex.join(["threefold", "fit", "--again", folder])
 
 
-def _ask_longer(
+def _suggest_longer(
     again: str,
     record: Mapping[str, Any],
     history: Sequence[Mapping[str, float]],

@@ -213,9 +213,10 @@ def _explain_forecasting(blueprint: ModuleType, reference: str, options: dict[st
         return ""
     if not loading.is_labeled_table(reference):
         return ""
-    table = read_table(reference, encoding=options.get("encoding", "utf-8"))
-    time = options.get("time") or find_time(table)
-    name = blueprint.__name__.rpartition(".")[2]
+    name, time = blueprint.__name__.rpartition(".")[2], options.get("time")
+    if time is None:
+        table = read_table(reference, encoding=options.get("encoding", "utf-8"))
+        time = find_time(table)
     if time is None:
         others = ", ".join(task for task in served if task != FORECASTING)
         able = [other for other, (tasks, _) in blueprint_names().items() if set(labeled) & {*tasks}]

@@ -43,9 +43,8 @@ class TableInputs(Task):
     def arguments(self) -> dict[str, Any]:
         facts = self.facts
         return {
-            "numeric": tuple((column.mean, column.scale) for column in facts.numeric),
-            "dates": tuple((column.mean, column.scale) for column in facts.dates),
-            "knots": tuple(column.knots for column in (*facts.numeric, *facts.dates)),
+            "numeric": tuple((c.mean, c.scale, c.knots) for c in facts.numeric),
+            "dates": tuple((c.mean, c.scale, c.knots) for c in facts.dates),
             "category_counts": tuple(len(column.vocabulary) + 1 for column in facts.categorical),
         }
 

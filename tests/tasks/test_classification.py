@@ -206,8 +206,7 @@ def test_a_table_gives_the_columns_it_has():
         "numeric"
     ]
     assert task.arguments() == {
-        "numeric": ((1.0, 2.0),), "dates": (), "knots": ((),), "category_counts": (),
-        "num_outputs": 3,
+        "numeric": ((1.0, 2.0, ()),), "dates": (), "category_counts": (), "num_outputs": 3,
     }  # fmt: skip
 
 
