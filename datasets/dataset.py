@@ -7,7 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from threefold.datasets.facts import Facts, NumericTarget
+from threefold.datasets.facts import Facts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.datasets.ragged import Ragged
 
 SPLITS = ("train", "validation", "test")

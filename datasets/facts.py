@@ -6,57 +6,20 @@ Facts are plain data: `run.json` holds them, and a model is rebuilt from them wi
 import json
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from threefold.datasets.facts_base import CommonFacts, Frozen
+from threefold.datasets.tables.notations import Notation
+from threefold.datasets.text_facts import (
+    MaskedTextFacts,
+    PairFacts,
+    QuestionFacts,
+    TextFacts,
+    TextPairFacts,
+)
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NumericTarget(_Frozen):
-    """One number to predict; networks learn ``(value - mean) / scale``."""
-
-    name: str
-    mean: float
-    scale: float
-
-
-class _Facts(_Frozen):
-    """What all data may have: classes, or numbers to predict.
-
-    `class_counts` says how many examples (of tags: how many words) of each class the training
-    split holds.
-    """
-
-    examples: ClassVar[str]  # what examples are called
-    class_names: tuple[str, ...] = ()
-    class_counts: tuple[int, ...] = ()
-    targets: tuple[NumericTarget, ...] = ()
-
-    def sidecars(self) -> dict[str, str]:
-        """Return what other programs must know of the data: contents by the names of files."""
-        # One line each, whatever it holds.
-        lines = [" ".join(name.split()) + "\n" for name in self.class_names]
-        return {"labels.txt": "".join(lines)} if lines else {}
-
-    def raw(self) -> Self:
-        """Return the facts under which data are read as they are."""
-        return self
-
-    def schema(self) -> dict[str, tuple]:
-        """Return what must agree between a run and data for it."""
-        return {
-            "classes": self.class_names,
-            "targets": tuple(target.name for target in self.targets),
-        }
-
-    def _describe_target(self) -> str:
-        if self.class_names:
-            return f"{len(self.class_names)} classes"
-        return f"target {', '.join(target.name for target in self.targets)}"
-
-
-class ImageFacts(_Facts):
+class ImageFacts(CommonFacts):
     """Images of one shape, values 0 to 255; exactly one of `class_names`, `targets` is filled.
 
     Without height and width (see `raw`) every image keeps the size that it has.
@@ -84,7 +47,7 @@ class ImageFacts(_Facts):
         return super().schema() | {"shape": self.image_shape}
 
 
-class _ScaledColumn(_Frozen):
+class _ScaledColumn(Frozen):
     name: str
     mean: float
     scale: float
@@ -99,15 +62,18 @@ class DateColumn(_ScaledColumn):
     """A column of dates, given to the network in days since 1970-01-01."""
 
 
-class CategoricalColumn(_Frozen):
+class CategoricalColumn(Frozen):
     """A column of words; the word at position i has the id i + 1, any other word the id 0."""
 
     name: str
     vocabulary: tuple[str, ...]
 
 
-class TableFacts(_Facts):
-    """The columns of a table, in the order in which the network takes them."""
+class TableFacts(CommonFacts):
+    """The columns of a table, in the order in which the network takes them.
+
+    `notations` says of columns how they write numbers and dates, where not as programs do.
+    """
 
     examples: ClassVar[str] = "rows of a table"
     kind: Literal["table"] = "table"
@@ -115,6 +81,7 @@ class TableFacts(_Facts):
     dates: tuple[DateColumn, ...] = ()
     categorical: tuple[CategoricalColumn, ...] = ()
     target_name: str
+    notations: dict[str, Notation] = {}
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
@@ -134,155 +101,7 @@ class TableFacts(_Facts):
         }
 
 
-class TextFacts(_Facts):
-    """Documents as tokens; `class_names` are those of documents, or the tags of words.
-
-    `tokenizer` is the content of a `tokenizer.json` (Hugging Face `tokenizers`) of
-    `vocabulary_size` tokens, trained on the training split; the token 0 is padding, 1 unknown.
-    Documents of more than `max_length` tokens are cut there. `tagged` says that words have the
-    classes, as BIO tags, and not documents.
-    """
-
-    examples: ClassVar[str] = "texts"
-    kind: Literal["text"] = "text"
-    tokenizer: str
-    vocabulary_size: int
-    max_length: int
-    tagged: bool = False
-
-    def describe(self) -> str:
-        """Return the facts in a person's words."""
-        text = f"text of up to {self.max_length} of {self.vocabulary_size:,} tokens"
-        if self.tagged:
-            return f"{text}, {len(self.class_names)} tags of words"
-        return f"{text}, {self._describe_target()}" if self.class_names else text
-
-    def sidecars(self) -> dict[str, str]:
-        """Return what other programs must know of the data."""
-        return super().sidecars() | {"tokenizer.json": self.tokenizer}
-
-
-class TextPairFacts(_Facts):
-    """Two texts each, of which `class_names` say how they stand to one another.
-
-    Both are read by one tokenizer, as in TextFacts, and cut after `max_length` tokens. `columns`
-    are those of a table that hold the first and the second.
-    """
-
-    examples: ClassVar[str] = "pairs of texts"
-    kind: Literal["text_pair"] = "text_pair"
-    tokenizer: str
-    vocabulary_size: int
-    max_length: int
-    columns: tuple[str, str] = ("first", "second")
-
-    def describe(self) -> str:
-        """Return the facts in a person's words."""
-        return (
-            f"pairs of texts of up to {self.max_length} of {self.vocabulary_size:,} tokens each, "
-            f"{self._describe_target()}"
-        )
-
-    def sidecars(self) -> dict[str, str]:
-        """Return what other programs must know of the data."""
-        return super().sidecars() | {"tokenizer.json": self.tokenizer}
-
-
-class MaskedTextFacts(_Facts):
-    """Texts in two parts each, of which masked tokens are to be predicted; as in TextFacts.
-
-    A part has at most `max_length` tokens. `mask_rate` of the tokens are to be predicted, single
-    ones or whole words (`masking`). `paired` says whether there are parts that follow one another.
-    """
-
-    examples: ClassVar[str] = "texts"
-    kind: Literal["masked_text"] = "masked_text"
-    tokenizer: str
-    vocabulary_size: int
-    max_length: int
-    mask_rate: float
-    masking: Literal["token", "whole_word"]
-    paired: bool
-
-    def describe(self) -> str:
-        """Return the facts in a person's words."""
-        return (
-            f"texts in two parts of up to {self.max_length} of {self.vocabulary_size:,} tokens, "
-            f"{100 * self.mask_rate:g} % of them masked"
-        )
-
-    def sidecars(self) -> dict[str, str]:
-        """Return what other programs must know of the data."""
-        return super().sidecars() | {"tokenizer.json": self.tokenizer}
-
-
-class QuestionFacts(_Facts):
-    """Questions about contexts; an answer is a span of its context, or there is none.
-
-    Both are read by one tokenizer, as in TextFacts. Questions are cut after `max_question_length`
-    tokens; contexts are read in windows of `max_length` tokens, of which neighbours share `stride`.
-    `unanswerable` says that the training split has questions without an answer, and so whether a
-    network may answer none.
-    """
-
-    examples: ClassVar[str] = "windows of contexts with questions"
-    kind: Literal["question"] = "question"
-    tokenizer: str
-    vocabulary_size: int
-    max_length: int
-    max_question_length: int
-    stride: int
-    unanswerable: bool = False
-
-    def describe(self) -> str:
-        """Return the facts in a person's words."""
-        some = ", some without an answer" if self.unanswerable else ""
-        return (
-            f"questions of up to {self.max_question_length} tokens{some}, contexts in windows of "
-            f"up to {self.max_length} of {self.vocabulary_size:,} tokens"
-        )
-
-    def sidecars(self) -> dict[str, str]:
-        """Return what other programs must know of the data."""
-        return super().sidecars() | {"tokenizer.json": self.tokenizer}
-
-
-class PairFacts(_Facts):
-    """Pairs of texts, one to be made of the other; as in TextFacts, but for two languages.
-
-    In both, the token 2 begins and 3 ends a text. `unit` is what an error rate counts in the
-    target: `word`, `character` or `phoneme`. `documents` says that sources are documents, of any
-    number of lines, and targets their summaries.
-    """
-
-    examples: ClassVar[str] = "texts"
-    kind: Literal["pair"] = "pair"
-    source_tokenizer: str
-    target_tokenizer: str
-    source_vocabulary_size: int
-    target_vocabulary_size: int
-    max_source_length: int
-    max_target_length: int
-    unit: Literal["word", "character", "phoneme"] = "word"
-    documents: bool = False
-
-    def describe(self) -> str:
-        """Return the facts in a person's words."""
-        return (
-            f"{'documents with summaries' if self.documents else 'pairs of texts'}: "
-            f"up to {self.max_source_length} of {self.source_vocabulary_size:,} "
-            f"tokens to up to {self.max_target_length} of {self.target_vocabulary_size:,}"
-        )
-
-    def sidecars(self) -> dict[str, str]:
-        """Return what other programs must know of the data."""
-        return super().sidecars() | {
-            "source_tokenizer.json": self.source_tokenizer,
-            "target_tokenizer.json": self.target_tokenizer,
-        }
-
-
-class SequenceFacts(_Facts):
+class SequenceFacts(CommonFacts):
     """Series of several channels, each step a number of every channel; of any length.
 
     Networks take ``(value - mean) / scale``, NaN (missing) as 0.
@@ -304,7 +123,7 @@ class SequenceFacts(_Facts):
         return super().schema() | {"channels": tuple(column.name for column in self.channels)}
 
 
-class ForecastFacts(_Facts):
+class ForecastFacts(CommonFacts):
     """Series of one quantity in time, and its covariates.
 
     A window holds `context` steps, after which `horizon` more are to be predicted.
@@ -350,7 +169,7 @@ class ForecastFacts(_Facts):
         }
 
 
-class SpeechFacts(_Facts):
+class SpeechFacts(CommonFacts):
     """Recordings of one rate, samples from -1 to 1, and what is said in them.
 
     `alphabet` holds the symbols of a transcript; the symbol at position i has the id i + 1, the

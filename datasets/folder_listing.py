@@ -16,7 +16,7 @@ from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.images.image_files import SUFFIXES
 from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.column_roles import SPLIT_WORDS
-from threefold.datasets.tables.columns import read_cells
+from threefold.datasets.tables.columns import guess_columns
 from threefold.datasets.tables.table_files import Table, read_table
 
 TARGET_FILES = ("targets.csv", "labels.csv")
@@ -256,6 +256,8 @@ def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
             "column names the images and whose others hold the numbers to predict"
         )
     table = read_table(path)
+    guesses = guess_columns(table.frame, separator=table.separator)
+    table = replace(table, notations={name: one.notation for name, one in guesses.items()})
     first, *others = table.frame.columns
     if (root / first).is_file() and first.lower().endswith(SUFFIXES):
         raise UserError(
@@ -296,7 +298,7 @@ def _read_names(root: Path, table: Table, column: str) -> list[str]:
 
 
 def _read_numbers(table: Table, name: str) -> np.ndarray:
-    numbers, bad = read_cells(table.frame[name], "numeric")
+    numbers, bad = table.read(name, "numeric")
     if (bad := bad | np.isnan(numbers)).any():
         row = int(np.argmax(bad))
         raise UserError(

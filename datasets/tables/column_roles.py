@@ -8,17 +8,15 @@ import numpy as np
 
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import SPLITS, numeric_targets
-from threefold.datasets.facts import NumericTarget, TableFacts
+from threefold.datasets.facts import TableFacts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.columns import (
-    BOOLEANS,
     MISSING,
-    MOSTLY_NUMBERS,
     Kind,
     as_text,
-    read_cells,
-    read_numbers,
 )
+from threefold.datasets.tables.notations import BOOLEANS, MOSTLY, PLAIN
 from threefold.datasets.tables.table_files import Table
 
 if TYPE_CHECKING:
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
 TASKS = ("tabular_classification", "tabular_regression")
 TARGET_NAMES = ("target", "label", "class", "y", "outcome")
 MOST_GUESSED_CLASSES = 20  # whole numbers of more values than this are taken for amounts
+# Several groups of digits with marks between them, or digits and a unit.
+_AMOUNT = r"\W*\d+(?:[.,/:'\s-]+\d+)+(?:\s*[^\W\d]{0,4})\W*|\W*\d+\s*[^\W\d]{1,6}|\W*\d+\W*"
 SPLIT_WORDS = {
     "train": "train", "training": "train",
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
@@ -263,7 +263,8 @@ def _target_text(table: Table, name: str, classes: Sequence[str] = ()) -> "pd.Se
         raw = as_text(column, missing=("",))
         return text.where(~raw.isin(classes), raw)
     dashes = text == "-"
-    if dashes.any() and not np.isnan(read_numbers(text[~dashes].dropna())).any():
+    written = table.notations.get(name, PLAIN)
+    if dashes.any() and not np.isnan(written.read_numbers(text[~dashes].dropna())).any():
         return text.mask(dashes)
     return text
 
@@ -275,9 +276,10 @@ def _guess_task(table: Table, name: str) -> tuple[str, bool]:
     words = values.index.to_series()
     if any(set(words.str.lower()) <= set(pair) for pair in BOOLEANS):
         return TASKS[0], False
-    numbers = read_numbers(words)
+    numbers = table.notations.get(name, PLAIN).read_numbers(words)
     # A slip among amounts is better refused by its line than taken for a class.
-    if values.to_numpy()[np.isnan(numbers)].sum() > (1 - MOSTLY_NUMBERS) * len(text):
+    if values.to_numpy()[np.isnan(numbers)].sum() > (1 - MOSTLY) * len(text):
+        _require_words(table, name, words)
         return TASKS[0], False
     numbers = numbers[~np.isnan(numbers)]
     if (numbers != np.rint(numbers)).any():
@@ -286,10 +288,23 @@ def _guess_task(table: Table, name: str) -> tuple[str, bool]:
     return TASKS[0] if few else TASKS[1], True
 
 
+def _require_words(table: Table, name: str, words: "pd.Series") -> None:
+    """Refuse to take many different cells for classes that look like amounts, or like dates."""
+    if len(words) <= MOST_GUESSED_CLASSES:
+        return
+    if words.str.fullmatch(_AMOUNT).mean() >= MOSTLY:
+        raise UserError(
+            f"{table.name}: target '{name}' has {len(words)} different cells such as "
+            f"'{words.iloc[0]}', which look like numbers or dates but are not read as numbers; say "
+            f"how they are written (-d decimal=, or -d thousands=.), or pass --task {TASKS[0]} if "
+            "they are classes"
+        )
+
+
 def _read_amounts(table: Table, targets: list[str], fitting: bool) -> np.ndarray:
     columns = []
     for name in targets:
-        numbers, bad = read_cells(table.frame[name], "numeric")
+        numbers, bad = table.read(name, "numeric")
         if bad.any():
             row = int(np.argmax(bad))
             raise UserError(

@@ -4,13 +4,23 @@ A cell is read by rules that look at nothing but that cell, so that a table give
 read exactly as the one that the run was fitted on.
 """
 
-import itertools
 import re
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from threefold.datasets.facts import CategoricalColumn, DateColumn, NumericColumn
+from threefold.datasets.tables.dates import days_of
+from threefold.datasets.tables.notations import (
+    BOOLEANS,
+    PLAIN,
+    Notation,
+    NotationConfig,
+    guess_notation,
+    usual_notation,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,23 +29,30 @@ Kind = Literal["numeric", "date", "categorical"]
 
 # What stands for a missing cell, in any case and with spaces around it. "none" is not among them:
 # it is a common word for a class.
-MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "?", "-")
-BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
-# From this share of numbers on, the other cells are taken for slips and not for words.
-MOSTLY_NUMBERS = 0.95
+MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "?", "-", "--", ".", "<na>", "nat", "#div/0!")
 PARTS = 16  # of equal numbers of cells, into which a column of numbers is cut
 NAMES_OF_ROWS = re.compile(r"unnamed: \d+|index|row|(.*[ _-])?id", re.IGNORECASE)
 
-_THOUSANDS = r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?"
-_ISO_DATE = (
-    r"\d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?)?)?"
-)
-# Slashes with the year last are read month first and points day first, as they are mostly meant.
-_DATE_FORMATS = (
-    *("%Y/%m/%d", "%m/%d/%Y", "%d.%m.%Y"),
-    *("%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
-)
-_TIME_FORMATS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+
+class ColumnGuess(NamedTuple):
+    """What a column seems to hold.
+
+    Args:
+        kind: Kind. None where the column cannot serve.
+        remark: str. Why it cannot, or a doubt worth saying, or empty.
+        notation: Notation. How its cells are written.
+        mark: str. The decimal mark that its cells need, or empty.
+        is_open: bool. Whether its cells could be read in another way as well.
+    """
+
+    kind: Kind | None
+    remark: str = ""
+    notation: Notation = PLAIN
+    mark: str = ""
+    is_open: bool = False
+
+
+_WORDS = ColumnGuess("categorical")
 
 
 def as_text(column: "pd.Series", missing: tuple[str, ...] = MISSING) -> "pd.Series":
@@ -61,53 +78,114 @@ def as_text(column: "pd.Series", missing: tuple[str, ...] = MISSING) -> "pd.Seri
     return text.mask(text.str.lower().isin(missing))
 
 
-def guess_kind(column: "pd.Series") -> tuple[Kind | None, str]:
-    """Guess what a column holds.
+def guess_kind(
+    column: "pd.Series",
+    config: NotationConfig = NotationConfig(),
+    usual: Notation = PLAIN,
+    *,
+    kind: Kind | None = None,
+    time: bool = False,
+) -> ColumnGuess:
+    """Guess what a column holds, and how it is written.
 
     Args:
         column: pandas.Series. Its cells, text or typed.
+        config: NotationConfig. How cells are written, where a user says so.
+        usual: Notation. How the table's other columns write.
+        kind: Kind. What the column holds, where that is known.
+        time: bool. Whether the column is known to hold time stamps.
 
     Returns:
-        tuple of a kind and a remark. The kind is None where the column cannot serve, and the
-        remark then says why; otherwise the remark is empty or a doubt worth saying.
+        ColumnGuess.
     """
     import pandas as pd
 
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return "categorical", ""
-    if pd.api.types.is_numeric_dtype(column.dtype):  # bool too
-        return (None, "row number") if _counts_rows(column) else ("numeric", "")
+    if kind == "categorical" or isinstance(column.dtype, pd.CategoricalDtype):
+        return ColumnGuess("categorical")
+    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_float_dtype(column.dtype):
+        return ColumnGuess(None, "row number") if _counts_rows(column) else ColumnGuess("numeric")
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return "date", ""
+        return ColumnGuess("date")
     nested = list | tuple | dict | bytes | np.ndarray
     if column.dtype == object and any(isinstance(cell, nested) for cell in column):
-        return None, "not one value a cell"
+        return ColumnGuess(None, "not one value a cell")
+    if kind is None and not time and config == NotationConfig():
+        quick = _guess_at_once(column)
+        if quick is not None:
+            return quick
     text = as_text(column).dropna()
     if text.empty:
-        return None, "all missing"
-    return _guess_text(text, column)
-
-
-def _guess_text(text: "pd.Series", column: "pd.Series") -> tuple[Kind | None, str]:
+        return ColumnGuess(kind, "" if kind else "all missing")
     counts = text.value_counts()
-    words = counts.index.to_series()
-    if len(words) <= 2 * len(BOOLEANS):
-        lowered = set(words.str.lower())
-        if any(lowered <= set(pair) for pair in BOOLEANS):
-            return "numeric", ""
-    readable = ~np.isnan(read_numbers(words))
-    if readable.all():
-        return (None, "row number") if _counts_rows(column) else ("numeric", "")
-    if not np.isnan(read_dates(words.head(100))).any() and not np.isnan(read_dates(words)).any():
-        slashes = words.str.fullmatch(r"\d{1,2}/\d{1,2}/\d{4}.*").any()
-        return "date", "read as month/day/year" if slashes else ""
-    if counts.to_numpy()[readable].sum() >= MOSTLY_NUMBERS * len(text):
-        return "numeric", ""
-    if len(words) == len(text):
-        return None, "another word in every row"
-    if words.str.fullmatch(r"[+-]?\d+([.,]\d+)?").all():
-        return "categorical", "decimal commas are not read as numbers"
-    return "categorical", ""
+    found = guess_notation(counts, str(column.name), config, usual, kind=kind, time=time)
+    if kind is None and not found.kind:
+        alone = len(counts) == len(text)
+        return ColumnGuess(None, "another word in every row") if alone else _WORDS
+    if kind is None and found.kind == "numeric" and _counts_rows(column):
+        return ColumnGuess(None, "row number")
+    return ColumnGuess(kind or found.kind, found.remark, found.notation, found.mark, found.is_open)
+
+
+def guess_columns(
+    frame: "pd.DataFrame",
+    config: NotationConfig = NotationConfig(),
+    kinds: Mapping[str, Kind] = MappingProxyType({}),
+    *,
+    time: str = "",
+    separator: str = "",
+) -> dict[str, ColumnGuess]:
+    """Guess what all columns hold: what some leave open, others decide.
+
+    Args:
+        frame: pandas.DataFrame. The columns.
+        config: NotationConfig. How cells are written, where a user says so.
+        kinds: mapping of str to Kind. Columns whose kind is known.
+        time: str. The column that is known to hold time stamps, or empty.
+        separator: str. What stands between the cells of their file, or empty.
+
+    Returns:
+        dict of str to ColumnGuess. For each column.
+    """
+    found = {
+        name: guess_kind(frame[name], config, kind=kinds.get(name), time=name == time)
+        for name in frame.columns
+    }
+    usual = usual_notation(found.values(), separator)
+    if usual != PLAIN:
+        for name in [name for name, one in found.items() if one.is_open]:
+            found[name] = guess_kind(
+                frame[name], config, usual, kind=kinds.get(name), time=name == time
+            )
+    return found
+
+
+def _guess_at_once(column: "pd.Series") -> ColumnGuess | None:
+    """Return what a column holds where every cell is a number as programs write it, or None."""
+    numbers = _read_at_once(column)
+    if numbers is None or not len(numbers):
+        return None
+    if _counts_rows(column):
+        return ColumnGuess(None, "row number")
+    whole = (numbers == np.rint(numbers)).all()
+    thousandths = 1000 * numbers
+    if whole and numbers.min() >= 1e7:
+        return None  # maybe moments: 20200131, or seconds since 1970
+    if not whole and (np.abs(thousandths - np.rint(thousandths)) < 1e-6).all():
+        return None  # maybe points between thousands
+    return ColumnGuess("numeric", mark="" if whole else ".")
+
+
+def _read_at_once(column: "pd.Series") -> np.ndarray | None:
+    """Return the numbers of a column where each cell is one as programs write it, or None."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):  # pandas makes numbers of these, too
+        return None
+    numbers = pd.to_numeric(column, errors="coerce")
+    if not pd.api.types.is_numeric_dtype(numbers.dtype):
+        return None
+    found = numbers.to_numpy(np.float64, na_value=np.nan)
+    return None if np.isnan(found).any() else found
 
 
 def _counts_rows(column: "pd.Series") -> bool:
@@ -120,12 +198,15 @@ def _counts_rows(column: "pd.Series") -> bool:
     return bool(len(numbers) > 1 and (np.diff(numbers) == 1).all())
 
 
-def read_cells(column: "pd.Series", kind: Kind) -> tuple["np.ndarray | pd.Series", np.ndarray]:
+def read_cells(
+    column: "pd.Series", kind: Kind, notation: Notation = PLAIN
+) -> tuple["np.ndarray | pd.Series", np.ndarray]:
     """Read a column's cells as one kind.
 
     Args:
         column: pandas.Series. Cells of any type.
         kind: Kind. `numeric`, `date` or `categorical`.
+        notation: Notation. How they are written.
 
     Returns:
         tuple of cells and a bool array. Cells are float64, NaN where missing (dates in days since
@@ -140,10 +221,18 @@ def read_cells(column: "pd.Series", kind: Kind) -> tuple["np.ndarray | pd.Series
         numbers = column.to_numpy(np.float64, na_value=np.nan)
         missing = np.isnan(numbers)
     elif kind == "date" and pd.api.types.is_datetime64_any_dtype(column.dtype):
-        numbers, missing = _days(pd.to_datetime(column, utc=True)), column.isna().to_numpy()
+        moments = pd.to_datetime(column, utc=True)
+        numbers, missing = days_of(moments), column.isna().to_numpy()
+    elif (
+        kind == "numeric"
+        and notation.decimal == "."
+        and (at_once := _read_at_once(column)) is not None
+    ):
+        numbers, missing = at_once, np.zeros(len(at_once), bool)
     else:
         text = as_text(column)
-        numbers = read_numbers(text) if kind == "numeric" else read_dates(text)
+        read = notation.read_numbers if kind == "numeric" else notation.read_dates
+        numbers = read(text)
         missing = text.isna().to_numpy()
         rest = np.isnan(numbers) & ~missing
         if kind == "numeric" and rest.any():
@@ -152,57 +241,16 @@ def read_cells(column: "pd.Series", kind: Kind) -> tuple["np.ndarray | pd.Series
     return numbers, too_large | (np.isnan(numbers) & ~missing)
 
 
-def read_numbers(text: "pd.Series") -> np.ndarray:
-    """Read numbers such as `12`, `1e5` and `1,234.5`, NaN where a cell is none."""
-    import pandas as pd
-
-    numbers = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, copy=True)
-    rest = np.isnan(numbers)
-    rest[rest] = text[rest].str.fullmatch(_THOUSANDS, na=False)
-    numbers[rest] = pd.to_numeric(text[rest].str.replace(",", ""))
-    return numbers
-
-
 def _read_booleans(text: "pd.Series") -> np.ndarray:
     lowered = text.str.lower()
     false, true = zip(*BOOLEANS, strict=True)
     return np.select([lowered.isin(false), lowered.isin(true)], [0.0, 1.0], np.nan)
 
 
-def read_dates(text: "pd.Series") -> np.ndarray:
-    """Read dates, with or without a time, as days since 1970-01-01; NaN where a cell is none.
-
-    Times with a zone are moved to UTC. Plain numbers are never dates.
-    """
-    import pandas as pd
-
-    days = np.full(len(text), np.nan)
-    # pandas reads more as ISO 8601 than dates ("2020", "-5"), hence the pattern.
-    candidates = text.str.fullmatch(_ISO_DATE, na=False).to_numpy(bool)
-    days[candidates] = _days(
-        pd.to_datetime(text[candidates], format="ISO8601", errors="coerce", utc=True)
-    )
-    for date, time in itertools.product(_DATE_FORMATS, _TIME_FORMATS):
-        candidates = text.str.contains(r"\d{4}", na=False).to_numpy(bool) & np.isnan(days)
-        if not candidates.any():
-            break
-        days[candidates] = _days(
-            pd.to_datetime(text[candidates], format=date + time, errors="coerce", utc=True)
-        )
-    return days
-
-
-def _days(moments: "pd.Series") -> np.ndarray:
-    import pandas as pd
-
-    since = moments - pd.Timestamp("1970-01-01", tz="UTC")
-    return (since / pd.Timedelta(days=1)).to_numpy(np.float64)
-
-
 def is_constant(cells: "np.ndarray | pd.Series") -> bool:
-    """Tell whether cells hold nothing to learn from: one value, as float32 for numbers."""
+    """Tell whether cells hold nothing to learn from: one value."""
     if isinstance(cells, np.ndarray):
-        present = cells[~np.isnan(cells)].astype(np.float32)
+        present = cells[~np.isnan(cells)]
         return not len(present) or bool((present == present[0]).all())
     return cells.nunique(dropna=False) <= 1
 

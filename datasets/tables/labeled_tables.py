@@ -1,7 +1,7 @@
 """Tables of a user's own: CSV, TSV or Parquet, one row an example, one column the target."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -24,14 +24,15 @@ from threefold.datasets.tables.column_roles import (
     require_column,
 )
 from threefold.datasets.tables.columns import (
+    ColumnGuess,
     Kind,
     describe_numbers,
     describe_words,
     encode_words,
-    guess_kind,
+    guess_columns,
     is_constant,
-    read_cells,
 )
+from threefold.datasets.tables.notations import MOSTLY, PLAIN, Notation, NotationConfig
 from threefold.datasets.tables.table_files import Table, read_table
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def load(
     encoding: str = "utf-8",
     drop_missing_targets: bool = False,
     max_categories: PositiveInt = 1000,
+    notation_config: NotationConfig = NotationConfig(),
     split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load a table.
@@ -99,6 +101,7 @@ def load(
         encoding: str. Of the characters of a CSV.
         drop_missing_targets: bool. Whether rows without a target are left out or refused.
         max_categories: int. The most words a categorical column keeps, the commonest first.
+        notation_config: NotationConfig. How numbers and dates are written.
         split_fractions: SplitFractions. How rows are divided where nothing says so.
 
     Returns:
@@ -118,6 +121,7 @@ def load(
         facts=facts,
         drop_missing_targets=drop_missing_targets,
         max_categories=max_categories,
+        notation_config=notation_config,
     )
 
 
@@ -131,6 +135,7 @@ def from_table(
     facts: Facts | None = None,
     drop_missing_targets: bool = False,
     max_categories: int = 1000,
+    notation_config: NotationConfig = NotationConfig(),
 ) -> Dataset:
     """Make a dataset of a table that was read; `load` explains the arguments.
 
@@ -143,6 +148,7 @@ def from_table(
         facts: Facts. Those of a run, if there is one.
         drop_missing_targets: bool. Whether rows without a target are left out or refused.
         max_categories: int. The most words of a categorical column.
+        notation_config: NotationConfig. How numbers and dates are written, where it is given.
 
     Returns:
         Dataset. Arrays `numeric` and `dates` float32, NaN where missing (dates in days since
@@ -157,6 +163,17 @@ def from_table(
     column_roles.check(table)
     split_column = find_split_column(table, column_roles, known)
     targets, found = find_targets(table, column_roles, split_column, known)
+    guesses: dict[str, ColumnGuess] = {}
+    if known is None:
+        notation_config.check()
+        free = [n for n in table.frame.columns if n not in (*column_roles.ignore, split_column)]
+        guesses = guess_columns(
+            table.frame[free], notation_config, column_roles.kinds, separator=table.separator
+        )
+        notations = {name: one.notation for name, one in guesses.items() if one.notation != PLAIN}
+    else:
+        notations = known.notations
+    table = replace(table, notations=notations)
     table, remarks = drop_missing(table, targets, drop_missing_targets, known)
     found_target = read_target(table, targets, task, known)
     splits, how = divide(table, found_target, split_column, split_fractions, known)
@@ -165,8 +182,10 @@ def from_table(
     if known is not None:
         columns, about_columns = _read_known(table, known, others)
     else:
-        columns, about_columns = _read_guessed(table, others, column_roles.kinds, splits["train"])
-        known = _describe(columns, found_target, splits["train"], max_categories)
+        guessed = {name: guesses[name] for name in others}
+        columns, about_columns = _read_guessed(table, guessed, column_roles.kinds, splits["train"])
+        remarks += [f"{name}: {guesses[name].remark}" for name in targets if guesses[name].remark]
+        known = _describe(columns, found_target, splits["train"], max_categories, table.notations)
     arrays = _encode(columns, known) | found_target.arrays
     about = f"{table.name}: {len(table.frame)} rows; predicts {found_target.describe()}{found}"
     remarks += [*about_columns, *_count_unknown(columns, arrays), how]
@@ -196,11 +215,12 @@ def read_rows(source: str | Path | IO, facts: TableFacts, *, encoding: str = "ut
         UserError: where the file cannot be read at all or lacks a column.
     """
     table = read_table(source, encoding=encoding, skip_bad_rows=True)
+    table = replace(table, notations=facts.notations)
     errors = dict(table.errors)
     columns, keep = [], np.ones(len(table.frame), bool)
     for name, kind in _kinds_of(facts).items():
         require_column(table, name)
-        cells, bad = read_cells(table.frame[name], kind)
+        cells, bad = table.read(name, kind)
         for row in np.flatnonzero(bad & keep):
             errors[int(table.positions[row])] = _bad_cell(table, name, kind, row)
         keep &= ~bad
@@ -237,26 +257,31 @@ def _read_known(
         require_column(table, name)
     extra = [name for name in others if name not in kinds]
     remarks = [f"ignored: {_list(extra)}"] if extra else []
-    return [_read_column(table, name, kind, "fix it") for name, kind in kinds.items()], remarks
+    read = {name: _read_column(table, name, kind, "fix it") for name, kind in kinds.items()}
+    remarks += [f"{name}: {slips}" for name, (_, slips) in read.items() if slips]
+    return [column for column, _ in read.values()], remarks
 
 
 def _read_guessed(
-    table: Table, others: list[str], explicit: Mapping[str, Kind], train: np.ndarray
+    table: Table,
+    guesses: Mapping[str, ColumnGuess],
+    explicit: Mapping[str, Kind],
+    train: np.ndarray,
 ) -> tuple[list[_Column], list[str]]:
-    columns, left_out, doubts = [], [], []
-    for name in others:
-        kind, remark = (explicit[name], "") if name in explicit else guess_kind(table.frame[name])
+    columns, left_out = [], []
+    doubts: dict[str, list[str]] = {}
+    for name, (kind, remark, *_) in guesses.items():
         if kind is None:
             left_out.append(f"{name} ({remark})")
             continue
         remedy = f"fix it, or pass -d categorical={name} or -d ignore={name}"
-        column = _read_column(table, name, kind, remedy)
+        column, slips = _read_column(table, name, kind, remedy)
         if name not in explicit and is_constant(column.cells[train]):
             left_out.append(f"{name} (constant)")
             continue
         columns.append(column)
-        if remark:
-            doubts.append(f"{name}: {remark}")
+        for doubt in filter(None, (remark, slips)):
+            doubts.setdefault(doubt, []).append(name)
     if not columns:
         raise UserError(
             f"{table.name} has no column to learn from besides the target"
@@ -268,16 +293,24 @@ def _read_guessed(
             remarks.append(f"{heading}: {_list(found)}")
     if left_out:
         remarks.append(f"left out: {_list(left_out)}")
-    return columns, remarks + doubts
+    return columns, remarks + [f"{_list(names)}: {doubt}" for doubt, names in doubts.items()]
 
 
-def _read_column(table: Table, name: str, kind: Kind, remedy: str) -> _Column:
-    cells, bad = read_cells(table.frame[name], kind)
-    if bad.any():
-        error = _bad_cell(table, name, kind, int(np.flatnonzero(bad)[0]))
-        more = f" (the first of {bad.sum()} such cells)" if bad.sum() > 1 else ""
-        raise UserError(f"{error}{more}; {remedy}")
-    return _Column(name, kind, cells)
+def _read_column(table: Table, name: str, kind: Kind, remedy: str) -> tuple[_Column, str]:
+    """Read a column; of cells that are not of its kind few are missing, with a remark."""
+    cells, bad = table.read(name, kind)
+    if not bad.any():
+        return _Column(name, kind, cells), ""
+    row, count = int(np.flatnonzero(bad)[0]), int(bad.sum())
+    if count > (1 - MOSTLY) * len(bad):
+        more = f" (the first of {count} such cells)" if count > 1 else ""
+        raise UserError(f"{_bad_cell(table, name, kind, row)}{more}; {remedy}")
+    cells = np.where(bad, np.nan, cells)
+    others = f" and {count - 1} more cells" if count > 1 else ""
+    place = f"{table.unit} {table.numbers[row]}"
+    return _Column(name, kind, cells), (
+        f"'{table.show(row, name)}' ({place}){others} taken for missing"
+    )
 
 
 def _bad_cell(table: Table, name: str, kind: Kind, row: int) -> UserError:
@@ -289,7 +322,11 @@ def _bad_cell(table: Table, name: str, kind: Kind, row: int) -> UserError:
 
 
 def _describe(
-    columns: list[_Column], found_target: Target, train: np.ndarray, max_categories: int
+    columns: list[_Column],
+    found_target: Target,
+    train: np.ndarray,
+    max_categories: int,
+    notations: Mapping[str, Notation],
 ) -> TableFacts:
     """Take facts from the training split: nothing of another split may reach the network."""
     found: dict[Kind, list] = {"numeric": [], "date": [], "categorical": []}
@@ -304,6 +341,11 @@ def _describe(
         dates=tuple(found["date"]),
         categorical=tuple(found["categorical"]),
         target_name=", ".join(found_target.names),
+        notations={
+            name: notations[name]
+            for name in (*(column.name for column in columns), *found_target.names)
+            if name in notations
+        },
         **found_target.facts(train),
     )
 

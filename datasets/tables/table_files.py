@@ -11,14 +11,16 @@ import itertools
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
 from threefold.core.errors import UserError
+from threefold.datasets.tables.columns import Kind, read_cells
+from threefold.datasets.tables.notations import PLAIN, Notation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +47,9 @@ class Table:
             from 0; some are absent where bad rows were left out.
         errors: dict of int to UserError. What is wrong with each row that was left out, by its
             place among the data rows of the file.
+        separator: str. What stands between the cells of a CSV; empty of anything else.
+        notations: mapping of str to Notation. How columns write numbers and dates, where it is not
+            as programs do.
     """
 
     frame: "pd.DataFrame"
@@ -53,6 +58,12 @@ class Table:
     numbers: np.ndarray
     positions: np.ndarray
     errors: dict[int, UserError] = field(default_factory=dict)
+    separator: str = ""
+    notations: Mapping[str, Notation] = field(default_factory=dict)
+
+    def read(self, column: str, kind: Kind) -> tuple["np.ndarray | pd.Series", np.ndarray]:
+        """Read a column's cells as one kind; see `columns.read_cells`."""
+        return read_cells(self.frame[column], kind, self.notations.get(column, PLAIN))
 
     def where(self, row: int) -> str:
         """Return where the row at a position of the frame stands: `table.csv line 7`."""
@@ -66,7 +77,7 @@ class Table:
         """Return the table with only the rows that a bool array marks."""
         frame = self.frame[keep].reset_index(drop=True)
         numbers, positions = self.numbers[keep], self.positions[keep]
-        return Table(frame, self.name, self.unit, numbers, positions, self.errors)
+        return replace(self, frame=frame, numbers=numbers, positions=positions)
 
 
 def table_of(frame: "pd.DataFrame", name: str) -> Table:
@@ -215,7 +226,8 @@ def _read_rows(handle: IO[str], name: str, skip_bad_rows: bool) -> Table:
     if not blocks:
         raise UserError(f"{name} has a header and no rows")
     frame = pd.concat(blocks, ignore_index=True)
-    return Table(frame, name, "line", np.array(numbers, int), np.array(positions, int), errors)
+    lines, places = np.array(numbers, int), np.array(positions, int)
+    return Table(frame, name, "line", lines, places, errors, separator)
 
 
 def _split(

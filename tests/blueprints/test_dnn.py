@@ -4,13 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from threefold.datasets.facts import (
-    CategoricalColumn,
-    DateColumn,
-    NumericColumn,
-    NumericTarget,
-    TableFacts,
-)
+from threefold.datasets.facts import CategoricalColumn, DateColumn, NumericColumn, TableFacts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.tasks.task import find_task
 from threefold.training.backend import seed_everything
 from threefold.training.building import build_model

@@ -12,9 +12,9 @@ from threefold.datasets.facts import (
     DateColumn,
     ImageFacts,
     NumericColumn,
-    NumericTarget,
     TableFacts,
 )
+from threefold.datasets.facts_base import NumericTarget
 from threefold.datasets.images.image_files import stack_images
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.signature import Signature

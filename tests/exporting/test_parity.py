@@ -5,7 +5,8 @@ import pytest
 
 from threefold.core.errors import Failure
 from threefold.datasets.dataset import ArraySource
-from threefold.datasets.facts import ImageFacts, NumericTarget
+from threefold.datasets.facts import ImageFacts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.exporting.export import Request, export_run
 from threefold.exporting.parity import Comparison, compare
 from threefold.tasks.task import find_task

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from threefold.datasets.dataset import ArraySource
-from threefold.datasets.facts import ImageFacts, NumericTarget, TableFacts
+from threefold.datasets.facts import ImageFacts, TableFacts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.image_classification import ImageClassification
 from threefold.tasks.image_regression import ImageRegression

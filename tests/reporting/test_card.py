@@ -4,13 +4,8 @@ import re
 
 import pytest
 
-from threefold.datasets.facts import (
-    CategoricalColumn,
-    ImageFacts,
-    NumericColumn,
-    NumericTarget,
-    TableFacts,
-)
+from threefold.datasets.facts import CategoricalColumn, ImageFacts, NumericColumn, TableFacts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.reporting.card import write_card
 from threefold.tasks.signature import Signature
 from threefold.tasks.task import find_task

@@ -10,13 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from threefold.core.errors import Failure
-from threefold.datasets.facts import (
-    CategoricalColumn,
-    DateColumn,
-    NumericColumn,
-    NumericTarget,
-    TableFacts,
-)
+from threefold.datasets.facts import CategoricalColumn, DateColumn, NumericColumn, TableFacts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.reporting import report
 from threefold.reporting.report import repeat_command, write_report
 from threefold.training.settings import TrainingSettings

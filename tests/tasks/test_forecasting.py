@@ -10,7 +10,8 @@ from sklearn import metrics
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource
-from threefold.datasets.facts import ForecastFacts, NumericColumn, NumericTarget
+from threefold.datasets.facts import ForecastFacts, NumericColumn
+from threefold.datasets.facts_base import NumericTarget
 from threefold.datasets.series.forecasting_tables import from_table
 from threefold.datasets.series.series_columns import Columns
 from threefold.datasets.series.windows import WindowConfig

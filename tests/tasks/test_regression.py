@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from threefold.datasets.facts import ImageFacts, NumericTarget
+from threefold.datasets.facts import ImageFacts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.tasks.task import find_task
 
 pytestmark = pytest.mark.each_backend

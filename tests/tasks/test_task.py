@@ -5,7 +5,8 @@ import pytest
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import ArraySource
-from threefold.datasets.facts import ImageFacts, NumericTarget
+from threefold.datasets.facts import ImageFacts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.datasets.raw_inputs import Inputs
 from threefold.tasks.classification import Classification
 from threefold.tasks.evaluation import evaluate, fill_batch, make_predict_fn

@@ -7,7 +7,8 @@ from refusals import refused
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
-from threefold.datasets.facts import ImageFacts, NumericTarget, TableFacts
+from threefold.datasets.facts import ImageFacts, TableFacts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.datasets.loading import load
 
 

@@ -6,7 +6,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
 from plots import plot
 
-from threefold.datasets.facts import ForecastFacts, NumericTarget
+from threefold.datasets.facts import ForecastFacts
+from threefold.datasets.facts_base import NumericTarget
 from threefold.datasets.series.windows import Series, Windows
 from threefold.reporting.figures.forecasts import predicted
 from threefold.reporting.figures.style import BLUE, GRAY, VERMILION

@@ -11,9 +11,9 @@ from threefold.datasets.facts import (
     DateColumn,
     ImageFacts,
     NumericColumn,
-    NumericTarget,
     TableFacts,
 )
+from threefold.datasets.facts_base import NumericTarget
 from threefold.datasets.images.image_files import fit_image, stack_images
 from threefold.tasks.task import find_task
 

@@ -9,10 +9,10 @@ from threefold.datasets.facts import (
     CategoricalColumn,
     ImageFacts,
     NumericColumn,
-    NumericTarget,
     SequenceFacts,
     TableFacts,
 )
+from threefold.datasets.facts_base import NumericTarget
 from threefold.datasets.ragged import Ragged
 from threefold.tasks.image_classification import ImageClassification
 from threefold.tasks.image_regression import ImageRegression

@@ -1,0 +1,312 @@
+"""How a column writes numbers and dates: guessed over its cells at once, then kept with a run.
+
+A single `1,171` may be 1171 or 1.171, a single `03/04/2021` two dates: the column as a whole, and
+the columns beside it, say which. Cells that come later are read the same way.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from threefold.core.errors import UserError
+from threefold.datasets.tables.dates import (
+    COMPACT,
+    EPOCHS,
+    ORDERS,
+    Order,
+    default_order,
+    find_order,
+    read_dates,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# From this share on that is read alike, the other cells are taken for slips and not for words.
+MOSTLY = 0.95
+BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
+TIME_NAMES = re.compile(
+    r"(.*[ _])?(time|timestamp|date|datetime|ts|ds|epoch|moment|created|updated|at)([ _].*)?",
+    re.IGNORECASE,
+)
+_SPACES = " \u00a0\u202f\u2009'\u2019"  # between thousands, whatever the decimal mark
+_UNIT = re.compile(
+    r"(?P<before>[$€£¥₹₽₩₺₴฿]|[A-Z]{1,3}\$|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK)?\s*"
+    r"(?P<number>[+-]?[\d.,\s'\u2019]*\d[\d.,]*(?:[eE][+-]?\d+)?)\s*"
+    r"(?P<after>[$€£¥₹₽₩₺₴฿%‰]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|kr|zł)?"
+)
+# What can only be decimals: not three digits after the mark, or what no group of three follows;
+# and what can only be read with the other mark between thousands, which stands there twice.
+_NEEDS = (
+    r"[+-]?(?:\d*{m}(?:\d{{1,2}}|\d{{4,}})|0{m}\d+|\d{{4,}}{m}\d+|\d{{1,3}}(?:{t}\d{{3}})+{m}\d*"
+    r"|\d{{1,3}}(?:{t}\d{{3}}){{2,}})(?:[eE][+-]?\d+)?"
+)
+_NEEDS_COMMA = _NEEDS.format(m=",", t=r"\.")
+_NEEDS_POINT = _NEEDS.format(m=r"\.", t=",")
+_YEARS = (1900, 2100)  # within which eight digits, or seconds since 1970, are taken for a date
+
+
+@dataclass(frozen=True)
+class NotationConfig:
+    """How a table writes numbers and dates, where a user says so; options of all tables.
+
+    Args:
+        decimal: str. The mark before the decimals of numbers, a point or a comma; guessed if None.
+        thousands: str. The mark between thousands, a point or a comma; guessed if None. Spaces and
+            apostrophes may stand there always.
+        day_first: bool. Whether the day stands before the month in dates such as 03/04/2021;
+            guessed if None.
+        date_format: str. How dates are written: a format of strptime such as %d.%m.%y, YYYYMMDD,
+            or seconds, milliseconds or microseconds since 1970; guessed if None.
+    """
+
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal[".", ","] | None = None
+    day_first: bool | None = None
+    date_format: str | None = None
+
+    def check(self) -> None:
+        """Raise a UserError for marks that cannot be told apart, and a format that is none."""
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise UserError(f"-d decimal={self.decimal}: thousands={self.thousands} is the same")
+        known = (COMPACT, *EPOCHS)
+        if self.date_format is not None and not (
+            self.date_format in known or "%" in self.date_format
+        ):
+            raise UserError(
+                f"-d date_format={self.date_format}: expected a format of strptime such as "
+                f"%d.%m.%y, or {', '.join(known[:-1])} or {known[-1]}"
+            )
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How one column writes.
+
+    Args:
+        decimal: str. The mark before decimals.
+        thousands: str. The mark between thousands.
+        unit: str. What stands before or after each number, such as `$` or `%`.
+        dates: str. A reading of `dates.read_dates`.
+    """
+
+    decimal: Literal[".", ","] = "."
+    thousands: Literal[".", ",", ""] = ","
+    unit: str = ""
+    dates: str = ""
+
+    def read_numbers(self, text: "pd.Series") -> np.ndarray:
+        """Read numbers such as `12`, `1e5` and `1,234.5`.
+
+        Args:
+            text: pandas.Series of str. The cells.
+
+        Returns:
+            float64 array of shape (cells,), NaN where a cell is none.
+        """
+        import pandas as pd
+
+        if self.decimal == ".":
+            numbers = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, copy=True)
+        else:
+            numbers = np.full(len(text), np.nan)
+        rest = np.isnan(numbers)
+        if rest.any():
+            words = text[rest]
+            marked = words.str.contains(r"\d", na=False).to_numpy(bool)
+            rest[rest] = marked
+            numbers[rest] = pd.to_numeric(self._plain(words[marked]), errors="coerce")
+        return numbers
+
+    def _plain(self, text: "pd.Series") -> "pd.Series":
+        """Return cells as any program reads numbers, missing where they are not written so."""
+        text = text.str.replace("\u2212", "-", regex=False)
+        if self.unit:
+            unit = re.escape(self.unit)
+            text = text.str.replace(rf"^([+-]?)\s*{unit}\s*|\s*{unit}$", r"\1", regex=True)
+        decimal = re.escape(self.decimal)
+        marks = f"[{re.escape(self.thousands)}{_SPACES}]"
+        whole = rf"(?:\d+|\d{{1,3}}(?:{marks}\d{{3}})+)"
+        pattern = rf"[+-]?(?:{whole}(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?"
+        plain = text.where(text.str.fullmatch(pattern, na=False))
+        plain = plain.str.replace(marks, "", regex=True)
+        return plain.str.replace(self.decimal, ".", regex=False)
+
+    def read_dates(self, text: "pd.Series") -> np.ndarray:
+        """Read dates as days since 1970-01-01, NaN where a cell is none."""
+        return read_dates(text, self.dates)
+
+
+PLAIN = Notation()
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the words of a column look like.
+
+    Args:
+        notation: Notation. How they are written.
+        kind: str. `numeric`, `date`, or empty where they are mostly neither.
+        remark: str. A doubt worth saying, or empty.
+        mark: str. The decimal mark that the words cannot do without, or empty.
+        is_open: bool. Whether they could be read in another way as well.
+    """
+
+    notation: Notation = PLAIN
+    kind: Literal["numeric", "date", ""] = ""
+    remark: str = ""
+    mark: str = ""
+    is_open: bool = False
+
+
+def guess_notation(
+    counts: "pd.Series",
+    name: str = "",
+    config: NotationConfig = NotationConfig(),
+    usual: Notation = PLAIN,
+    *,
+    kind: str | None = None,
+    time: bool = False,
+) -> Guess:
+    """Guess how the words of a column are written.
+
+    Args:
+        counts: pandas.Series of int. How often each word is there, the words in the index.
+        name: str. The column's name: numbers may be seconds since 1970 where it speaks of time.
+        config: NotationConfig. What a user says.
+        usual: Notation. That of the table's other columns, where this one leaves it open.
+        kind: str. What the column holds, where that is known.
+        time: bool. Whether the column is known to hold time stamps.
+
+    Returns:
+        Guess.
+    """
+    words = counts.index.to_series().reset_index(drop=True)
+    amounts = counts.to_numpy()
+
+    def share(read: np.ndarray) -> float:
+        return float(amounts[~np.isnan(read)].sum() / amounts.sum())
+
+    lowered = set(words.str.lower()) if len(words) <= 2 * len(BOOLEANS) else {""}
+    if kind != "date" and any(lowered <= set(pair) for pair in BOOLEANS):
+        return Guess(kind="numeric")
+    written = _guess_numbers(words, config, usual)
+    numbers = written.notation.read_numbers(words)
+    if kind != "numeric" and share(numbers) == 1:
+        if stamps := _guess_stamps(words, numbers, name, config, time or kind == "date"):
+            return stamps
+    if kind == "numeric" or share(numbers) == 1:
+        return written
+    dated = _guess_dates(words, config, usual)
+    if kind == "date":
+        return dated
+    sample = dated.notation.read_dates(words.head(100))
+    if np.isnan(sample).mean() < 0.5 and share(dated.notation.read_dates(words)) >= MOSTLY:
+        return dated
+    return written if share(numbers) >= MOSTLY else Guess()
+
+
+def usual_notation(guesses: Collection[Guess], separator: str) -> Notation:
+    """Return how a table writes what single columns leave open.
+
+    Args:
+        guesses: collection of Guess. Those of all columns.
+        separator: str. What stands between the cells of the table, or empty. A semicolon is there
+            where commas stand before decimals.
+    """
+    marks = {one.mark for one in guesses} - {""}
+    orders = {one.notation.dates for one in guesses if not one.is_open} & {*ORDERS}
+    usual = replace(PLAIN, dates=orders.pop()) if len(orders) == 1 else PLAIN
+    comma = marks == {","} or (not marks and separator == ";")
+    return replace(usual, decimal=",", thousands=".") if comma else usual
+
+
+def _guess_numbers(words: "pd.Series", config: NotationConfig, usual: Notation) -> Guess:
+    """Return how numbers are written among some words."""
+    unit = _guess_unit(words)
+    cells = words.str.replace(f"[{re.escape(unit)}]", "", regex=True) if unit else words
+    mark, is_open = _find_decimal(cells)
+    decimal = config.decimal or {",": ".", ".": ",", None: None}[config.thousands]
+    decimal = decimal or mark or usual.decimal
+    thousands = config.thousands or ("," if decimal == "." else ".")
+    remarks = []
+    if (decimal == "," and config.decimal is None) or (is_open and decimal != usual.decimal):
+        remarks.append("read with decimal commas (else: -d decimal=.)")
+    if unit:
+        remarks.append(f"read without its {unit}")
+    written = Notation(decimal, thousands, unit)
+    return Guess(written, "numeric", ", ".join(remarks), mark, is_open)
+
+
+def _find_decimal(words: "pd.Series") -> tuple[Literal[".", ",", ""], bool]:
+    """Return the decimal mark that the words of a column need, and whether either would do."""
+    digits = words[words.str.contains(r"[.,]", na=False)].str.strip()
+    digits = digits.str.replace(rf"(?<=\d)[{_SPACES}](?=\d{{3}})", "", regex=True)
+    if digits.empty:
+        return "", False
+    if digits.str.fullmatch(_NEEDS_COMMA).any():
+        return ("", True) if digits.str.fullmatch(_NEEDS_POINT).any() else (",", False)
+    if digits.str.fullmatch(_NEEDS_POINT).any():
+        return ".", False
+    return "", True
+
+
+def _guess_unit(words: "pd.Series") -> str:
+    """Return what stands beside every number, where it is the same one of the known units."""
+    sample = words.head(100)
+    matches = [_UNIT.fullmatch(str(word).lstrip("+-\u2212")) for word in sample]
+    found = [match["before"] or match["after"] or "" for match in matches if match]
+    units = {*found} - {""}
+    if len(units) != 1 or len(found) < MOSTLY * len(sample):
+        return ""
+    unit = units.pop()
+    # A share of a hundred is not what the same number without the sign is.
+    return "" if unit in "%‰" and found.count(unit) < MOSTLY * len(found) else unit
+
+
+def _guess_stamps(
+    words: "pd.Series", numbers: np.ndarray, name: str, config: NotationConfig, time: bool
+) -> Guess | None:
+    """Return what plain whole numbers are if they are moments, or None."""
+    if config.date_format is not None and (time or TIME_NAMES.fullmatch(name)):
+        return Guess(replace(PLAIN, dates=config.date_format), "date")
+    if len(words) < 2 or not words.str.fullmatch(r"\d{8}|\d{9,10}|\d{12,13}|\d{15,16}").all():
+        return None
+    first, last = (np.datetime64(str(year), "s").astype(int) for year in _YEARS)
+    if words.str.len().eq(8).all():
+        days = read_dates(words, COMPACT)
+        seconds = days * 86_400
+        if ((first <= seconds) & (seconds < last)).all():
+            return Guess(replace(PLAIN, dates=COMPACT), "date", f"read as {COMPACT}")
+        return None
+    if not (time or TIME_NAMES.fullmatch(name)):
+        return None
+    year = 365 * 86_400
+    for unit, size in EPOCHS.items():
+        if (5 * year * size <= numbers).all() and (numbers < last * size).all():
+            return Guess(replace(PLAIN, dates=unit), "date", f"read as {unit} since 1970")
+    return None
+
+
+def _guess_dates(words: "pd.Series", config: NotationConfig, usual: Notation) -> Guess:
+    """Return how dates are written among some words."""
+    if config.date_format is not None:
+        return Guess(replace(PLAIN, dates=config.date_format), "date")
+    if config.day_first is not None:
+        order: Order = "day first" if config.day_first else "month first"
+        return Guess(replace(PLAIN, dates=order), "date")
+    cells: Sequence[str] = words.tolist()
+    found, there = find_order(cells)
+    if not there:
+        return Guess(PLAIN, "date")
+    order = found or (usual.dates if usual.dates in ORDERS else default_order(cells))
+    remark, other = {
+        "day first": ("read as day/month/year", "false"),
+        "month first": ("read as month/day/year", "true"),
+    }[order]
+    if found is None:
+        remark += f", though its cells leave it open (else: -d day_first={other})"
+    return Guess(replace(PLAIN, dates=order), "date", remark, is_open=found is None)
