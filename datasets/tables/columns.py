@@ -66,6 +66,8 @@ def as_text(column: "pd.Series", missing: tuple[str, ...] = MISSING) -> "pd.Seri
         pandas.Series of pandas' `str` type, with the index of `column`.
     """
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     if pd.api.types.is_float_dtype(column.dtype):
         column = column.astype(object).map(
@@ -74,8 +76,11 @@ def as_text(column: "pd.Series", missing: tuple[str, ...] = MISSING) -> "pd.Seri
         )
     if column.dtype != "str":
         column = column.astype(object).where(column.notna(), None).astype("str")
-    text = column.str.strip()
-    return text.mask(text.str.lower().isin(missing))
+    # Arrow's own functions: of a table of 10,000 columns pandas' take a minute to be called.
+    text = pc.utf8_trim_whitespace(pa.array(column, pa.large_string()))
+    absent = pc.is_in(pc.utf8_lower(text), pa.array(missing, pa.large_string()))
+    text = pc.if_else(absent, pa.scalar(None, pa.large_string()), text)
+    return pd.Series(pd.array(text, dtype="str"), index=column.index, name=column.name)
 
 
 def guess_kind(
@@ -170,7 +175,8 @@ def _guess_at_once(column: "pd.Series") -> ColumnGuess | None:
     thousandths = 1000 * numbers
     if whole and numbers.min() >= 1e7:
         return None  # maybe moments: 20200131, or seconds since 1970
-    if not whole and (np.abs(thousandths - np.rint(thousandths)) < 1e-6).all():
+    below = (np.abs(numbers) < 1) & (numbers != 0)
+    if not (whole or below.any()) and (np.abs(thousandths - np.rint(thousandths)) < 1e-6).all():
         return None  # maybe points between thousands
     return ColumnGuess("numeric", mark="" if whole else ".")
 
@@ -178,14 +184,24 @@ def _guess_at_once(column: "pd.Series") -> ColumnGuess | None:
 def _read_at_once(column: "pd.Series") -> np.ndarray | None:
     """Return the numbers of a column where each cell is one as programs write it, or None."""
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
+    if column.dtype == "str":
+        try:  # ten times as fast as pandas, and exact
+            return _without_missing(pc.cast(pa.array(column), pa.float64()).to_numpy(False))
+        except pa.ArrowInvalid:
+            return None
     if pd.api.types.is_datetime64_any_dtype(column.dtype):  # pandas makes numbers of these, too
         return None
     numbers = pd.to_numeric(column, errors="coerce")
     if not pd.api.types.is_numeric_dtype(numbers.dtype):
         return None
-    found = numbers.to_numpy(np.float64, na_value=np.nan)
-    return None if np.isnan(found).any() else found
+    return _without_missing(numbers.to_numpy(np.float64, na_value=np.nan))
+
+
+def _without_missing(numbers: np.ndarray) -> np.ndarray | None:
+    return None if np.isnan(numbers).any() else numbers
 
 
 def _counts_rows(column: "pd.Series") -> bool:

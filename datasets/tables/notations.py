@@ -5,7 +5,7 @@ the columns beside it, say which. Cells that come later are read the same way.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -44,8 +44,10 @@ _NEEDS = (
     r"[+-]?(?:\d*{m}(?:\d{{1,2}}|\d{{4,}})|0{m}\d+|\d{{4,}}{m}\d+|\d{{1,3}}(?:{t}\d{{3}})+{m}\d*"
     r"|\d{{1,3}}(?:{t}\d{{3}}){{2,}})(?:[eE][+-]?\d+)?"
 )
-_NEEDS_COMMA = _NEEDS.format(m=",", t=r"\.")
-_NEEDS_POINT = _NEEDS.format(m=r"\.", t=",")
+_NEEDS_COMMA = re.compile(_NEEDS.format(m=",", t=r"\."))
+_NEEDS_POINT = re.compile(_NEEDS.format(m=r"\.", t=","))
+_SPACED = re.compile(rf"(?<=\d)[{_SPACES}](?=\d{{3}})")
+_SAMPLE = 10_000  # words by which a column's notation is guessed; all are read by it
 _YEARS = (1900, 2100)  # within which eight digits, or seconds since 1970, are taken for a date
 
 
@@ -185,26 +187,26 @@ def guess_notation(
         Guess.
     """
     words = counts.index.to_series().reset_index(drop=True)
-    amounts = counts.to_numpy()
+    amounts, sample = counts.to_numpy(), counts.index[:_SAMPLE].tolist()
 
     def share(read: np.ndarray) -> float:
         return float(amounts[~np.isnan(read)].sum() / amounts.sum())
 
-    lowered = set(words.str.lower()) if len(words) <= 2 * len(BOOLEANS) else {""}
+    lowered = {word.lower() for word in sample} if len(words) <= 2 * len(BOOLEANS) else {""}
     if kind != "date" and any(lowered <= set(pair) for pair in BOOLEANS):
         return Guess(kind="numeric")
-    written = _guess_numbers(words, config, usual)
+    written = _guess_numbers(sample, config, usual)
     numbers = written.notation.read_numbers(words)
     if kind != "numeric" and share(numbers) == 1:
         if stamps := _guess_stamps(words, numbers, name, config, time or kind == "date"):
             return stamps
     if kind == "numeric" or share(numbers) == 1:
         return written
-    dated = _guess_dates(words, config, usual)
+    dated = _guess_dates(sample, config, usual)
     if kind == "date":
         return dated
-    sample = dated.notation.read_dates(words.head(100))
-    if np.isnan(sample).mean() < 0.5 and share(dated.notation.read_dates(words)) >= MOSTLY:
+    first = dated.notation.read_dates(words.head(100))
+    if np.isnan(first).mean() < 0.5 and share(dated.notation.read_dates(words)) >= MOSTLY:
         return dated
     return written if share(numbers) >= MOSTLY else Guess()
 
@@ -224,16 +226,15 @@ def usual_notation(guesses: Collection[Guess], separator: str) -> Notation:
     return replace(usual, decimal=",", thousands=".") if comma else usual
 
 
-def _guess_numbers(words: "pd.Series", config: NotationConfig, usual: Notation) -> Guess:
+def _guess_numbers(words: list[str], config: NotationConfig, usual: Notation) -> Guess:
     """Return how numbers are written among some words."""
     unit = _guess_unit(words)
-    cells = words.str.replace(f"[{re.escape(unit)}]", "", regex=True) if unit else words
-    mark, is_open = _find_decimal(cells)
+    mark, is_open = _find_decimal([word.replace(unit, "") for word in words] if unit else words)
     decimal = config.decimal or {",": ".", ".": ",", None: None}[config.thousands]
     decimal = decimal or mark or usual.decimal
     thousands = config.thousands or ("," if decimal == "." else ".")
     remarks = []
-    if (decimal == "," and config.decimal is None) or (is_open and decimal != usual.decimal):
+    if decimal == "," and config.decimal is None:
         remarks.append("read with decimal commas (else: -d decimal=.)")
     if unit:
         remarks.append(f"read without its {unit}")
@@ -241,23 +242,21 @@ def _guess_numbers(words: "pd.Series", config: NotationConfig, usual: Notation) 
     return Guess(written, "numeric", ", ".join(remarks), mark, is_open)
 
 
-def _find_decimal(words: "pd.Series") -> tuple[Literal[".", ",", ""], bool]:
+def _find_decimal(words: list[str]) -> tuple[Literal[".", ",", ""], bool]:
     """Return the decimal mark that the words of a column need, and whether either would do."""
-    digits = words[words.str.contains(r"[.,]", na=False)].str.strip()
-    digits = digits.str.replace(rf"(?<=\d)[{_SPACES}](?=\d{{3}})", "", regex=True)
-    if digits.empty:
+    digits = [_SPACED.sub("", word.strip()) for word in words if "," in word or "." in word]
+    if not digits:
         return "", False
-    if digits.str.fullmatch(_NEEDS_COMMA).any():
-        return ("", True) if digits.str.fullmatch(_NEEDS_POINT).any() else (",", False)
-    if digits.str.fullmatch(_NEEDS_POINT).any():
-        return ".", False
-    return "", True
+    point = any(map(_NEEDS_POINT.fullmatch, digits))
+    if any(map(_NEEDS_COMMA.fullmatch, digits)):
+        return ("", True) if point else (",", False)
+    return (".", False) if point else ("", True)
 
 
-def _guess_unit(words: "pd.Series") -> str:
+def _guess_unit(words: list[str]) -> str:
     """Return what stands beside every number, where it is the same one of the known units."""
-    sample = words.head(100)
-    matches = [_UNIT.fullmatch(str(word).lstrip("+-\u2212")) for word in sample]
+    sample = words[:100]
+    matches = [_UNIT.fullmatch(word.lstrip("+-\u2212")) for word in sample]
     found = [match["before"] or match["after"] or "" for match in matches if match]
     units = {*found} - {""}
     if len(units) != 1 or len(found) < MOSTLY * len(sample):
@@ -291,18 +290,17 @@ def _guess_stamps(
     return None
 
 
-def _guess_dates(words: "pd.Series", config: NotationConfig, usual: Notation) -> Guess:
+def _guess_dates(words: list[str], config: NotationConfig, usual: Notation) -> Guess:
     """Return how dates are written among some words."""
     if config.date_format is not None:
         return Guess(replace(PLAIN, dates=config.date_format), "date")
     if config.day_first is not None:
         order: Order = "day first" if config.day_first else "month first"
         return Guess(replace(PLAIN, dates=order), "date")
-    cells: Sequence[str] = words.tolist()
-    found, there = find_order(cells)
+    found, there = find_order(words)
     if not there:
         return Guess(PLAIN, "date")
-    order = found or (usual.dates if usual.dates in ORDERS else default_order(cells))
+    order = found or (usual.dates if usual.dates in ORDERS else default_order(words))
     remark, other = {
         "day first": ("read as day/month/year", "false"),
         "month first": ("read as month/day/year", "true"),
