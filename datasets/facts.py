@@ -59,7 +59,8 @@ class _Facts(_Frozen):
 class ImageFacts(_Facts):
     """Images of one shape, values 0 to 255; exactly one of `class_names`, `targets` is filled.
 
-    Without height and width (see `raw`) every image keeps the size that it has.
+    Without height and width (see `raw`) every image keeps the size that it has. `levels` are what
+    becomes 0 and 255 in files of more than 8 bits.
     """
 
     examples: ClassVar[str] = "images"
@@ -67,6 +68,7 @@ class ImageFacts(_Facts):
     image_shape: tuple[
         int | None, int | None, int
     ]  # height, width, channels (1 grayscale, 3 colour)
+    levels: tuple[float, float] | None = None
 
     def describe(self) -> str:
         """Return the facts in a person's words."""

@@ -9,6 +9,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from threefold.core.errors import UserError
+from threefold.datasets.folder_files import describe_ignored, require_regular, walk
 
 STDIN = "-"
 
@@ -67,11 +68,13 @@ def _expand(word: str, suffixes: tuple[str, ...]) -> Iterator[str]:
     if word == STDIN or path.is_file():
         yield word if word == STDIN else str(path)
     elif path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
-        if not found:
-            raise UserError(f"{word} holds no file of the kinds {', '.join(suffixes)}")
-        yield from map(str, found)
+        names, ignored = walk(path, suffixes)
+        if not names:
+            others = "".join(f"; {line}" for line in describe_ignored(ignored, "such file"))
+            raise UserError(f"{word} holds no file of the kinds {', '.join(suffixes)}{others}")
+        yield from map(str, sorted(path / name for name in names))
     else:
+        require_regular(path)
         found = sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True)))
         if not found:
             raise UserError(f"no file, folder or match for '{word}'")

@@ -29,7 +29,7 @@ def read(given: Given, facts: ImageFacts, batch_size: int) -> Iterator[Inputs]:
 
 
 def _read_part(paths: list[str], facts: ImageFacts) -> Inputs:
-    read = list(zip(paths, try_read_batch(paths, facts.image_shape), strict=True))
+    read = list(zip(paths, try_read_batch(paths, facts.image_shape, facts.levels), strict=True))
     errors = [found for _, found in read if isinstance(found, UserError)]
     good = [(path, found) for path, found in read if not isinstance(found, UserError)]
     none = np.empty((0, *(side or 0 for side in facts.image_shape)))
