@@ -8,7 +8,6 @@ import ast
 import importlib
 import inspect
 import itertools
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from threefold.core.errors import UserError, suggest
+from threefold.core.files import parse_json
 from threefold.core.options import Option, arguments_of, check_options, options_of
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
@@ -131,7 +131,7 @@ def _reader_of_file(path: Path) -> str:
     if suffix == ".jsonl":
         with open(path, "rb") as file:
             try:
-                names = set(json.loads(file.readline()))
+                names = set(parse_json(file.readline()))
             except (ValueError, TypeError):
                 names = set()
         known = [(len(fields), name) for name, reader in readers().items()

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from threefold.core.errors import UserError, suggest
-from threefold.core.files import replace_file
+from threefold.core.files import parse_json, replace_file
 from threefold.datasets.facts import Facts
 from threefold.training.checkpoints import CheckpointError
 from threefold.training.settings import TrainingSettings
@@ -27,6 +27,7 @@ from threefold.training.settings import TrainingSettings
 FORMAT = 1
 RUNS = Path("runs")
 CHECKPOINTS = "checkpoints"
+MOST_BYTES = 2**28  # of run.json, which may hold a tokenizer
 LONGEST_NAME = 80  # of a folder that is named after its data
 
 
@@ -100,7 +101,12 @@ class Run:
     def read_metrics(self) -> dict[str, Any]:
         """Return the metrics by split, empty where none were written."""
         path = self.folder / "metrics.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not path.exists():
+            return {}
+        try:
+            return parse_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path} is damaged: {error}") from None
 
     def write_history(self, rows: list[dict[str, float]]) -> None:
         """Write `history.csv`, one row an epoch."""
@@ -160,7 +166,10 @@ def open_run(folder: str) -> Run:
         }
         raise UserError(f"no run '{folder}'{suggest(str(place), known)}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise ValueError(f"it has {size:,} bytes, and no run writes more than {MOST_BYTES:,}")
+        content = parse_json(path.read_text(encoding="utf-8"))
         newest = content.get("format")
         if isinstance(newest, int) and newest > FORMAT:
             raise CheckpointError(
@@ -172,7 +181,7 @@ def open_run(folder: str) -> Run:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise CheckpointError(f"{path} is damaged: {where}: {first['msg']}") from None
-    except (ValueError, AttributeError, OSError) as error:
+    except (ValueError, AttributeError, OSError, RecursionError, MemoryError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
 
 
