@@ -3,6 +3,7 @@
 runs/cnn-digits-001/
 run.json       the resolved command, the facts of the data, versions and device
 labels.txt     the facts again, for other programs: of texts also tokenizer.json
+files.json     of data that stay in their files: names and sizes
 history.csv    one row an epoch
 checkpoints/   state to resume from, best weights
 metrics.json   the full metrics by split
@@ -27,6 +28,8 @@ from threefold.training.settings import TrainingSettings
 FORMAT = 1
 RUNS = Path("runs")
 CHECKPOINTS = "checkpoints"
+FILES = "files.json"
+SHOWN = 3  # files that a message names
 MOST_BYTES = 2**28  # of run.json, which may hold a tokenizer
 LONGEST_NAME = 80  # of a folder that is named after its data
 
@@ -93,6 +96,32 @@ class Run:
         for name, text in self.record.facts.sidecars().items():
             replace_file(self.folder / name, text.encode())
         _write_json(self.folder / "run.json", self.record.model_dump(mode="json"))
+
+    def write_files(self, files: dict[str, int]) -> None:
+        """Write `files.json`: names and sizes of the files that the data lie in, if there are."""
+        if files:
+            replace_file(self.folder / FILES, json.dumps(files).encode())
+
+    def describe_changes(self, files: dict[str, int]) -> str:
+        """Return what is other than in `files.json`: `'a.png' is gone`; empty where nobody knows.
+
+        Args:
+            files: dict of str to int. Names and sizes as they are now.
+        """
+        try:
+            before = parse_json((self.folder / FILES).read_text(encoding="utf-8"))
+            changed = {name: "is gone" for name in before.keys() - files.keys()}
+            changed |= {name: "is new" for name in files.keys() - before.keys()}
+            changed |= {
+                name: f"has {files[name]:,} bytes, and had {before[name]:,}"
+                for name in before.keys() & files.keys()
+                if before[name] != files[name]
+            }
+        except (OSError, ValueError, AttributeError, TypeError):
+            return ""
+        shown = [f"'{name}' {changed[name]}" for name in sorted(changed)[:SHOWN]]
+        more = [f"{len(changed) - SHOWN} more"] if len(changed) > SHOWN else []
+        return ", ".join([*shown, *more])
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write `metrics.json`: metrics by split."""

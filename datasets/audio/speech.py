@@ -98,13 +98,15 @@ def load(
     lengths = np.array([header.resampled(rate) for header in headers.values()])
     facts = facts or _describe(path, rate, texts, lengths, rows["train"])
     remarks = describe_headers([(name, header) for name, header in headers.items()], rate)
+    files = {name: os.path.getsize(os.path.join(root, name)) for name in names}
     source = Recordings(root, names, rate, lengths, _encode(texts, facts.alphabet))
     return Dataset(
         reference=path,
         task=TASK_NAME,
         facts=facts,
         splits={name: SubsetSource(source, chosen) for name, chosen in rows.items()},
-        fingerprint=_fingerprint(root, names, texts),
+        fingerprint=_fingerprint(files, texts),
+        files=files,
         notes=[*ignored, *found.notes, *bad, *long, *remarks, *decisions,
                *_describe_texts(names, texts, lengths / rate, facts.alphabet)],
     )  # fmt: skip
@@ -244,9 +246,8 @@ def _describe_texts(
     return notes
 
 
-def _fingerprint(root: Path, names: list[str], texts: list[str]) -> str:
+def _fingerprint(files: dict[str, int], texts: list[str]) -> str:
     digest = hashlib.sha256()
-    for name, text in zip(names, texts, strict=True):
-        size = os.path.getsize(os.path.join(root, name))
+    for (name, size), text in zip(files.items(), texts, strict=True):
         digest.update(os.fsencode(name) + f"\0{size}\0{text}\0".encode())
     return digest.hexdigest()

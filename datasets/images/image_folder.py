@@ -106,6 +106,7 @@ def load(
         facts = _describe(shape, listing, rows["train"]).model_copy(update={"levels": levels})
     notes += _describe_depth(listing, headers, facts.levels, given)
     found_target = "label" if classes else "target"
+    files = {name: os.path.getsize(os.path.join(root, name)) for name in listing.names}
     source = ImageFiles(
         root, listing.names, found_target, listing.found_targets, shape, facts.levels
     )
@@ -114,8 +115,9 @@ def load(
         task=task,
         facts=facts.model_copy(update={"image_shape": shape}),
         splits={name: SubsetSource(source, found) for name, found in rows.items()},
-        fingerprint=_fingerprint(root, listing),
+        fingerprint=_fingerprint(files, listing),
         notes=[*listing.notes, *notes, *remarks, *decisions],
+        files=files,
     )
 
 
@@ -244,10 +246,9 @@ def _describe(shape: ImageShape, listing: Listing, train: np.ndarray) -> ImageFa
     return ImageFacts(image_shape=shape, class_names=names, class_counts=tuple(counts))
 
 
-def _fingerprint(root: Path, listing: Listing) -> str:
+def _fingerprint(files: dict[str, int], listing: Listing) -> str:
     digest = hashlib.sha256()
-    for name in listing.names:
-        size = os.path.getsize(os.path.join(root, name))
+    for name, size in files.items():
         digest.update(os.fsencode(name) + f"\0{size}\0".encode())
     if listing.found_targets.ndim == 2:  # classes are in the names already
         digest.update(listing.found_targets.tobytes())
