@@ -2,6 +2,7 @@
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -61,6 +62,23 @@ class Given(NamedTuple):
             else:
                 paths.append(file)
         return paths
+
+    def unread(self, noun: str, convertible: tuple[str, ...]) -> list[UserError]:
+        """Return what to say of each folder that holds files of the kind that are not read.
+
+        Args:
+            noun: str. What is read, such as `images`.
+            convertible: tuple of str. How names of those that are not read end.
+        """
+        found = []
+        for word in self.words:
+            path = Path(word).expanduser()
+            if word != STDIN and path.is_dir():
+                ignored = walk(path, ()).ignored
+                counts = Counter({end: ignored[end] for end in convertible if end in ignored})
+                lines = describe_ignored(counts, noun, convertible)
+                found += [UserError(f"{word}: {line}") for line in lines]
+        return found
 
 
 def _expand(word: str, suffixes: tuple[str, ...]) -> Iterator[str]:

@@ -72,6 +72,14 @@ def test_formats_that_are_not_read_are_counted(photos):
     ]
 
 
+def test_a_prediction_says_what_it_does_not_read(photos):
+    for number in range(3):
+        Path(f"photos/cat/{number}.HEIC").write_bytes(b"x")
+    read, errors = names_read("photos")
+    assert len(read) == 20
+    assert errors == ["photos: 3 .heic: not read; convert them to one of the kinds that are"]
+
+
 def test_a_folder_of_images_that_are_not_read_says_so(in_tmp):
     for name in ("cat", "dog"):
         Path("photos", name).mkdir(parents=True)
