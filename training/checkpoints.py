@@ -119,6 +119,9 @@ def arrays_digest(folder: Path, kind: str) -> str:
 
 
 def _read(place: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    for name in (ARRAYS, STATE, MANIFEST):
+        if not (place / name).is_file():  # to open a named pipe would wait for ever
+            raise ValueError(f"{name} is not there, or not a file")
     sums = parse_json((place / MANIFEST).read_text(encoding="utf-8"))
     for name in (ARRAYS, STATE):
         if _sha256(place / name) != sums[name]:

@@ -336,3 +336,12 @@ def test_a_state_that_is_nested_without_end_is_damaged(tmp_path):
     (place / "manifest.json").write_text("[" * 100_000)
     with pytest.warns(UserWarning, match="nested too deeply"), pytest.raises(CheckpointError):
         load_checkpoint(tmp_path, "state")
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "state.json", "manifest.json"])
+def test_a_pipe_in_a_checkpoint_is_not_waited_for(tmp_path, name):
+    place = save(tmp_path, 1)
+    (place / name).unlink()
+    os.mkfifo(place / name)
+    with pytest.warns(UserWarning, match=f"{name} is not there"), pytest.raises(CheckpointError):
+        load_checkpoint(tmp_path, "state")
