@@ -4,10 +4,11 @@ On the ground floor, for every room that writes. What a killed process leaves is
 """
 
 import contextlib
+import json
 import os
 import uuid
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from threefold.core.errors import Failure
 
@@ -36,6 +37,20 @@ def replace_file(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             staged.unlink()
         raise Failure(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return what JSON says.
+
+    Raises:
+        JSONDecodeError: for what is no JSON, or is nested more deeply than anybody would.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise json.JSONDecodeError("nested too deeply", "", 0) from None
+    except MemoryError:
+        raise json.JSONDecodeError("larger than the memory", "", 0) from None
 
 
 def remove_parts(folder: Path) -> None:

@@ -127,6 +127,7 @@ class Dataset:
         splits: dict of str to Source. Some of `train`, `validation`, `test`.
         fingerprint: str. Hexadecimal digest that changes with the examples.
         notes: list of str. What was guessed or decided; whoever loads prints it.
+        files: dict of str to int. The size of each file of a folder that stays in its files.
     """
 
     reference: str
@@ -135,6 +136,7 @@ class Dataset:
     splits: dict[str, Source]
     fingerprint: str
     notes: list[str] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict)
 
 
 def numeric_targets(names: list[str], values: np.ndarray) -> tuple[NumericTarget, ...]:

@@ -22,7 +22,8 @@ from threefold.datasets.text_facts import (
 class ImageFacts(CommonFacts):
     """Images of one shape, values 0 to 255; exactly one of `class_names`, `targets` is filled.
 
-    Without height and width (see `raw`) every image keeps the size that it has.
+    Without height and width (see `raw`) every image keeps the size that it has. `levels` are what
+    becomes 0 and 255 in files of more than 8 bits.
     """
 
     examples: ClassVar[str] = "images"
@@ -30,6 +31,7 @@ class ImageFacts(CommonFacts):
     image_shape: tuple[
         int | None, int | None, int
     ]  # height, width, channels (1 grayscale, 3 colour)
+    levels: tuple[float, float] | None = None
 
     def describe(self) -> str:
         """Return the facts in a person's words."""

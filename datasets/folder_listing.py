@@ -4,6 +4,7 @@ Nothing is opened here but a table of targets.
 """
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,8 @@ import numpy as np
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import SPLITS
 from threefold.datasets.facts import Facts, ImageFacts
-from threefold.datasets.images.image_files import SUFFIXES
+from threefold.datasets.folder_files import describe_ignored, is_hidden, walk
+from threefold.datasets.images.image_files import CONVERTIBLE, SUFFIXES
 from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.column_roles import SPLIT_WORDS
 from threefold.datasets.tables.columns import guess_columns
@@ -23,13 +25,17 @@ TARGET_FILES = ("targets.csv", "labels.csv")
 
 
 class FileKind(NamedTuple):
-    """A kind of file: what a person calls them, and how their names end."""
+    """A kind of file: what a person calls them, and how their names end.
+
+    `convertible` are ends of names that are of the kind too, but not read.
+    """
 
     noun: str
     suffixes: tuple[str, ...]
+    convertible: tuple[str, ...] = ()
 
 
-IMAGES = FileKind("images", SUFFIXES)
+IMAGES = FileKind("images", SUFFIXES, CONVERTIBLE)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def sub_folders(folder: Path) -> list[str]:
     """Return the names of the folders in a folder, sorted, without the hidden."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+            return sorted(e.name for e in entries if e.is_dir() and not is_hidden(e.name))
     except OSError as error:
         raise UserError(f"cannot read folder '{folder}': {error.strerror}") from None
 
@@ -91,8 +97,7 @@ def list_classes(root: Path, facts: Facts | None, files: FileKind = IMAGES) -> L
         UserError: where there are no classes, or one that is empty or not known.
     """
     folders = _split_folders(root) or {"train": root}
-    found = []
-    others = 0
+    found, ignored = [], Counter()
     present = sub_folders(folders["train"])
     if len(present) < (1 if facts else 2):
         raise _no_classes(root, folders["train"], present, files)
@@ -104,15 +109,15 @@ def list_classes(root: Path, facts: Facts | None, files: FileKind = IMAGES) -> L
                 raise UserError(
                     f"class folder '{folder / name}' is none {whose}{suggest(name, class_names)}"
                 )
-            inside, skipped = walk(folder / name, files)
-            others += skipped
+            inside, others = walk(folder / name, files.suffixes)
+            ignored += others
             prefix = os.path.relpath(folder / name, root)
             row = class_names.index(name), SPLITS.index(split)
             found += [(os.path.join(prefix, file), *row) for file in inside]
+    notes = describe_ignored(ignored, files.noun, files.convertible)
     if not found:
-        kinds = ", ".join(files.suffixes)
-        raise UserError(f"the class folders of '{root}' hold no {files.noun} ({kinds})")
-    notes = [f"{others} files that are hidden or no {files.noun} are ignored"] if others else []
+        there = ", ".join([", ".join(files.suffixes), *notes])
+        raise UserError(f"the class folders of '{root}' hold no {files.noun} ({there})")
     beside = set(sub_folders(root)) - {folder.name for folder in folders.values()}
     if folders["train"] != root and beside:
         notes.append(f"folders alongside the splits are ignored: {', '.join(sorted(beside))}")
@@ -151,29 +156,13 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return found
 
 
-def walk(folder: Path, files: FileKind = IMAGES) -> tuple[list[str], int]:
-    """Return the files of a kind in and below a folder, and how many others there are."""
-
-    def refuse(error: OSError) -> None:
-        raise UserError(f"cannot read folder '{error.filename}': {error.strerror}")
-
-    found, others = [], 0
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        kept = [n for n in names if n.lower().endswith(files.suffixes) and n[0] != "."]
-        others += len(names) - len(kept)
-        inside = os.path.relpath(parent, folder)
-        found += kept if inside == "." else [os.path.join(inside, name) for name in kept]
-    return found, others
-
-
 def _no_classes(root: Path, folder: Path, class_names: list[str], files: FileKind) -> UserError:
     """Return what to say of a folder without classes to distinguish."""
     if class_names:
         found = f"holds a single class, '{class_names[0]}'"
     else:
-        inside, others = walk(folder, files)
-        found = f"holds no {files.noun}" if others else "is empty"
+        inside, ignored = walk(folder, files.suffixes)
+        found = f"holds no {files.noun}" if ignored else "is empty"
         if inside:
             found = f"holds {len(inside)} {files.noun} and no sub-folders"
     expected = f"folder '{folder}' {found}; expected one sub-folder of {files.noun} for each class"
@@ -273,11 +262,13 @@ def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
     found_targets = np.stack([_read_numbers(table, name) for name in wanted], axis=1)
     names = _read_names(root, table, first)
     order = np.array(sorted(range(len(names)), key=names.__getitem__))
-    images, _ = walk(root)
+    images, ignored = walk(root, SUFFIXES)
     unnamed = len(set(images) - set(names))
     notes = [f"targets are read from {path.name}: {', '.join(wanted)}"]
     if unnamed:
         notes.append(f"{unnamed} images that {path.name} does not name are ignored")
+    known = Counter({suffix: ignored[suffix] for suffix in CONVERTIBLE if suffix in ignored})
+    notes += describe_ignored(known, IMAGES.noun, CONVERTIBLE)
     whole = Listing(names, found_targets, tuple(wanted), np.zeros(len(names), np.int64), notes)
     return whole.keep(order)
 

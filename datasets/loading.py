@@ -8,7 +8,6 @@ import ast
 import importlib
 import inspect
 import itertools
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,9 +18,11 @@ from types import ModuleType
 from typing import Any
 
 from threefold.core.errors import UserError, suggest
+from threefold.core.files import parse_json
 from threefold.core.options import Option, arguments_of, check_options, options_of
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
+from threefold.datasets.folder_files import require_regular, visible_files
 from threefold.datasets.reader import readers
 
 PREFIXES = {"tfds": "tfds", "hf": "hugging_face"}
@@ -92,6 +93,7 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
         return getattr(module, "FURTHER", {}).get(task, module.load)
     if not reference:  # which as a path would be the working folder
         raise UserError(f"no dataset ''{suggest('', bundled())}")
+    require_regular(path)
     if path.is_dir() and _module("hubs.hugging_face").is_saved_folder(path):
         return partial(_module("hubs.hub_datasets").load, "hugging_face", str(path))
     if path.exists():
@@ -129,7 +131,7 @@ def _reader_of_file(path: Path) -> str:
     if suffix == ".jsonl":
         with open(path, "rb") as file:
             try:
-                names = set(json.loads(file.readline()))
+                names = set(parse_json(file.readline()))
             except (ValueError, TypeError):
                 names = set()
         known = [(len(fields), name) for name, reader in readers().items()
@@ -149,8 +151,7 @@ def _reader_of_file(path: Path) -> str:
 
 def _reader_of_folder(folder: Path) -> str:
     """Return who reads a folder, by the commonest of the files in it that are somebody's."""
-    found = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
-    files = list(itertools.islice(found, 1000))
+    files = list(itertools.islice(visible_files(folder), 1000))
     counts = Counter(path.suffix.lower() for path in files)
     owners = {
         suffix: [name for name, reader in readers().items() if suffix in reader.folders]

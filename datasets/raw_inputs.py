@@ -2,6 +2,7 @@
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -9,6 +10,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from threefold.core.errors import UserError
+from threefold.datasets.folder_files import describe_ignored, require_regular, walk
 
 STDIN = "-"
 
@@ -61,17 +63,36 @@ class Given(NamedTuple):
                 paths.append(file)
         return paths
 
+    def unread(self, noun: str, convertible: tuple[str, ...]) -> list[UserError]:
+        """Return what to say of each folder that holds files of the kind that are not read.
+
+        Args:
+            noun: str. What is read, such as `images`.
+            convertible: tuple of str. How names of those that are not read end.
+        """
+        found = []
+        for word in self.words:
+            path = Path(word).expanduser()
+            if word != STDIN and path.is_dir():
+                ignored = walk(path, ()).ignored
+                counts = Counter({end: ignored[end] for end in convertible if end in ignored})
+                lines = describe_ignored(counts, noun, convertible)
+                found += [UserError(f"{word}: {line}") for line in lines]
+        return found
+
 
 def _expand(word: str, suffixes: tuple[str, ...]) -> Iterator[str]:
     path = Path(word).expanduser()
     if word == STDIN or path.is_file():
         yield word if word == STDIN else str(path)
     elif path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
-        if not found:
-            raise UserError(f"{word} holds no file of the kinds {', '.join(suffixes)}")
-        yield from map(str, found)
+        names, ignored = walk(path, suffixes)
+        if not names:
+            others = "".join(f"; {line}" for line in describe_ignored(ignored, "such file"))
+            raise UserError(f"{word} holds no file of the kinds {', '.join(suffixes)}{others}")
+        yield from map(str, sorted(path / name for name in names))
     else:
+        require_regular(path)
         found = sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True)))
         if not found:
             raise UserError(f"no file, folder or match for '{word}'")

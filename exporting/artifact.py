@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from threefold.core.errors import Failure, UserError
-from threefold.core.files import replace_file
+from threefold.core.files import parse_json, replace_file
 from threefold.tasks.signature import Signature
 from threefold.training.run import RunRecord
 
@@ -101,7 +101,7 @@ def open_artifact(path: str) -> Artifact:
     folder = Path(path).expanduser()
     try:
         text = (folder / RECORD).read_bytes()
-        content = json.loads(text)
+        content = parse_json(text)
         if text != _seal(content):
             raise ValueError("it is not what was written")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -34,7 +34,7 @@ from threefold.tasks.evaluation import evaluate, fit_evaluator_on_training_split
 from threefold.tasks.signature import Signature
 from threefold.training.building import bind_task, rebuild_model
 from threefold.training.checkpoints import arrays_digest
-from threefold.training.data import load_run_dataset
+from threefold.training.data import load_run_dataset, require_same_data
 from threefold.training.evaluate import make_predictions
 from threefold.training.run import Run
 
@@ -150,11 +150,7 @@ def _put_in_place(staged: Path, place: Path, aside: Path) -> None:
 def _answer_on_training_backend(run: Run, scratch: Path) -> str:
     """Write what the trained model answers for real rows; return the split that they are of."""
     dataset = load_run_dataset(run.record, run.record.facts.raw())
-    if dataset.fingerprint != run.record.dataset.fingerprint:
-        raise UserError(
-            f"{run.record.dataset.reference} has changed since {run.folder} was fitted on it: "
-            "nothing to prove the export with; put it back"
-        )
+    require_same_data(run, dataset, ": nothing to prove the export with; put it back")
     split = next(name for name in ("test", "validation", "train") if name in dataset.splits)
     source, batch_size = dataset.splits[split], run.record.settings.batch_size
     # Artifacts compute in float32, whatever the precision of the training.

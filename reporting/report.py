@@ -18,7 +18,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from threefold.core.files import replace_file
+from threefold.core.files import parse_json, replace_file
 from threefold.core.options import as_typed
 from threefold.datasets.dataset import SPLITS
 from threefold.reporting.advice import repeat_in
@@ -108,7 +108,7 @@ def _digest(title: str, record: Mapping[str, Any], history: Sequence[Mapping[str
 def _read_kept(folder: Path, key: str) -> dict[str, dict[str, Any]]:
     """Return the sections that hold for the same weights; remove the figures of others."""
     try:
-        kept = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+        kept = parse_json((folder / KEPT).read_text(encoding="utf-8"))
         if kept["key"] == key:
             return {
                 name: section

@@ -55,7 +55,7 @@ def word_table(vocabulary: Sequence[str]):
 
 
 def _resize_weights(size_in, size_out: int):
-    """The matrix of `datasets.images.resize_weights`, for a size that is known at run time."""
+    """The matrix of `resizing.resize_weights`, for a size that is known at run time."""
     import tensorflow as tf
 
     size = tf.cast(size_in, tf.float32)

@@ -48,6 +48,18 @@ def choose_backend(name: str | None = None) -> str:
     return wanted
 
 
+def fix_configuration() -> None:
+    """Set what layers take from Keras's own configuration, whatever its `keras.json` says.
+
+    Images are (batch, height, width, channels) here, and an axis that a layer guesses must be so.
+    """
+    import keras
+
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+
+
 def seed_everything(seed: int) -> None:
     """Seed every generator that a fit may draw from.
 
@@ -108,7 +120,7 @@ def _configured() -> str | None:
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     try:
         return json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend")
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
 
 

@@ -14,6 +14,7 @@ from threefold.core.errors import UserError, suggest
 from threefold.core.options import check_options, options_of
 from threefold.tasks.checks import check_task
 from threefold.tasks.task import Task, find_task, task_names, tasks_built_as
+from threefold.training.backend import fix_configuration
 
 ROOM = Path(__file__).parent.parent / "blueprints"
 LORA = "lora_rank"  # the option of families that can be adapted by low-rank matrices
@@ -124,6 +125,7 @@ def build_network(builder: Callable, task: Task, options: dict[str, Any], precis
     """
     import keras
 
+    fix_configuration()
     keras.config.set_dtype_policy(precision)
     facts = task.arguments()
     # A family takes of the facts what it needs: not all must know how long a text can be.

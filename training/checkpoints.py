@@ -26,8 +26,9 @@ from typing import Any
 
 import numpy as np
 
+from threefold.core.array_files import read_arrays
 from threefold.core.errors import Failure
-from threefold.core.files import sync_folder, write_through
+from threefold.core.files import parse_json, sync_folder, write_through
 
 ARRAYS, STATE, MANIFEST = "arrays.npz", "state.json", "manifest.json"
 KEPT = 2  # the newest, and the one before it should the newest be damaged
@@ -118,13 +119,15 @@ def arrays_digest(folder: Path, kind: str) -> str:
 
 
 def _read(place: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    sums = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+    for name in (ARRAYS, STATE, MANIFEST):
+        if not (place / name).is_file():  # to open a named pipe would wait for ever
+            raise ValueError(f"{name} is not there, or not a file")
+    sums = parse_json((place / MANIFEST).read_text(encoding="utf-8"))
     for name in (ARRAYS, STATE):
         if _sha256(place / name) != sums[name]:
             raise ValueError(f"{name} is not what was written")
-    with np.load(place / ARRAYS, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    return arrays, json.loads((place / STATE).read_text(encoding="utf-8"))
+    arrays = read_arrays(place / ARRAYS)
+    return arrays, parse_json((place / STATE).read_text(encoding="utf-8"))
 
 
 def _newest_first(folder: Path, kind: str) -> list[Path]:

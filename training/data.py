@@ -11,7 +11,7 @@ from threefold.datasets.facts import Facts
 from threefold.datasets.inference_inputs import find_input_reader, read_inputs
 from threefold.datasets.raw_inputs import Inputs
 from threefold.tasks.task import find_task
-from threefold.training.run import RunRecord
+from threefold.training.run import Run, RunRecord
 
 
 def load_dataset(
@@ -44,6 +44,26 @@ def load_run_dataset(record: RunRecord, facts: Facts) -> Dataset:
     """
     return load_dataset(
         record.dataset.reference, record.dataset.options, task=record.task, facts=facts
+    )
+
+
+def require_same_data(run: Run, dataset: Dataset, remedy: str) -> None:
+    """Refuse data that are not those of a run, and name the files that have changed.
+
+    Args:
+        run: Run. What was fitted.
+        dataset: Dataset. Its data, as they are now.
+        remedy: str. How the message goes on.
+
+    Raises:
+        UserError: where they differ.
+    """
+    if dataset.fingerprint == run.record.dataset.fingerprint:
+        return
+    which = run.describe_changes(dataset.files)
+    raise UserError(
+        f"{run.record.dataset.reference} has changed since {run.folder} was fitted on it"
+        f"{f' ({which})' if which else ''}{remedy}"
     )
 
 

@@ -21,7 +21,7 @@ from threefold.training.building import (
     load_matching_weights,
 )
 from threefold.training.callbacks import Display, Progress
-from threefold.training.data import load_run_dataset
+from threefold.training.data import load_run_dataset, require_same_data
 from threefold.training.evaluate import evaluate_model
 from threefold.training.inspection.memory import explain_full_memory
 from threefold.training.loop import check_settings, train
@@ -96,6 +96,7 @@ def start(command: Command, announce: Announce) -> Fitted:
         load_matching_weights(model, plan.init)
     check_settings(model, task, settings)
     run = create_run(record, command.run)
+    run.write_files(dataset.files)
     return _train(model, task, dataset, run, announce, resume=False)
 
 
@@ -119,11 +120,7 @@ def resume(folder: str, epochs: int | None, announce: Announce) -> Fitted:
         changes["settings"] = run.record.settings.model_copy(update={"epochs": epochs})
     record = run.record = run.record.model_copy(update=changes)
     dataset = load_run_dataset(record, record.facts)
-    if dataset.fingerprint != record.dataset.fingerprint:
-        raise UserError(
-            f"{record.dataset.reference} has changed since {folder} was fitted on it; "
-            "put it back, or start a new fit with --init"
-        )
+    require_same_data(run, dataset, "; put it back, or start a new fit with --init")
     task = bind_task(record)
     seed_everything(record.settings.seed)
     model, _ = build_model(record.blueprint, task, record.options, record.settings.precision)

@@ -3,6 +3,7 @@
 runs/cnn-digits-001/
 run.json       the resolved command, the facts of the data, versions and device
 labels.txt     the facts again, for other programs: of texts also tokenizer.json
+files.json     of data that stay in their files: names and sizes
 history.csv    one row an epoch
 checkpoints/   state to resume from, best weights
 metrics.json   the full metrics by split
@@ -19,7 +20,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from threefold.core.errors import UserError, suggest
-from threefold.core.files import replace_file
+from threefold.core.files import parse_json, replace_file
 from threefold.datasets.facts import Facts
 from threefold.training.checkpoints import CheckpointError
 from threefold.training.settings import TrainingSettings
@@ -27,6 +28,9 @@ from threefold.training.settings import TrainingSettings
 FORMAT = 1
 RUNS = Path("runs")
 CHECKPOINTS = "checkpoints"
+FILES = "files.json"
+SHOWN = 3  # files that a message names
+MOST_BYTES = 2**28  # of run.json, which may hold a tokenizer
 LONGEST_NAME = 80  # of a folder that is named after its data
 
 
@@ -93,6 +97,32 @@ class Run:
             replace_file(self.folder / name, text.encode())
         _write_json(self.folder / "run.json", self.record.model_dump(mode="json"))
 
+    def write_files(self, files: dict[str, int]) -> None:
+        """Write `files.json`: names and sizes of the files that the data lie in, if there are."""
+        if files:
+            replace_file(self.folder / FILES, json.dumps(files).encode())
+
+    def describe_changes(self, files: dict[str, int]) -> str:
+        """Return what is other than in `files.json`: `'a.png' is gone`; empty where nobody knows.
+
+        Args:
+            files: dict of str to int. Names and sizes as they are now.
+        """
+        try:
+            before = parse_json((self.folder / FILES).read_text(encoding="utf-8"))
+            changed = {name: "is gone" for name in before.keys() - files.keys()}
+            changed |= {name: "is new" for name in files.keys() - before.keys()}
+            changed |= {
+                name: f"has {files[name]:,} bytes, and had {before[name]:,}"
+                for name in before.keys() & files.keys()
+                if before[name] != files[name]
+            }
+        except (OSError, ValueError, AttributeError, TypeError):
+            return ""
+        shown = [f"'{name}' {changed[name]}" for name in sorted(changed)[:SHOWN]]
+        more = [f"{len(changed) - SHOWN} more"] if len(changed) > SHOWN else []
+        return ", ".join([*shown, *more])
+
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write `metrics.json`: metrics by split."""
         _write_json(self.folder / "metrics.json", metrics)
@@ -100,7 +130,12 @@ class Run:
     def read_metrics(self) -> dict[str, Any]:
         """Return the metrics by split, empty where none were written."""
         path = self.folder / "metrics.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not path.exists():
+            return {}
+        try:
+            return parse_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path} is damaged: {error}") from None
 
     def write_history(self, rows: list[dict[str, float]]) -> None:
         """Write `history.csv`, one row an epoch."""
@@ -160,7 +195,10 @@ def open_run(folder: str) -> Run:
         }
         raise UserError(f"no run '{folder}'{suggest(str(place), known)}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise ValueError(f"it has {size:,} bytes, and no run writes more than {MOST_BYTES:,}")
+        content = parse_json(path.read_text(encoding="utf-8"))
         newest = content.get("format")
         if isinstance(newest, int) and newest > FORMAT:
             raise CheckpointError(
@@ -172,7 +210,7 @@ def open_run(folder: str) -> Run:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise CheckpointError(f"{path} is damaged: {where}: {first['msg']}") from None
-    except (ValueError, AttributeError, OSError) as error:
+    except (ValueError, AttributeError, OSError, RecursionError, MemoryError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
 
 

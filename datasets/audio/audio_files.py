@@ -12,6 +12,7 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.core.threads import worker_threads
+from threefold.datasets.folder_files import require_regular
 from threefold.datasets.texts.documents import as_objects
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from threefold.datasets.raw_inputs import Inputs
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif")
+CONVERTIBLE = (".m4a", ".aac", ".wma", ".amr", ".mp4", ".webm", ".ape", ".wv")  # of no reader here
 SILENCE = 1e-4  # the largest sample of a recording in which nothing sounds: -80 dB
 BLOCK = 8192  # samples read at a time in search of a sound
 UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # which programs write that do not know the end yet
@@ -181,6 +183,7 @@ def _is_good(found: Header | UserError) -> bool:
 def _open(path: str) -> "soundfile.SoundFile":
     import soundfile
 
+    require_regular(path)
     try:
         return soundfile.SoundFile(path)
     except (RuntimeError, OSError) as error:

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from threefold.core.errors import UserError
 from threefold.datasets.audio.audio_files import (
+    CONVERTIBLE,
     SUFFIXES,
     Header,
     describe_headers,
@@ -26,7 +27,8 @@ from threefold.datasets.audio.audio_files import (
 from threefold.datasets.audio.transcripts import TABLES, find_transcripts, format_count, tidy
 from threefold.datasets.dataset import SPLITS, Dataset, SubsetSource
 from threefold.datasets.facts import Facts, SpeechFacts
-from threefold.datasets.folder_listing import FileKind, Listing, divide_listing, walk
+from threefold.datasets.folder_files import NO_FILE, describe_ignored, walk
+from threefold.datasets.folder_listing import FileKind, Listing, divide_listing
 from threefold.datasets.ragged import Ragged
 from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import SplitFractions
@@ -37,7 +39,7 @@ READER = Reader(
     folders=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif"),
 )
 TASK_NAME = "speech_recognition"
-RECORDINGS = FileKind("recordings", SUFFIXES)
+RECORDINGS = FileKind("recordings", SUFFIXES, CONVERTIBLE)
 MOST_SYMBOLS = 25  # a second, which nobody speaks: the transcript is of something else
 
 
@@ -77,7 +79,11 @@ def load(
     if not root.is_dir():
         raise UserError(f"'{path}' is no folder; expected one of recordings with transcripts")
     facts = facts if isinstance(facts, SpeechFacts) else None
-    names = sorted(walk(root, RECORDINGS)[0])
+    names, others = walk(root, SUFFIXES)
+    names.sort()
+    # Tables, lists and texts are transcripts: only what nobody reads is said.
+    others = Counter({key: others[key] for key in (*CONVERTIBLE, NO_FILE) if key in others})
+    ignored = describe_ignored(others, RECORDINGS.noun, CONVERTIBLE)
     found = find_transcripts(root, names)
     _require_transcripts(path, names, found.texts)
     names = [name for name in names if name in found.texts]
@@ -92,14 +98,16 @@ def load(
     lengths = np.array([header.resampled(rate) for header in headers.values()])
     facts = facts or _describe(path, rate, texts, lengths, rows["train"])
     remarks = describe_headers([(name, header) for name, header in headers.items()], rate)
+    files = {name: os.path.getsize(os.path.join(root, name)) for name in names}
     source = Recordings(root, names, rate, lengths, _encode(texts, facts.alphabet))
     return Dataset(
         reference=path,
         task=TASK_NAME,
         facts=facts,
         splits={name: SubsetSource(source, chosen) for name, chosen in rows.items()},
-        fingerprint=_fingerprint(root, names, texts),
-        notes=[*found.notes, *bad, *long, *remarks, *decisions,
+        fingerprint=_fingerprint(files, texts),
+        files=files,
+        notes=[*ignored, *found.notes, *bad, *long, *remarks, *decisions,
                *_describe_texts(names, texts, lengths / rate, facts.alphabet)],
     )  # fmt: skip
 
@@ -238,9 +246,8 @@ def _describe_texts(
     return notes
 
 
-def _fingerprint(root: Path, names: list[str], texts: list[str]) -> str:
+def _fingerprint(files: dict[str, int], texts: list[str]) -> str:
     digest = hashlib.sha256()
-    for name, text in zip(names, texts, strict=True):
-        size = os.path.getsize(os.path.join(root, name))
+    for (name, size), text in zip(files.items(), texts, strict=True):
         digest.update(os.fsencode(name) + f"\0{size}\0{text}\0".encode())
     return digest.hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from threefold.core.errors import UserError
+from threefold.datasets.folder_files import visible_files
 from threefold.datasets.texts.text_files import read_lines, read_text
 
 TABLES = ("transcripts.tsv", "transcripts.csv", "metadata.csv", "metadata.tsv")
@@ -59,7 +60,7 @@ def find_transcripts(root: Path, names: Sequence[str]) -> Transcripts:
         UserError: for a table or list that cannot be read, with file and line; for two transcripts
             of one recording.
     """
-    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name[0] != ".")
+    files = sorted(visible_files(root))
     tables = [path for path in files if path.name.lower() in TABLES]
     lists = [path for path in files if path.name.lower().endswith(LIST_ENDING)]
     found, recordings = Transcripts(), _Recordings(root, names)

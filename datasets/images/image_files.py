@@ -1,10 +1,10 @@
 """Image files and arrays to the one shape and range that a network takes.
 
-Whatever a file holds (grayscale, palette, CMYK, alpha, 16 bits, rotated by EXIF) becomes numbers
-from 0 to 255 with 1 channel (grayscale) or 3 (red, green, blue).
+Whatever a file holds (grayscale, palette, CMYK, alpha, rotated by EXIF) becomes numbers from 0 to
+255 with 1 channel (grayscale) or 3 (red, green, blue). Of 16 bits and more, a range that is given
+becomes 0 to 255.
 """
 
-import contextlib
 import functools
 import io
 import os
@@ -15,20 +15,30 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-import scipy.sparse
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from threefold.core.errors import UserError
 from threefold.core.threads import worker_threads
+from threefold.datasets.folder_files import require_regular
+from threefold.datasets.images import pixels
+from threefold.datasets.images.pixels import Levels
+from threefold.datasets.images.resizing import resize
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+_AVIF = "avif" in features.modules and features.check("avif")  # Pillow may be built without
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".pgm", ".ppm", ".pbm", ".pnm", *((".avif",) if _AVIF else ())),
+)
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", *(("AVIF",) if _AVIF else ()))
+CONVERTIBLE = (
+    *(".heic", ".heif", ".jxl", ".jp2", ".j2k", ".psd", ".svg", ".tga", ".ico", ".exr", ".hdr"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2", ".orf", ".raw", ".eps", ".pdf"),
+    *(".dcm", ".nii", ".mha", ".fits", ".avif"),
+)  # images too, which nothing here reads
 MAX_SIZE = 4096
-BLOCK_PIXELS = 2**20
 TRIALS = 4
 THREAD_SECONDS = 0.0003  # a file that takes longer gains from threads
 MAX_COMMON_SIZE = 256
-ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB\x60\x82", "GIF": b";"}
 
 # Pillow only warns of an image that would fill the memory. The filter is set once, here, because
 # `warnings.catch_warnings` is not safe in the threads that decode.
@@ -44,28 +54,29 @@ class Header(NamedTuple):
     height: int
     width: int
     channels: int  # 1 grayscale, 3 colour
+    pages: int = 1
+    deep: bool = False  # numbers of more than 8 bits
+    cut: bool = False  # colours of 16 bits, of which 8 are read
 
 
-def read_image(file: File, channels: int) -> np.ndarray:
-    """Decode an image; of an animation, the first frame.
+def read_image(file: File, channels: int, levels: Levels | None = None) -> np.ndarray:
+    """Decode an image; of an animation the first frame, of several pages the first.
 
     Args:
-        file: path or bytes. A JPEG, PNG, WebP, BMP or GIF file, or its content.
+        file: path or bytes. A file of one of `FORMATS`, or its content.
         channels: int. 1 for grayscale, 3 for colour.
+        levels: tuple of two floats. What becomes 0 and 255 in images of more than 8 bits.
 
     Returns:
-        uint8 array of shape (height, width, channels). Turned upright as EXIF says; what is
-        transparent shows white.
+        uint8 array of shape (height, width, channels); float32 of more than 8 bits, with `levels`.
+        Turned upright as EXIF says; what is transparent shows white.
 
     Raises:
         UserError: for what is not an image, is cut short or has more than 89 million pixels.
     """
 
     def decode(image: Image.Image, _: BinaryIO) -> np.ndarray:
-        image.load()
-        if _orientation(image) != 1:
-            ImageOps.exif_transpose(image, in_place=True)
-        return _to_channels(image, channels)
+        return pixels.to_channels(_load_upright(image), channels, levels)
 
     return _with_image(file, decode)
 
@@ -87,17 +98,51 @@ def read_header(file: File) -> Header:
 
     def describe(image: Image.Image, opened: BinaryIO) -> Header:
         width, height = image.size
-        if _orientation(image) >= 5:  # a quarter turn
+        if pixels.orientation(image) >= 5:  # a quarter turn
             width, height = height, width
-        header = Header(height, width, 1 if _is_grayscale(image) else 3)
-        if not _ends_well(opened, image.format):
+        colours = 1 if pixels.is_grayscale(image) else 3
+        more = pixels.count_pages(image), pixels.is_deep(image), pixels.is_cut(image)
+        if not pixels.ends_well(image, opened):
             image.load()
-        return header
+        return Header(height, width, colours, *more)
 
     return _with_image(file, describe)
 
 
-def fit_image(source_image: np.ndarray | File, image_shape: ImageShape) -> np.ndarray:
+def find_levels(paths: Sequence[File]) -> Levels:
+    """Return the smallest and the largest number in deep images, in threads.
+
+    Raises:
+        UserError: naming the first file that cannot be read.
+    """
+
+    def find(file: File) -> Levels:
+        def measure(image: Image.Image, _: BinaryIO) -> Levels:
+            values = pixels.read_deep(image)
+            return float(values.min()), float(values.max())
+
+        return _with_image(file, measure)
+
+    found = _in_threads(find, paths)
+    for levels in found:
+        if isinstance(levels, UserError):
+            raise levels
+    low, high = min(low for low, _ in found), max(high for _, high in found)
+    return low, high if high > low else low + 1
+
+
+def find_damage(paths: Sequence[File]) -> list[UserError | None]:
+    """Decode many images, in threads: for each what is wrong with it, or None."""
+
+    def decode(file: File) -> None:
+        _with_image(file, lambda image, _: image.load() and None)
+
+    return _in_threads(decode, paths)
+
+
+def fit_image(
+    source_image: np.ndarray | File, image_shape: ImageShape, levels: Levels | None = None
+) -> np.ndarray:
     """Bring an image to a network's shape.
 
     Args:
@@ -105,6 +150,7 @@ def fit_image(source_image: np.ndarray | File, image_shape: ImageShape) -> np.nd
             channels) with 1, 3 or 4 channels (the fourth is opacity).
         image_shape: tuple of three ints. Height, width, channels; without a height an image
             keeps its size.
+        levels: tuple of two floats. As for `read_image`.
 
     Returns:
         float32 array of shape `image_shape`, values 0 to 255; of its own size, uint8.
@@ -114,7 +160,10 @@ def fit_image(source_image: np.ndarray | File, image_shape: ImageShape) -> np.nd
     """
     height, width, channels = image_shape
     if not isinstance(source_image, np.ndarray):
-        source_image = read_image(source_image, channels)
+        source_image = read_image(source_image, channels, levels)
+        if height is not None:
+            return resize(source_image, height, width)
+        return np.rint(source_image).astype(np.uint8, copy=False)
     if source_image.dtype != np.uint8 or _channels_of(source_image) not in (1, 3, 4):
         raise ValueError(
             "expected a uint8 image of shape (height, width) or (height, width, 1, 3 or 4), "
@@ -123,7 +172,7 @@ def fit_image(source_image: np.ndarray | File, image_shape: ImageShape) -> np.nd
     if source_image.ndim == 2 or source_image.shape[2] == 1:
         source_image = source_image.reshape(*source_image.shape[:2])
     if source_image.shape[2:] != (channels,):
-        source_image = _to_channels(Image.fromarray(source_image), channels)
+        source_image = pixels.to_channels(Image.fromarray(source_image), channels)
     return source_image if height is None else resize(source_image, height, width)
 
 
@@ -144,68 +193,15 @@ def stack_images(images: Sequence[np.ndarray]) -> np.ndarray:
     return mixed
 
 
-def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize with an antialiased triangle filter; nothing is rounded.
-
-    Two float32 matrix products, which an exported graph can repeat to the last digits.
-
-    Args:
-        image: array of shape (height, width, channels).
-        height: int. The new height.
-        width: int. The new width.
-
-    Returns:
-        float32 array of shape (height, width, channels). Equal to `image` where it has that size.
-    """
-    rows, columns, channels = image.shape
-    image = image.reshape(rows, columns * channels)
-    if rows != height:
-        weights = _sparse_weights(rows, height)
-        # In blocks of columns that fit a cache; as a whole, a photograph takes 1 GB in float32.
-        step = max(1, BLOCK_PIXELS // rows)
-        blocks = [image[:, at : at + step] for at in range(0, columns * channels, step)]
-        image = np.hstack([weights @ block.astype(np.float32) for block in blocks])
-    image = image.reshape(height, columns, channels).astype(np.float32, copy=False)
-    if columns != width:
-        image = image.swapaxes(0, 1).reshape(columns, height * channels)
-        image = _sparse_weights(columns, width) @ image
-        image = image.reshape(width, height, channels).swapaxes(0, 1)
-    return np.ascontiguousarray(image)
-
-
-def resize_weights(size_in: int, size_out: int) -> np.ndarray:
-    """Return the matrix that resizes along one axis: `resized = weights @ original`.
-
-    Pixel centres lie at halves; when shrinking, the triangle widens to cover every original pixel.
-    This is what Pillow calls BILINEAR.
-
-    Args:
-        size_in: int. The original number of pixels.
-        size_out: int. The number wanted.
-
-    Returns:
-        float32 array of shape (size_out, size_in). Rows sum to 1.
-    """
-    scale = size_in / size_out
-    centres = (np.arange(size_out) + 0.5) * scale
-    distances = np.abs(np.arange(size_in) + 0.5 - centres[:, None])
-    weights = np.maximum(1 - distances / max(scale, 1), 0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-# SciPy's product skips the zeros, which are most of a matrix that shrinks, and lets threads run
-# side by side where NumPy's would wait for one another's BLAS.
-@functools.lru_cache(maxsize=256)
-def _sparse_weights(size_in: int, size_out: int) -> scipy.sparse.csr_array:
-    return scipy.sparse.csr_array(resize_weights(size_in, size_out))
-
-
-def read_batch(paths: Sequence[File], image_shape: ImageShape) -> np.ndarray:
+def read_batch(
+    paths: Sequence[File], image_shape: ImageShape, levels: Levels | None = None
+) -> np.ndarray:
     """Decode and resize many images, in threads.
 
     Args:
         paths: sequence of path or bytes. The images.
         image_shape: tuple of three ints. Height, width, channels.
+        levels: tuple of two floats. As for `read_image`.
 
     Returns:
         array, as of `stack_images`, in the order given.
@@ -213,16 +209,18 @@ def read_batch(paths: Sequence[File], image_shape: ImageShape) -> np.ndarray:
     Raises:
         UserError: naming the first file that cannot be read.
     """
-    images = try_read_batch(paths, image_shape)
+    images = try_read_batch(paths, image_shape, levels)
     for found in images:
         if isinstance(found, UserError):
             raise found
     return stack_images(images) if images else np.empty((0, *image_shape), np.float32)
 
 
-def try_read_batch(paths: Sequence[File], image_shape: ImageShape) -> list[np.ndarray | UserError]:
+def try_read_batch(
+    paths: Sequence[File], image_shape: ImageShape, levels: Levels | None = None
+) -> list[np.ndarray | UserError]:
     """Decode and resize many images: for each either the image or what is wrong with it."""
-    return _in_threads(functools.partial(fit_image, image_shape=image_shape), paths)
+    return _in_threads(functools.partial(fit_image, image_shape=image_shape, levels=levels), paths)
 
 
 def read_headers(paths: Sequence[File]) -> list[Header | UserError]:
@@ -301,12 +299,18 @@ def _check_size(image_size: int | Sequence[int]) -> tuple[int, int]:
 
 def _with_image(file: File, use: Callable[[Image.Image, BinaryIO], Any]) -> Any:
     """Open an image and use it; whatever is wrong with it becomes one line that names it."""
+    if not isinstance(file, bytes):
+        require_regular(file)
     try:
         opened = io.BytesIO(file) if isinstance(file, bytes) else open(file, "rb")
         with opened, Image.open(opened, formats=FORMATS) as image:
             return use(image, opened)
     except Image.UnidentifiedImageError:
-        reason = "not a JPEG, PNG, WebP, BMP or GIF image"
+        reason = "not a JPEG, PNG, WebP, BMP, GIF, TIFF, PPM or AVIF image"
+        if _starts_as_tiff(file):
+            reason = "a TIFF of an unusual kind; convert it to gray levels or colours"
+    except pixels.UnsupportedPixelsError as error:
+        reason = str(error)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         reason = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
     except OSError as error:
@@ -318,52 +322,16 @@ def _with_image(file: File, use: Callable[[Image.Image, BinaryIO], Any]) -> Any:
     raise UserError(f"cannot read {name}: {' '.join(reason.split())}")
 
 
-def _to_channels(image: Image.Image, channels: int) -> np.ndarray:
-    """Return uint8 of shape (height, width, channels), transparency on white."""
-    if image.mode.startswith("I"):  # 16 bits, for which Pillow would cut off what exceeds 255
-        levels = np.asarray(image).astype(np.float32) / 257
-        image = Image.fromarray(np.rint(levels).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    mode = "L" if channels == 1 else "RGB"
-    array = np.asarray(image if image.mode == mode else image.convert(mode))
-    return array.reshape(image.height, image.width, channels)
+def _starts_as_tiff(file: File) -> bool:
+    with io.BytesIO(file) if isinstance(file, bytes) else open(file, "rb") as opened:
+        return opened.read(4) in (b"II*\0", b"MM\0*")
 
 
-def _is_grayscale(image: Image.Image) -> bool:
-    if image.mode == "P":
-        palette = np.array(image.getpalette("RGB")).reshape(-1, 3)
-        return bool((palette == palette[:, :1]).all())
-    return image.mode in ("1", "L", "LA") or image.mode.startswith("I")
-
-
-def _orientation(image: Image.Image) -> int:
-    """Return how EXIF says that the image is turned, 1 to 8; 1 is upright."""
-    # Asked for what its header lacks, Pillow decodes a whole PNG to search after the pixels.
-    if image.format == "PNG" and "exif" not in image.info:
-        return 1
-    # A camera's garbled note is no reason to refuse its image.
-    with contextlib.suppress(Exception):
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        return orientation if orientation in range(1, 9) else 1
-    return 1
-
-
-def _ends_well(opened: BinaryIO, format: str) -> bool:
-    """Return whether a file ends as its format asks, so that nothing was cut off."""
-    position = opened.tell()
-    size = opened.seek(0, os.SEEK_END)
-    if format in ENDINGS:
-        opened.seek(max(0, size - 12))
-        whole = opened.read().endswith(ENDINGS[format])
-    else:
-        # BMP and WebP (a RIFF file) write their size at the front.
-        opened.seek(2 if format == "BMP" else 4)
-        written = int.from_bytes(opened.read(4), "little")
-        whole = written + (0 if format == "BMP" else 8) <= size
-    opened.seek(position)
-    return whole
+def _load_upright(image: Image.Image) -> Image.Image:
+    image.load()
+    if pixels.orientation(image) != 1:
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _in_threads(function: Callable[[File], Any], files: Sequence[File]) -> list:

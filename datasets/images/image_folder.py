@@ -26,10 +26,13 @@ from threefold.datasets.folder_listing import (
 from threefold.datasets.images.image_files import (
     Header,
     ImageShape,
+    find_damage,
+    find_levels,
     guess_shape,
     read_batch,
     read_headers,
 )
+from threefold.datasets.images.pixels import WHOLE_RANGE, Levels
 from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import SplitFractions
 
@@ -37,6 +40,8 @@ READER = Reader(
     ("image_classification", "image_regression"), folders=("*",), only="a folder of images"
 )
 TASKS = READER.tasks
+SHOWN = 5  # files that a note names
+SKIP_BAD = "fix or remove it, or leave such files out with -d skip_bad=true"
 
 
 def load(
@@ -46,10 +51,11 @@ def load(
     facts: Facts | None = None,
     image_size: int | tuple[int, int] | None = None,
     channels: Literal[1, 3] | None = None,
+    levels: tuple[float, float] | None = None,
     skip_bad: bool = False,
     split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
-    """Load a folder of images (JPEG, PNG, WebP, BMP, GIF).
+    """Load a folder of images (JPEG, PNG, WebP, BMP, GIF, TIFF, PPM, AVIF).
 
     Args:
         path: str. The folder. It holds one sub-folder per class, or `train` and perhaps
@@ -59,7 +65,10 @@ def load(
         facts: Facts. Those of a run: its image shape, and its classes or targets, then rule.
         image_size: int, or height and width. The size to bring images to; guessed if None.
         channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
-        skip_bad: bool. Whether files that are no images are left out or refused.
+        levels: tuple of two floats. What becomes 0 and 255 in images of more than 8 bits; if None,
+            the smallest and the largest number in those of the training split.
+        skip_bad: bool. Whether files that are no images, or damaged, are left out or refused;
+            every image is then decoded before anything else is done.
         split_fractions: SplitFractions. How images are divided where nothing says so.
 
     Returns:
@@ -90,17 +99,25 @@ def load(
     else:
         shape, remarks = guess_shape(headers, image_size=image_size, channels=channels)
     rows, decisions = divide_listing(path, listing, split_fractions)
+    given = levels is not None
     if facts is None:
-        facts = _describe(shape, listing, rows["train"])
+        deep = [row for row in rows["train"] if headers[row].deep]
+        levels = _choose_levels(root, [listing.names[row] for row in deep], levels)
+        facts = _describe(shape, listing, rows["train"]).model_copy(update={"levels": levels})
+    notes += _describe_depth(listing, headers, facts.levels, given)
     found_target = "label" if classes else "target"
-    source = ImageFiles(root, listing.names, found_target, listing.found_targets, shape)
+    files = {name: os.path.getsize(os.path.join(root, name)) for name in listing.names}
+    source = ImageFiles(
+        root, listing.names, found_target, listing.found_targets, shape, facts.levels
+    )
     return Dataset(
         reference=path,
         task=task,
         facts=facts.model_copy(update={"image_shape": shape}),
         splits={name: SubsetSource(source, found) for name, found in rows.items()},
-        fingerprint=_fingerprint(root, listing),
+        fingerprint=_fingerprint(files, listing),
         notes=[*listing.notes, *notes, *remarks, *decisions],
+        files=files,
     )
 
 
@@ -113,6 +130,7 @@ class ImageFiles:
         found_target: str. `label` or `target`.
         found_targets: array. What is to be learned of each image.
         image_shape: tuple of three ints. Height, width, channels.
+        levels: tuple of two floats. As in ImageFacts.
     """
 
     def __init__(
@@ -122,20 +140,26 @@ class ImageFiles:
         found_target: str,
         found_targets: np.ndarray,
         image_shape: ImageShape,
+        levels: Levels | None = None,
     ):
         self.root = root
         self.names = names
         self.found_target = found_target
         self.found_targets = found_targets
         self.image_shape = image_shape
+        self.levels = levels
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         paths = [os.path.join(self.root, self.names[index]) for index in indices]
+        try:
+            images = read_batch(paths, self.image_shape, self.levels)
+        except UserError as error:  # its header was good
+            raise UserError(f"{error}; {SKIP_BAD}") from None
         return {
-            "image": read_batch(paths, self.image_shape),
+            "image": images,
             self.found_target: self.found_targets[indices],
         }
 
@@ -150,23 +174,66 @@ def _guess_task(root: Path, facts: Facts | None) -> str:
 def _check_headers(
     root: Path, listing: Listing, skip_bad: bool
 ) -> tuple[Listing, list[Header], list[str]]:
-    """Look at every file, so that a bad one is found now and not in the middle of a training."""
-    headers = read_headers([os.path.join(root, name) for name in listing.names])
+    """Look at every file, so that a bad one is found now and not in the middle of a training.
+
+    Where bad files are to be left out, pixels are decoded too: a header may be all that is good.
+    """
+    paths = [os.path.join(root, name) for name in listing.names]
+    headers = read_headers(paths)
+    if skip_bad:
+        damage = find_damage(paths)
+        headers = [error or header for error, header in zip(damage, headers, strict=True)]
     bad = [row for row, header in enumerate(headers) if isinstance(header, UserError)]
     if not bad:
         return listing, headers, []
     if not skip_bad:
         more = f" (and {len(bad) - 1} more such)" if len(bad) > 1 else ""
-        raise UserError(
-            f"{headers[bad[0]]}{more}; fix or remove it, or leave such files out with "
-            "-d skip_bad=true"
-        )
+        raise UserError(f"{headers[bad[0]]}{more}; {SKIP_BAD}")
     if len(bad) == len(headers):
         raise UserError(f"{headers[0]}, nor any other image of '{root}'")
     good = np.setdiff1d(np.arange(len(headers)), bad)
-    shown = os.path.join(root, listing.names[bad[0]])
-    notes = [f"left out as unreadable: {len(bad)} of {len(headers)} files, such as '{shown}'"]
+    shown = ", ".join(f"'{paths[row]}'" for row in bad[:SHOWN])
+    such = "" if len(bad) <= SHOWN else "such as "
+    notes = [f"left out as unreadable: {len(bad)} of {len(headers)} files, {such}{shown}"]
     return listing.keep(good), [headers[row] for row in good], notes
+
+
+def _choose_levels(root: Path, deep: list[str], levels: Levels | None) -> Levels | None:
+    """Return what becomes 0 and 255 in the deep images to train on."""
+    if levels is not None and not levels[0] < levels[1]:
+        raise UserError(
+            f"-d levels={levels[0]:g},{levels[1]:g} does not fit: expected the number that becomes "
+            "0, then a larger one that becomes 255"
+        )
+    if levels is not None or not deep:
+        return levels
+    return find_levels([os.path.join(root, name) for name in deep])
+
+
+def _describe_depth(
+    listing: Listing, headers: list[Header], levels: Levels | None, given: bool
+) -> list[str]:
+    """Return what is said of images of more than 8 bits, and of several pages."""
+    notes = []
+    if deep := sum(header.deep for header in headers):
+        low, high = levels or WHOLE_RANGE
+        whose = "the range of the training split" if levels else "all that 16 bits hold"
+        whose = "as given" if given else whose
+        notes.append(
+            f"{deep} of {len(headers)} images have more than 8 bits: {low:g} to {high:g} ({whose}) "
+            "become 0 to 255, and what is beyond becomes 0 or 255; levels=LOW,HIGH sets others"
+        )
+    if cut := [row for row, header in enumerate(headers) if header.cut]:
+        notes.append(
+            f"{len(cut)} images have colours of 16 bits, such as '{listing.names[cut[0]]}': "
+            "the upper 8 bits are read"
+        )
+    if pages := [row for row, header in enumerate(headers) if header.pages > 1]:
+        notes.append(
+            f"{len(pages)} files hold several pages, such as '{listing.names[pages[0]]}': "
+            "the first of each is read"
+        )
+    return notes
 
 
 def _describe(shape: ImageShape, listing: Listing, train: np.ndarray) -> ImageFacts:
@@ -179,10 +246,9 @@ def _describe(shape: ImageShape, listing: Listing, train: np.ndarray) -> ImageFa
     return ImageFacts(image_shape=shape, class_names=names, class_counts=tuple(counts))
 
 
-def _fingerprint(root: Path, listing: Listing) -> str:
+def _fingerprint(files: dict[str, int], listing: Listing) -> str:
     digest = hashlib.sha256()
-    for name in listing.names:
-        size = os.path.getsize(os.path.join(root, name))
+    for name, size in files.items():
         digest.update(os.fsencode(name) + f"\0{size}\0".encode())
     if listing.found_targets.ndim == 2:  # classes are in the names already
         digest.update(listing.found_targets.tobytes())

@@ -6,7 +6,8 @@ from pathlib import Path
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import SPLITS, Dataset
 from threefold.datasets.facts import Facts
-from threefold.datasets.folder_listing import FileKind, walk
+from threefold.datasets.folder_files import describe_ignored, walk
+from threefold.datasets.folder_listing import FileKind
 from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.column_roles import SPLIT_WORDS
@@ -130,12 +131,12 @@ def read_documents(path: str, column: str | None, encoding: str) -> tuple[Docume
     if column is not None:
         raise UserError(f"-d text={column} names a column, and '{path}' is no table")
     if root.is_dir():
-        return _read_folder(root, encoding), []
+        return _read_folder(root, encoding)
     return {"train": [read_text(root, encoding=encoding)]}, []
 
 
-def _read_folder(root: Path, encoding: str) -> Documents:
-    names, _ = walk(root, FILES)
+def _read_folder(root: Path, encoding: str) -> tuple[Documents, list[str]]:
+    names, ignored = walk(root, FILES.suffixes)
     if not names:
         raise UserError(f"folder '{root}' holds no texts ({', '.join(FILES.suffixes)})")
     explicit = {
@@ -151,7 +152,7 @@ def _read_folder(root: Path, encoding: str) -> Documents:
                 "put it into a folder of such a name"
             )
         found.setdefault(explicit[name], []).append(read_text(root / name, encoding=encoding))
-    return found
+    return found, describe_ignored(ignored, FILES.noun)
 
 
 def _divide(given: Documents, split_fractions: SplitFractions) -> tuple[Documents, list[str]]:

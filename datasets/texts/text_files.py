@@ -9,6 +9,7 @@ from typing import IO
 import numpy as np
 
 from threefold.core.errors import UserError
+from threefold.core.files import parse_json
 from threefold.datasets.tables.column_roles import require_column
 from threefold.datasets.tables.table_files import (
     SUFFIXES,
@@ -111,7 +112,7 @@ def read_text_table(source: str | Path | IO, *, encoding: str = "utf-8") -> Tabl
 
 def _read_object(line: str, where: str) -> dict[str, str | None]:
     try:
-        found = json.loads(line)
+        found = parse_json(line)
     except json.JSONDecodeError as error:
         raise UserError(f"{where}, character {error.pos + 1}: no JSON ({error.msg})") from None
     if not isinstance(found, dict):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from threefold.core.errors import UserError, suggest
+from threefold.core.files import parse_json
 from threefold.datasets.texts.text_files import read_text
 from threefold.datasets.texts.tokenizing import KINDS, Kind, load_tokenizer, token_names
 
@@ -40,7 +41,7 @@ def read_tokenizer(path: str) -> str:
     else:
         content = _read_json(file)
         if file.name == "run.json":
-            content = json.loads((content.get("facts") or {}).get("tokenizer") or "{}")
+            content = parse_json((content.get("facts") or {}).get("tokenizer") or "{}")
     if not isinstance(content.get("model"), dict):
         raise UserError(f"{file} holds no tokenizer of Hugging Face's form")
     content |= {"truncation": None, "padding": None, "post_processor": None}
@@ -76,7 +77,7 @@ def _find_file(path: Path) -> Path:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(read_text(file))
+        content = parse_json(read_text(file))
     except json.JSONDecodeError as error:
         raise UserError(f"{file} line {error.lineno}: no JSON ({error.msg})") from None
     if not isinstance(content, dict):
@@ -101,4 +102,4 @@ def _from_vocabulary(file: Path) -> dict[str, Any]:
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    return json.loads(tokenizer.to_str())
+    return parse_json(tokenizer.to_str())

@@ -43,6 +43,9 @@ class ImageInputs(Task):
     def input_fields(self) -> tuple[Field, ...]:
         height, width, channels = self.facts.image_shape
         colour = "gray levels" if channels == 1 else "red, green, blue"
+        if self.facts.levels:
+            low, high = self.facts.levels
+            colour += f" (of files of more than 8 bits: {low:g} to {high:g}, scaled to 0 to 255)"
         return (
             Field(
                 name="image",

@@ -164,7 +164,7 @@ def test_a_bad_image_is_named_skipped_and_counted(run_cli, digits_run, digit_fil
     assert code == 1
     assert [one["input"] for one in found["predictions"]] == digit_files[:2]
     assert found["skipped"] == [
-        "cannot read 'note.png': not a JPEG, PNG, WebP, BMP or GIF image"
+        "cannot read 'note.png': not a JPEG, PNG, WebP, BMP, GIF, TIFF, PPM or AVIF image"
     ]  # fmt: skip
     assert "skipped: cannot read 'note.png'" in err
     assert "1 of 3 skipped" in err

@@ -1,12 +1,15 @@
 """The command line answers at once: nothing heavy is imported before it is needed."""
 
+import json
 import os
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from threefold.training import backend as switch
 
@@ -94,3 +97,36 @@ def test_what_a_library_says_while_it_is_loaded_shows_only_when_that_fails(
     with pytest.raises(ImportError):
         switch.import_without_greeting("broken")
     assert capfd.readouterr().err == "no such chip\n"
+
+
+# Fits one run under a configuration of Keras's own that no network here is made for.
+CHANNELS_FIRST = """
+import sys
+from threefold import cli
+
+sys.argv = ["threefold", "fit", *sys.argv[1:], "--epochs", "1", "--run", "run"]
+try:
+    cli.main()
+finally:
+    import keras
+    print("format", keras.config.image_data_format(), keras.config.floatx())
+"""
+
+
+@pytest.mark.parametrize("family", ["cnn", "resnet"])
+def test_the_image_data_format_of_keras_does_not_matter(in_tmp, family):
+    """Images that differ in nothing but which column is bright: one axis for another shows."""
+    Path("home").mkdir()
+    Path("home/keras.json").write_text(
+        json.dumps({"image_data_format": "channels_first", "floatx": "float16", "epsilon": 0.1})
+    )
+    for number in range(12):
+        for place, name in enumerate(("left", "right")):
+            pixels = np.zeros((8, 12), np.uint8)
+            pixels[:, 2 + 7 * place] = 200 + number
+            path = Path(f"photos/{name}/{number}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    answer = run_python("-c", CHANNELS_FIRST, family, "--dataset", "photos", KERAS_HOME="home")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == "format channels_last float32"

@@ -1,6 +1,7 @@
 """How tests list cases, and expect something to be refused."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,13 @@ def refused(match=None):
     with pytest.raises(UserError, match=match) as error:
         yield error
     assert "\n" not in str(error.value)
+
+
+def refusal_of(call: Callable[[], Any]) -> str:
+    """Return the one line in which a call is refused."""
+    with refused() as error:
+        call()
+    return str(error.value)
 
 
 def flatten(cases: dict[str, dict[str, Any]]) -> list[tuple[str, str, Any]]:

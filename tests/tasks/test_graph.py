@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from threefold.datasets.images.image_files import resize
+from threefold.datasets.images.resizing import resize
 from threefold.tasks import graph
 
 pytestmark = pytest.mark.once

@@ -138,3 +138,18 @@ def test_finding_blueprints_imports_none():
         assert not any("threefold.blueprints." in name for name in sys.modules)
     finally:
         sys.modules.update(kept)
+
+
+@pytest.mark.parametrize("name", ["cnn", "resnet"])
+def test_a_model_is_the_same_whatever_format_keras_is_set_to(name):
+    import keras
+
+    task = find_task("image_classification")(FACTS)
+    outputs = []
+    for layout in ("channels_last", "channels_first"):
+        keras.config.set_image_data_format(layout)
+        keras.utils.set_random_seed(0)
+        model, _ = build_model(name, task, {}, "float32")
+        outputs.append(keras.ops.convert_to_numpy(model({"image": IMAGES})))
+    assert keras.config.image_data_format() == "channels_last"
+    assert np.array_equal(*outputs)

@@ -3,7 +3,9 @@
 import builtins
 import contextlib
 import errno
+import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -268,7 +270,7 @@ def test_nothing_is_unpickled(tmp_path):
     digest = re.sub('("arrays.npz":")[0-9a-f]*', rf"\g<1>{found.stdout.split()[0]}", sums)
     (place / "manifest.json").write_text(digest)
     with (
-        pytest.warns(UserWarning, match="Object arrays cannot be loaded"),
+        pytest.warns(UserWarning, match="weights.npy holds objects, not numbers"),
         pytest.raises(CheckpointError),
     ):
         load_checkpoint(tmp_path, "state")
@@ -313,3 +315,33 @@ def test_what_is_saved_is_what_is_loaded(arrays, state):
         assert (loaded[name].dtype, loaded[name].shape) == (array.dtype, array.shape)
         assert loaded[name].tobytes() == array.tobytes()  # NaN with its payload, minus zero
     assert loaded_state == state
+
+
+def test_a_checkpoint_that_unpacks_to_more_than_its_file_is_refused(tmp_path):
+    """Its sums are right: whoever made it wrote them too."""
+    place = save(tmp_path, 1)
+    np.savez_compressed(place / "arrays.npz", **{"weights/kernel": np.zeros((1000, 1000))})
+    sums = json.loads((place / "manifest.json").read_text())
+    sums["arrays.npz"] = hashlib.sha256((place / "arrays.npz").read_bytes()).hexdigest()
+    (place / "manifest.json").write_text(json.dumps(sums))
+    with (
+        pytest.warns(UserWarning, match="arrays.npz is compressed, as no checkpoint is"),
+        pytest.raises(CheckpointError, match="every state checkpoint in .* is damaged"),
+    ):
+        load_checkpoint(tmp_path, "state")
+
+
+def test_a_state_that_is_nested_without_end_is_damaged(tmp_path):
+    place = save(tmp_path, 1)
+    (place / "manifest.json").write_text("[" * 100_000)
+    with pytest.warns(UserWarning, match="nested too deeply"), pytest.raises(CheckpointError):
+        load_checkpoint(tmp_path, "state")
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "state.json", "manifest.json"])
+def test_a_pipe_in_a_checkpoint_is_not_waited_for(tmp_path, name):
+    place = save(tmp_path, 1)
+    (place / name).unlink()
+    os.mkfifo(place / name)
+    with pytest.warns(UserWarning, match=f"{name} is not there"), pytest.raises(CheckpointError):
+        load_checkpoint(tmp_path, "state")

@@ -155,6 +155,38 @@ def test_a_record_that_is_something_else(made, text):
         open_run("run")
 
 
+@pytest.mark.parametrize("start", ["[", '{"format":', '{"facts": [', '{"options": {"a":'])
+def test_a_record_that_is_nested_without_end(made, run_cli, start):
+    made[0].write_text(start * 100_000)
+    with pytest.raises(CheckpointError, match="^run/run.json is damaged: nested too deeply"):
+        open_run("run")
+    code, _, err = run_cli("evaluate", "run")
+    assert code == 1 and err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_a_record_that_is_nested_within_what_json_reads(made):
+    path, content = made
+    nested = "[" * 700 + "]" * 700
+    path.write_text(json.dumps(content)[:-1] + f', "options": {{"a": {nested}}}}}')
+    assert open_run("run").record.options["a"]
+
+
+def test_a_record_without_end_is_not_read(made):
+    with open(made[0], "r+b") as file:
+        file.truncate(2**40)  # holes, which cost no disk
+    with pytest.raises(
+        CheckpointError, match="has 1,099,511,627,776 bytes, and no run writes more"
+    ):
+        open_run("run")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "\x00"])
+def test_metrics_that_are_damaged(made, text):
+    (made[0].parent / "metrics.json").write_text(text)
+    with pytest.raises(CheckpointError, match="metrics.json is damaged: "):
+        open_run("run").read_metrics()
+
+
 def test_a_record_that_is_no_text(made):
     made[0].write_bytes(b"\xff\xfe{}")
     with pytest.raises(CheckpointError, match="^run/run.json is damaged: "):

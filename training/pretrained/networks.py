@@ -4,7 +4,6 @@ What its `config.json` decides, and what its weights are called, is said by the 
 (`read_config`, `name_weights`). Weights are read as plain arrays; nothing is unpickled.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from threefold.core.errors import UserError
+from threefold.core.files import parse_json
 from threefold.datasets import loading
 from threefold.training.run import Run
 
@@ -42,7 +42,7 @@ def read_options(blueprint: ModuleType, folder: str) -> dict[str, Any]:
     if not root.is_dir():
         raise UserError(f"{flag}: no such folder; expected one with config.json and {WEIGHTS}")
     try:
-        config = json.loads((root / "config.json").read_text(encoding="utf-8"))
+        config = parse_json((root / "config.json").read_text(encoding="utf-8"))
         found = config["model_type"]
     except OSError:
         raise UserError(f"{flag} has no config.json") from None

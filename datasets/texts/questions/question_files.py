@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from threefold.core.errors import UserError, suggest
+from threefold.core.files import parse_json
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
 from threefold.datasets.reader import Reader
@@ -156,7 +157,7 @@ def read_rows(path: str, *, encoding: str = "utf-8") -> Iterator[tuple[str, dict
         yield from _read_lines(file, text)
         return
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":  # lines of JSON under the name of one
             yield from _read_lines(file, text)
@@ -180,7 +181,7 @@ def _read_lines(file: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, line in read_lines(text):
         where = f"{file} line {number}"
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except json.JSONDecodeError as error:
             raise _no_json(where, error) from None
         if not isinstance(row, dict):

@@ -18,10 +18,9 @@ from threefold.datasets.images.image_files import (
     read_batch,
     read_header,
     read_image,
-    resize,
-    resize_weights,
     try_read_batch,
 )
+from threefold.datasets.images.resizing import resize, resize_weights
 
 
 def colours(height=12, width=20):
@@ -75,7 +74,7 @@ def test_16_bit_gray_is_scaled_and_not_cut_off():
     content = encode(levels, "PNG")
     assert read_image(content, 1)[0, :, 0].tolist() == [0, 1, 128, 255]
     assert read_image(content, 3)[0, :, 2].tolist() == [0, 1, 128, 255]
-    assert read_header(content) == Header(1, 4, 1)
+    assert read_header(content)[:3] == (1, 4, 1)
 
 
 def test_cmyk_is_read_in_its_colours():
@@ -151,8 +150,11 @@ def claim_size(width, height):
 
 
 BAD = {
-    "text.png": (b"these are words\n", "not a JPEG, PNG, WebP, BMP or GIF image"),
-    "empty.jpg": (b"", "not a JPEG, PNG, WebP, BMP or GIF image"),
+    "text.png": (
+        b"these are words\n",
+        "not a JPEG, PNG, WebP, BMP, GIF, TIFF, PPM or AVIF image",
+    ),
+    "empty.jpg": (b"", "not a JPEG, PNG, WebP, BMP, GIF, TIFF, PPM or AVIF image"),
     "large.png": (claim_size(10_000, 9_000), "more than 89,478,485 pixels"),
     "huge.png": (claim_size(20_000, 10_000), "more than 89,478,485 pixels"),
     "cut.png": (encode(colours(60, 60), "PNG")[:-200], ""),
