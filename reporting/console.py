@@ -161,10 +161,12 @@ def _worst(rows: list[tuple[str, Mapping[str, float]]]) -> list[tuple[str, Mappi
 def records_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """Return plain records as a table; nested values are left to CSV and JSON."""
     rows = list(rows)
-    names = [name for name, value in rows[0].items() if not isinstance(value, Mapping)]
+    # A row of a blank line has no values, from which to see what a column holds.
+    first = min(rows, key=lambda row: sum(value is None for value in row.values()) / len(row))
+    names = [name for name, value in first.items() if not isinstance(value, Mapping)]
     table = Table(box=None, pad_edge=False)
     for name in names:
-        number = isinstance(rows[0][name], int | float)
+        number = isinstance(first[name], int | float)
         table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in names))

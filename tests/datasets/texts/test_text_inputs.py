@@ -64,6 +64,18 @@ def test_standard_input_is_a_text_on_each_line():
     assert examples["text"] == ["the film", "good"]
 
 
+def test_blank_lines_of_standard_input_keep_their_places():
+    for facts, line in ((DOCUMENTS, "film"), (TAGS, "abc"), (PAIRS, "abc")):
+        stdin = io.BytesIO(f"\n{line}\n \n\n{line}\n\n".encode())
+        parts = list(read_inputs(["-"], facts, stdin, 3))
+        assert [(part.names, list(part.blank)) for part in parts] == [
+            (["standard input line 2"],
+             [(0, "standard input line 1"), (1, "standard input line 3")]),
+            (["standard input line 5"],
+             [(0, "standard input line 4"), (1, "standard input line 6")]),
+        ]  # fmt: skip
+
+
 def test_a_column_of_a_table_is_texts(in_tmp):
     write("t.csv", "id,what\n1,the good film\n2,bad film\n")
     names, examples, _ = read("t.csv")
