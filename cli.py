@@ -4,7 +4,6 @@ Nothing here imports Keras, NumPy or a backend at the top: the backend is chosen
 version, completion and wrong options answer at once.
 """
 
-import json
 import os
 import sys
 import warnings
@@ -13,7 +12,14 @@ import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
 from threefold.core.errors import UserError
-from threefold.training.flags import KeyValue, SettingsCommand, backend_option, json_option
+from threefold.core.visible import to_json
+from threefold.training.flags import (
+    KeyValue,
+    SettingsCommand,
+    backend_option,
+    json_option,
+    raw_cells_option,
+)
 
 EXIT_FAILURE, EXIT_ABORTED = 1, 130
 FORMATS = ("savedmodel", "onnx")
@@ -150,9 +156,10 @@ def evaluate(run, dataset, data_options, split, backend, as_json):
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="how to read the inputs")
 @click.option("--output", metavar="FILE", help="write a .csv or .jsonl file")
+@raw_cells_option
 @backend_option
 @json_option
-def predict(run, inputs, data_options, output, backend, as_json):
+def predict(run, inputs, data_options, output, raw_cells, backend, as_json):
     """Ask RUN for answers: files, folders, globs, tables, or - for standard input."""
     from threefold.reporting.records import check_output
 
@@ -174,7 +181,7 @@ def predict(run, inputs, data_options, output, backend, as_json):
         found = predict_run(open_run(run), inputs, dict(data_options), sys.stdin.buffer)
     from threefold.reporting.session import show_predictions
 
-    show_predictions(who, found, output, as_json)
+    show_predictions(who, found, output, as_json, raw_cells=raw_cells)
     if found.errors:
         sys.exit(EXIT_FAILURE)
 
@@ -206,9 +213,10 @@ def predict(run, inputs, data_options, output, backend, as_json):
 )
 @click.option("--output", metavar="PATH",
               help="of texts a .csv or .jsonl file; of images a .png, or a folder")  # fmt: skip
+@raw_cells_option
 @backend_option
 @json_option
-def generate(run, output, backend, as_json, **options):
+def generate(run, output, raw_cells, backend, as_json, **options):
     """Let RUN, a run or an artifact, write texts or make images."""
     from threefold.exporting.artifact import is_artifact
     from threefold.reporting.generated import check_generated, show_generated
@@ -231,7 +239,7 @@ def generate(run, output, backend, as_json, **options):
         from threefold.training.evaluate import generate_run
 
         records = generate_run(opened, GenerationConfig(**options))
-    show_generated(who, records, output, as_json)
+    show_generated(who, records, output, as_json, raw_cells=raw_cells)
 
 
 def _open_artifact(path: str, backend: str | None):
@@ -288,7 +296,7 @@ def list_(as_json):
 
     found = catalogue()
     if as_json:
-        print(json.dumps(found, ensure_ascii=False))
+        print(to_json(found))
         return
     from threefold.reporting.catalogue import catalogue_tables
     from threefold.reporting.console import results
@@ -324,7 +332,7 @@ def show(name, task, dataset, data_options, options, backend, as_json):
 
         described["exports"] = describe_exports(name)
     if as_json:
-        print(json.dumps(described, ensure_ascii=False))
+        print(to_json(described))
         return
     from threefold.reporting.catalogue import description_tables
     from threefold.reporting.console import results
@@ -343,7 +351,7 @@ def doctor(backend, as_json):
     with notes.status("trying the backends, each in a process of its own"):
         found = examine(backend)
     if as_json:
-        print(json.dumps(found, ensure_ascii=False))
+        print(to_json(found))
     else:
         from threefold.reporting.catalogue import doctor_tables
 

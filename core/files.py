@@ -6,6 +6,7 @@ On the ground floor, for every room that writes. What a killed process leaves is
 import contextlib
 import json
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +14,7 @@ from typing import IO, Any
 from threefold.core.errors import Failure
 
 PART = ".{name}.part"
+LONGEST_NAME = 200  # bytes
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -51,6 +53,21 @@ def parse_json(text: str | bytes) -> Any:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
     except MemoryError:
         raise json.JSONDecodeError("larger than the memory", "", 0) from None
+
+
+def to_file_name(word: str) -> str:
+    """Return a word of data as the name of one file, which leads into no other folder.
+
+    Args:
+        word: str. Such as the name of a class: `..`, `a/b` and `/etc` too.
+
+    Returns:
+        str. The word where it can be a name, else one like it; empty for an empty word.
+    """
+    whole = word.encode(errors="replace").decode()  # of bytes that are no UTF-8, question marks
+    name = re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f-\x9f]', "_", whole)
+    name = name.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return re.sub(r"^\.|[. ]$", "_", name)
 
 
 def remove_parts(folder: Path) -> None:

@@ -22,11 +22,25 @@ class Inputs(NamedTuple):
         names: list of str. What each is called: a file, or a file and a line of it.
         examples: dict of str to array. The readable ones, the batch first.
         errors: list of UserError. One for each that cannot be read.
+        blank: sequence of (int, str). Lines of standard input in which there is nothing: before
+            which of the examples each stands, and what it is called. Each keeps its place among
+            the answers.
     """
 
     names: list[str]
     examples: dict[str, np.ndarray]
     errors: list[UserError]
+    blank: Sequence[tuple[int, str]] = ()
+
+
+def find_blank(read: Sequence[tuple[str, object]]) -> list[tuple[int, str]]:
+    """Return the blank lines among named texts, each with how many readable ones come before."""
+    found, before = [], 0
+    for name, text in read:
+        if text is None:
+            found.append((before, name))
+        before += not (text is None or isinstance(text, UserError))
+    return found
 
 
 class Given(NamedTuple):

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, ConsoleDimensions, Group
+from rich.console import (
+    Console,
+    ConsoleDimensions,
+    ConsoleOptions,
+    ConsoleRenderable,
+    Group,
+    RenderHook,
+    RenderResult,
+)
 from rich.panel import Panel
 from rich.progress import (
     BarColumn,
@@ -17,9 +25,11 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from threefold.core.visible import visible
 from threefold.reporting.numbers import format_number
 
 PARTS_SHOWN = 30  # classes or targets in a terminal; the report has them all
@@ -40,8 +50,27 @@ class _Console(Console):
         return known if self.is_terminal else ConsoleDimensions(self.ENDLESS, known.height)
 
 
+class _ShowAsText(RenderHook):
+    """Writes out what would steer the terminal, in whatever is printed."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Return what is printed, each part with its characters visible."""
+        return [_Visible(one) for one in renderables]
+
+
+class _Visible:
+    def __init__(self, inner: ConsoleRenderable):
+        self.inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for part in console.render(self.inner, options):
+            yield part if part.control else Segment(visible(part.text), part.style)
+
+
 notes = _Console(stderr=True, highlight=False)
 results = _Console(highlight=False)
+for _console in (notes, results):
+    _console.push_render_hook(_ShowAsText())
 
 
 class FitDisplay:
@@ -148,7 +177,7 @@ def breakdown_table(split: str, name: str, parts: Mapping[str, Mapping[str, floa
     for column in columns:
         table.add_column(Text(column), justify="right")
     for part, values in rows:
-        table.add_row(Text(part), *(_cell(values.get(column)) for column in columns))
+        table.add_row(_cell(part), *(_cell(values.get(column)) for column in columns))
     return Group(Text(f"\n{title}", "bold"), table)  # a table's own title breaks at its width
 
 
@@ -161,11 +190,13 @@ def _worst(rows: list[tuple[str, Mapping[str, float]]]) -> list[tuple[str, Mappi
 def records_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """Return plain records as a table; nested values are left to CSV and JSON."""
     rows = list(rows)
-    names = [name for name, value in rows[0].items() if not isinstance(value, Mapping)]
+    # A row of a blank line has no values, from which to see what a column holds.
+    first = min(rows, key=lambda row: sum(value is None for value in row.values()) / len(row))
+    names = [name for name, value in first.items() if not isinstance(value, Mapping)]
     table = Table(box=None, pad_edge=False)
     for name in names:
-        number = isinstance(rows[0][name], int | float)
-        table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
+        number = isinstance(first[name], int | float)
+        table.add_column(_cell(name), justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in names))
     return table
@@ -192,7 +223,7 @@ def _cell(value: Any) -> Text:
     """Return a cell that rich shows as it is, brackets and all."""
     if value is None:
         return Text("")
-    return Text(format_number(value) if isinstance(value, int | float) else str(value))
+    return Text(format_number(value) if isinstance(value, int | float) else visible(str(value)))
 
 
 def predict_command(task: str, folder: Path | str) -> str:

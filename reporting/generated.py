@@ -1,7 +1,6 @@
 """What a model made, printed or written: texts, and images."""
 
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from PIL import Image
 from rich.markup import escape
 
 from threefold.core.errors import UserError
-from threefold.core.files import replace_file
+from threefold.core.files import replace_file, to_file_name
 from threefold.reporting.console import notes, results
 from threefold.reporting.records import check_output, write_records
 from threefold.reporting.session import print_json
@@ -46,7 +45,12 @@ def check_generated(task: str, output: str | None) -> None:
 
 
 def show_generated(
-    who: dict[str, str], records: list[dict[str, Any]], output: str | None, as_json: bool
+    who: dict[str, str],
+    records: list[dict[str, Any]],
+    output: str | None,
+    as_json: bool,
+    *,
+    raw_cells: bool = False,
 ) -> None:
     """Print or write what was made.
 
@@ -55,9 +59,10 @@ def show_generated(
         records: list of dict. Texts with `prompt` and `text`, or images with `image` and `class`.
         output: str. Where to write, or `None`.
         as_json: bool. Whether to print one JSON object.
+        raw_cells: bool. As for `write_records`.
     """
     if "image" not in records[0]:
-        _show_texts(who, records, output, as_json)
+        _show_texts(who, records, output, as_json, raw_cells)
         return
     write_images(Path(output), records)
     notes.print(f"{len(records)} images in {escape(output)}")
@@ -78,10 +83,22 @@ def write_images(place: Path, records: Sequence[dict[str, Any]]) -> None:
     if place.suffix:
         replace_file(place, encode(tile(np.stack([record["image"] for record in records]))))
         return
+    folders: dict[str, str] = {}
     for number, record in enumerate(records):
-        name = (record["class"] or "").replace(os.sep, "_")
+        name = _folder_of(record["class"] or "", folders)
         (place / name).mkdir(parents=True, exist_ok=True)
         replace_file(place / name / f"{number:05d}.png", encode(record["image"]))
+
+
+def _folder_of(name: str, folders: dict[str, str]) -> str:
+    """Return the folder of a class, one of its own; what was returned is kept in `folders`."""
+    if name not in folders:
+        folder, taken = to_file_name(name), {found.casefold() for found in folders.values()}
+        count = 2
+        while folder.casefold() in taken:
+            folder, count = f"{to_file_name(name)}-{count}", count + 1
+        folders[name] = folder
+    return folders[name]
 
 
 def encode(image: np.ndarray) -> bytes:
@@ -92,12 +109,16 @@ def encode(image: np.ndarray) -> bytes:
 
 
 def _show_texts(
-    who: dict[str, str], records: list[dict[str, Any]], output: str | None, as_json: bool
+    who: dict[str, str],
+    records: list[dict[str, Any]],
+    output: str | None,
+    as_json: bool,
+    raw_cells: bool,
 ) -> None:
     """Print texts that were written, each after its prompt, or write them to a file."""
     if output:
-        write_records(output, records)
-        notes.print(f"{len(records)} texts in {output}")
+        write_records(output, records, raw_cells=raw_cells)
+        notes.print(f"{len(records)} texts in {escape(output)}")
     if as_json:
         print_json(who | {"texts": records})
     elif not output:

@@ -3,9 +3,10 @@
 import base64
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from html import escape as escape_html
 from typing import Any
 
+from threefold.core.visible import visible
 from threefold.reporting.numbers import format_number
 
 # Jinja takes as long for a small page, 1.4 times as long for a large one, and 0.1 s before the
@@ -51,6 +52,11 @@ pre { background: var(--tile); border: 1px solid var(--line); border-radius: 6px
   overflow-wrap: anywhere; }
 summary { cursor: pointer; }
 """
+
+
+def escape(text: str) -> str:
+    """Return HTML that shows a text as it is, characters that nobody sees too."""
+    return escape_html(visible(text))
 
 
 def render_page(

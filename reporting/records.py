@@ -1,16 +1,17 @@
 """Predictions as files: a CSV for spreadsheets, or JSONL with one object a line."""
 
 import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from threefold.core.errors import UserError, suggest
 from threefold.core.files import replace_file
 
 FORMATS = (".csv", ".jsonl")
+FORMULA_STARTS = "=+-@\t\r\n"  # with which a spreadsheet begins a formula
 
 
 def check_output(path: str) -> None:
@@ -35,7 +36,9 @@ def check_output(path: str) -> None:
         )
 
 
-def write_records(path: str, records: Sequence[Mapping[str, Any]]) -> None:
+def write_records(
+    path: str, records: Sequence[Mapping[str, Any]], *, raw_cells: bool = False
+) -> None:
     """Write plain records in their order, all or nothing.
 
     Args:
@@ -43,11 +46,15 @@ def write_records(path: str, records: Sequence[Mapping[str, Any]]) -> None:
         records: sequence of mapping. A CSV gives a nested value a column of its own, named by its
             path: `probabilities.cat`. A record without some column has an empty cell there. No
             records make an empty file.
+        raw_cells: bool. Whether words that a spreadsheet takes for formulas stay as they are; else
+            an apostrophe comes before them.
 
     Raises:
         Failure: where the file cannot be written.
     """
-    text = _to_csv(records) if Path(path).suffix.lower() == ".csv" else _to_jsonl(records)
+    text = (
+        _to_csv(records, raw_cells) if Path(path).suffix.lower() == ".csv" else _to_jsonl(records)
+    )
     # A file name that is no UTF-8 must not cost the answers; JSON reads this escape back.
     replace_file(Path(path), text.encode(errors="backslashreplace"))
 
@@ -56,15 +63,30 @@ def _to_jsonl(records: Sequence[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-def _to_csv(records: Sequence[Mapping[str, Any]]) -> str:
+def _to_csv(records: Sequence[Mapping[str, Any]], raw_cells: bool) -> str:
     rows = [_flatten(record) for record in unfold(records)]
+    if not raw_cells:
+        rows = [{_as_words(name): _as_words(cell) for name, cell in row.items()} for row in rows]
     columns = dict.fromkeys(name for row in rows for name in row)
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return text.getvalue()
+    if not rows:
+        return ""
+    lines: list[str] = []
+    # A carriage return in a cell is quoted only where one ends the lines, too.
+    writer = csv.DictWriter(SimpleNamespace(write=lines.append), columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
+
+
+def _as_words(cell: Any) -> Any:
+    """Return a cell that no spreadsheet runs as a formula; numbers stay numbers."""
+    if not isinstance(cell, str) or len(cell) < 2 or cell[0] not in FORMULA_STARTS:
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def unfold(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """What a command says before, while and after it works: the words around tables and figures."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.text import Text
 
+from threefold.core.visible import to_json
 from threefold.reporting.advice import advise, compare, repeat_in
 from threefold.reporting.console import (
     FitDisplay,
@@ -140,11 +140,16 @@ def close_evaluation(
                 results.print(breakdown_table(name, key, parts))
     for remark in remarks.get(found[-1].split, ()):
         results.print(Text(remark, style="yellow"))
-    results.print(f"figures: {folder / 'index.html'}")
+    results.print(f"figures: {escape(str(folder / 'index.html'))}")
 
 
 def show_predictions(
-    who: dict[str, str], found: Predictions, output: str | None, as_json: bool
+    who: dict[str, str],
+    found: Predictions,
+    output: str | None,
+    as_json: bool,
+    *,
+    raw_cells: bool = False,
 ) -> None:
     """Print answers, or write them to a file; name what was skipped.
 
@@ -153,19 +158,20 @@ def show_predictions(
         found: Predictions. The answers.
         output: str. A file, or `None`.
         as_json: bool. Whether to print one JSON object.
+        raw_cells: bool. As for `write_records`.
     """
     for error in found.errors:
         notes.print(f"[yellow]skipped:[/] {escape(str(error))}", soft_wrap=True)
     if output:
-        write_records(output, found.records)
-        notes.print(f"{len(found.records)} predictions in {output}")
+        write_records(output, found.records, raw_cells=raw_cells)
+        notes.print(f"{len(found.records)} predictions in {escape(output)}")
         if found.first_batch:
             from threefold.reporting.figures.plotting import plotter_of
             from threefold.reporting.report import save_figure
 
             place, task = Path(output).with_suffix(".png"), found.first_batch[0]
             save_figure(place, plotter_of(task.prediction_figure)(*found.first_batch))
-            notes.print(f"the first of them in {place}")
+            notes.print(f"the first of them in {escape(str(place))}")
     if as_json:
         skipped = [str(error) for error in found.errors]
         print_json(who | {"predictions": found.records, "skipped": skipped})
@@ -206,4 +212,4 @@ def show_export(artifact, as_json: bool) -> None:
 
 def print_json(content: dict[str, Any]) -> None:
     """Print one JSON object on standard output."""
-    print(json.dumps(content, ensure_ascii=False))
+    print(to_json(content))

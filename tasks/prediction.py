@@ -1,13 +1,17 @@
 """Answers for raw inputs, in the order in which they were given."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.datasets.raw_inputs import Inputs
 from threefold.tasks.evaluation import PredictFn
 from threefold.tasks.task import Arrays, Task
+
+BLANK = "blank"  # marks the record of a blank line until it has the fields of the others
 
 
 @dataclass
@@ -15,7 +19,8 @@ class Predictions:
     """What a model answered.
 
     Args:
-        records: list of dict. For each readable input its name under `input`, and its answer.
+        records: list of dict. For each readable input its name under `input`, and its answer; for
+            a blank line of standard input its name, and nothing in place of an answer.
         errors: list of UserError. One for each input that was skipped.
         first_batch: tuple of task, examples and answers. The first batch, for tasks whose answers
             are looked at best in a figure; else `None`.
@@ -41,7 +46,7 @@ def predict(
         Predictions.
     """
     found = Predictions()
-    for names, examples, errors in inputs:
+    for names, examples, errors, blank in inputs:
         predicted_rows, records = [], []
         for start in range(0, len(names), batch_size):
             batch = {name: array[start : start + batch_size] for name, array in examples.items()}
@@ -53,6 +58,20 @@ def predict(
         if len(records) != len(names):
             raise ValueError(f"{len(records)} records for {len(names)} inputs")
         stated = task.select(predicted_rows, examples) if predicted_rows else []
-        found.records += [{"input": names[row]} | records[row] for row in stated]
+        answers = [{"input": names[row]} | records[row] for row in stated]
+        places = np.searchsorted(stated, [place for place, _ in blank])
+        for place, (_, name) in reversed(list(zip(places, blank, strict=True))):
+            answers.insert(place, {"input": name, BLANK: True})
+        found.records += answers
         found.errors += errors
+    _leave_blank(found.records)
     return found
+
+
+def _leave_blank(records: list[dict[str, Any]]) -> None:
+    """Give the records of blank lines the fields of the others, without a value."""
+    answered = next((record for record in records if BLANK not in record), {})
+    fields = [name for name, value in answered.items() if not isinstance(value, Mapping)]
+    for place, record in enumerate(records):
+        if BLANK in record:
+            records[place] = dict.fromkeys(fields) | {"input": record["input"]}

@@ -59,3 +59,8 @@ def backend_option(function):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="print one JSON object")
+raw_cells_option = click.option(
+    "--raw-cells",
+    is_flag=True,
+    help="in a .csv, put no apostrophe before words that begin as formulas do",
+)

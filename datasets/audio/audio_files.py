@@ -62,17 +62,26 @@ def read_header(path: str) -> Header:
         Header.
 
     Raises:
-        UserError: for a file that is damaged, empty or no sound.
+        UserError: for a file that is damaged, empty or no sound, or holds samples that are not
+            numbers.
     """
     with _open(path) as file:
         header = Header(file.samplerate, file.frames, file.channels, True)
         if header.frames == 0:
             raise UserError(f"{path} holds no samples")
         _require_whole_wav(path)
+        # Only floats can be no numbers; they are read to their end, since one spoils a training.
+        floats = file.subtype in ("FLOAT", "DOUBLE")
         while len(block := _read(path, file, BLOCK)):
+            if floats and (wrong := np.flatnonzero(~np.isfinite(block).all(axis=1))).size:
+                seconds = (file.tell() - len(block) + wrong[0]) / file.samplerate
+                raise UserError(
+                    f"{path} holds samples that are not numbers, the first at {seconds:.3g} s"
+                )
             if np.abs(block).max() > SILENCE:
                 header = header._replace(silent=False)
-                break
+                if not floats:
+                    break
         try:  # of FLAC and MP3, the header names an end that need not be there
             file.seek(header.frames - 1)
             whole = len(file.read(1)) == 1

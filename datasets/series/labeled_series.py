@@ -3,6 +3,7 @@
 The format: https://www.aeon-toolkit.org/en/stable/api_reference/file_specifications/ts.html
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from threefold.datasets.splitting import SplitFractions
 
 READER = Reader(("sequence_classification",), files=(".ts",), folders=(".ts",))
 TASK_NAME = "sequence_classification"
+COMMENT = re.compile(r"^\s*[#%].*|\s+[#%](\s.*)?$")  # a line of its own, or after data
 SPLIT_ENDINGS = {"train": "_TRAIN", "test": "_TEST"}
 
 
@@ -48,7 +50,7 @@ def load(
     read = {split: _read(file) for split, file in files.items()}
     for split, rows in read.items():
         if rows[0][2] is None:
-            raise UserError(f"{files[split]} says '@classLabel false': nothing to learn")
+            raise UserError(f"{files[split]} says that its series have no class: nothing to learn")
     names = facts.class_names if facts else _class_names(read)
     parts = {split: _to_arrays(files[split], rows, names) for split, rows in read.items()}
     widths = {part["values"].values.shape[1] for part in parts.values()}
@@ -166,12 +168,13 @@ def _read(file: Path) -> list[tuple[int, np.ndarray, str | None]]:
     """Return the line, the series (steps, channels) and the class of each row of a file."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = [COMMENT.sub("", line).strip() for line in lines]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {file}: {error}") from None
     begin, labelled = _read_head(file, lines)
     rows, width = [], None
-    for number, line in enumerate(map(str.strip, lines[begin:]), begin + 1):
-        if not line or line.startswith("#"):
+    for number, line in enumerate(lines[begin:], begin + 1):
+        if not line:
             continue
         channels = line.split(":")
         label = channels.pop().strip() if labelled else None
@@ -198,9 +201,17 @@ def _read_head(file: Path, lines: list[str]) -> tuple[int, bool]:
             return number, labelled
         if words[:2] == ["@timestamps", "true"]:
             raise UserError(f"{file} line {number}: series with time stamps are not supported")
+        if words[:2] == ["@targetlabel", "true"]:
+            raise UserError(
+                f"{file} line {number}: '@targetLabel true' gives each series a number; there is "
+                "no task of series that learns numbers: summarize each series as a row of a "
+                "table, for tabular_regression"
+            )
+        if words[:1] == ["@targetlabel"]:
+            labelled = False
         if words[:1] == ["@classlabel"]:
             labelled = words[1:2] == ["true"]
-        if words and words[0][0] not in "@#":
+        if words and words[0][0] != "@":
             raise UserError(f"{file} line {number}: expected a line that begins with @, or @data")
     raise UserError(f"{file} has no line @data: it is no file of the UCR and UEA archives")
 

@@ -69,7 +69,7 @@ def read_series(table: Table, columns: Columns, step: Step | None = None) -> Rea
             f"{kinds[not plain]}"
         )
     width, alongside = len(columns.values), len(columns.values) + len(columns.past_covariates)
-    series, ahead, empty = [], [], []
+    series, ahead, empty, ends = [], [], [], [0, 0]
     for group, rows in groups.items():
         places = _locate(table, columns.time, group, rows, stamps, step)
         filled = np.full(places[-1] + 1, -1)
@@ -87,13 +87,15 @@ def read_series(table: Table, columns: Columns, step: Step | None = None) -> Rea
             if not len(there):
                 empty.append(name)
                 continue
+            ends[0] += int(np.count_nonzero(filled[: there[0]] >= 0))
+            ends[1] += int(np.count_nonzero(filled[there[-1] + 1 :] >= 0))
             series.append(whole.cut(there[0], there[-1] + 1))
             ahead.append(whole.cut(there[-1] + 1, len(filled)))
     if not series:
         raise UserError(f"{table.name}: column '{columns.values[0]}' is empty in every row")
     if empty:
         notes.append(f"left out as empty: {len(empty)} series, such as '{empty[0]}'")
-    return Read(table, columns, step, series, ahead, notes)
+    return Read(table, columns, step, series, ahead, [*notes, *_describe_ends(columns, ends)])
 
 
 def fill_series(
@@ -130,6 +132,16 @@ def fill_series(
     values = fill_gaps(series.values, series.stamps, boundaries, fill)
     fixed = Series(series.name, series.stamps, values, rows=series.rows, **(arrays | filled))
     return fixed, int(missing.any(axis=1).sum())
+
+
+def _describe_ends(columns: Columns, ends: list[int]) -> list[str]:
+    """Say how many rows without a value stand before the first and after the last one."""
+    if not any(ends):
+        return []
+    before, after = ends
+    count = f"{before} before the first and {after} after the last value"
+    use = "; the last ones are steps to predict" if after and columns.future_covariates else ""
+    return [f"left out: rows without '{columns.quantity}', {count} of the series{use}"]
 
 
 def _group(

@@ -1,5 +1,6 @@
 """Tagged words of a user's own: files in the columns of CoNLL, with tags in BIO."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,9 @@ BETWEEN_DOCUMENTS = "-DOCSTART-"
 OUTSIDE = "O"
 # In other words than BIO's: the end of a span, and one of a single word (BIOES, BILOU).
 _PREFIXES = {"B": "B", "I": "I", "E": "I", "S": "B", "L": "I", "U": "B"}
+# Of CoNLL-U (`# sent_id = 1`, `# newpar`) and of CoNLL-2012 (`#begin document`).
+_COMMENT = re.compile(r"#(\s|$|begin document|end document)")
+_BETWEEN_COLUMNS = re.compile("[ \t]+")  # and at no other space: one may be part of a word
 
 
 class Sentence(NamedTuple):
@@ -54,6 +58,7 @@ def load(
     facts: Facts | None = None,
     word_column: PositiveInt = 1,
     tag_column: PositiveInt | None = None,
+    comments: bool = True,
     encoding: str = "utf-8",
     tokenizer_config: DocumentTokenizerConfig = DocumentTokenizerConfig(
         tokenizer="wordpiece", lowercase=False
@@ -69,6 +74,8 @@ def load(
         facts: Facts. Those of a run: its tokenizer and tags then rule.
         word_column: int. The column of the words, from 1.
         tag_column: int. The column of the tags, from 1; none for the last.
+        comments: bool. Whether lines that begin with `#`, a space and no word with its tag are
+            comments, as in CoNLL-U.
         encoding: str. Of the characters of the files.
         tokenizer_config: DocumentTokenizerConfig. How words become tokens.
         split_fractions: SplitFractions. How sentences are divided where nothing says so.
@@ -81,9 +88,14 @@ def load(
     """
     found, notes = {}, []
     for split, file in _find_files(Path(path).expanduser()).items():
-        found[split], scheme = read_sentences(
-            file, word_column=word_column, tag_column=tag_column, encoding=encoding
+        found[split], scheme, ignored = _read_file(
+            file, (word_column, tag_column), comments, encoding
         )
+        if ignored:
+            notes.append(
+                f"{file}: {ignored} line{'s' if ignored > 1 else ''} that begin with # are "
+                "comments and ignored (-d comments=false: they are words)"
+            )
         if scheme != "BIO":
             notes.append(f"{file}: tags are in {scheme}, brought to BIO")
     return tag_sentences(path, found, split_fractions, tokenizer_config, facts=facts, notes=notes)
@@ -139,7 +151,12 @@ def tag_sentences(
 
 
 def read_sentences(
-    file: Path, *, word_column: int = 1, tag_column: int | None = None, encoding: str = "utf-8"
+    file: Path,
+    *,
+    word_column: int = 1,
+    tag_column: int | None = None,
+    comments: bool = True,
+    encoding: str = "utf-8",
 ) -> tuple[list[Sentence], str]:
     """Read a file.
 
@@ -147,6 +164,7 @@ def read_sentences(
         file: Path. The file.
         word_column: int. The column of the words, from 1.
         tag_column: int. The column of the tags, from 1; `None` for the last.
+        comments: bool. Whether lines that begin with `# ` can be comments.
         encoding: str. Of its characters.
 
     Returns:
@@ -155,17 +173,27 @@ def read_sentences(
     Raises:
         UserError: for a row of too few or too many columns, and for tags that are in no scheme.
     """
-    place = f"{file} line"
+    return _read_file(file, (word_column, tag_column), comments, encoding)[:2]
+
+
+def _read_file(
+    file: Path, columns: tuple[int, int | None], comments: bool, encoding: str
+) -> tuple[list[Sentence], str, int]:
+    """Return what `read_sentences` does, and how many lines are comments."""
+    (word_column, tag_column), ignored, place = columns, 0, f"{file} line"
     sentences, current = [], Sentence([], [], place, [])
     first, width = 0, 0
     for number, line in enumerate(read_text(file, encoding=encoding).split("\n"), 1):
-        cells = [cell.strip() for cell in line.split("\t")] if "\t" in line else line.split()
-        if not any(cells):
+        cells = _split_columns(line)
+        if not line.strip():
             if current.words:
                 sentences.append(current)
                 current = Sentence([], [], place, [])
             continue
         if cells[0].startswith(BETWEEN_DOCUMENTS):
+            continue
+        if comments and _is_comment(line, cells, width):
+            ignored += 1
             continue
         if not width:
             first, width = number, len(cells)
@@ -177,7 +205,7 @@ def read_sentences(
                    f"expected at least {needed}, a word and its tag")
             )  # fmt: skip
         word, name = cells[word_column - 1], cells[(tag_column or width) - 1]
-        if not word or not name:
+        if not word.strip() or not name.strip():
             raise UserError(f"{file} line {number}: the {'tag' if word else 'word'} is empty")
         current.words.append(word)
         current.tags.append(name)
@@ -186,7 +214,25 @@ def read_sentences(
         sentences.append(current)
     if not sentences:
         raise UserError(f"{file} is empty; expected a word and its tag on each line")
-    return to_bio(sentences)
+    return *to_bio(sentences), ignored
+
+
+def _split_columns(line: str) -> list[str]:
+    """Return the cells of a line, apart by tabs, or else by spaces."""
+    if "\t" in line:
+        return [cell.strip(" ") for cell in line.split("\t")]
+    return _BETWEEN_COLUMNS.split(line.strip(" "))
+
+
+def _is_comment(line: str, cells: list[str], width: int) -> bool:
+    """Whether a line says something of a sentence: a word `#` has as many cells, and a tag."""
+    if not _COMMENT.match(line):
+        return False
+    if "\t" not in line and "=" in cells[1:4]:  # `# text = Vitamin O`
+        return True
+    prefix, dash, _ = cells[-1].partition("-")
+    tagged = cells[-1] == OUTSIDE or (prefix in _PREFIXES and bool(dash))
+    return not (tagged and len(cells) == (width or len(cells)) > 1)
 
 
 def to_bio(sentences: Sequence[Sentence]) -> tuple[list[Sentence], str]:

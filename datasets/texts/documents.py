@@ -14,6 +14,7 @@ from threefold.datasets.dataset import (
 )
 from threefold.datasets.facts import Facts, PairFacts, TextFacts
 from threefold.datasets.ragged import Ragged
+from threefold.datasets.texts.token_notes import describe_tokens, describe_unknown
 from threefold.datasets.texts.tokenizer_config import (
     SummaryTokenizerConfig,
     TokenizerConfig,
@@ -71,6 +72,8 @@ def classify(
         known = _text_facts(content, tokenizer_config, class_names, counts)
     tokens = encode(known.tokenizer, texts)
     parts, remarks = shorten(tokens, known.max_length, tokenizer_config.long, "documents")
+    if facts is None:
+        remarks += describe_tokens(known.tokenizer, tokens, rows, "documents")
     raw = {"text": as_objects(texts), "label": labels.astype(np.int64)}
     arrays = {name: array[parts.owners] for name, array in raw.items()}
     source = ArraySource({"tokens": parts.of(tokens), **arrays})
@@ -118,6 +121,8 @@ def tag(
     found = places.values[np.where(begins.values < 0, 0, begins.values + starts)]
     found = Ragged(np.where(begins.values < 0, NO_TAG, found), begins.offsets)
     parts, remarks = shorten(tokens, known.max_length, tokenizer_config.long, "sentences")
+    if facts is None:
+        remarks += describe_tokens(known.tokenizer, tokens, rows, "sentences")
     words = as_objects([tuple(words) for words in sentences])
     fingerprint = fingerprint_arrays({"words": words, "tags": places})
     if tokenizer_config.long == "split":  # each word is in the part in which it begins
@@ -170,6 +175,8 @@ def continue_text(
                 f"one window of {known.max_length}; give more text, or -d context=N"
             )
         splits[name] = Windows(tokens, known.max_length)
+        if facts is None:
+            notes = [*notes, *describe_unknown(known.tokenizer, tokens.values, name)]
     raw = {name: as_objects(texts) for name, texts in documents.items()}
     fingerprint = fingerprint_arrays(raw)
     return Dataset(reference, "text_generation", known, splits, fingerprint, list(notes))
@@ -268,6 +275,9 @@ def pair(
     splits = {name: SubsetSource(source, found) for name, found in rows.items()}
     fingerprint = fingerprint_arrays(raw)
     notes = [*notes, *about_sources, *about_targets]
+    if facts is None:
+        notes += describe_tokens(known.source_tokenizer, given, rows, what[0])
+        notes += describe_tokens(known.target_tokenizer, wanted, rows, what[1])
     return Dataset(reference, task, known, splits, fingerprint, notes)
 
 

@@ -17,6 +17,7 @@ from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.texts.documents import as_objects, known_facts
 from threefold.datasets.texts.masking import Masking
 from threefold.datasets.texts.prose import Documents, divide_documents, read_documents
+from threefold.datasets.texts.token_notes import describe_unknown
 from threefold.datasets.texts.tokenizer_config import (
     MaskedTokenizerConfig,
     TokenizerConfig,
@@ -110,6 +111,8 @@ def mask_documents(
             raise UserError(
                 f"{reference}: the {name} split holds less than two sentences; give more text"
             )
+        if facts is None:
+            notes = [*notes, *describe_unknown(content, splits[name].parts.values, name)]
     if known is None:
         known = MaskedTextFacts(
             tokenizer=content,

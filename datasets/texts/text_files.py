@@ -82,6 +82,13 @@ def read_lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
+def read_every_line(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines, blank ones as nothing, with their numbers; for answers line by line."""
+    lines = text.removesuffix("\n").split("\n") if text else []
+    for number, line in enumerate(lines, 1):
+        yield number, line if line.strip() else ""
+
+
 def read_text_table(source: str | Path | IO, *, encoding: str = "utf-8") -> Table:
     """Read a table of texts: CSV, TSV, Parquet, or JSON Lines, an object on each line.
 

@@ -11,7 +11,7 @@ import numpy as np
 from threefold.core.errors import UserError
 from threefold.datasets.facts import MaskedTextFacts, PairFacts, TextFacts
 from threefold.datasets.ragged import Ragged
-from threefold.datasets.raw_inputs import STDIN, Given, Inputs
+from threefold.datasets.raw_inputs import STDIN, Given, Inputs, find_blank
 from threefold.datasets.tables.column_roles import require_column
 from threefold.datasets.texts.documents import as_objects
 from threefold.datasets.texts.pairs.pair_files import SUMMARIES, TRANSLATIONS, Sides, find_column
@@ -19,6 +19,7 @@ from threefold.datasets.texts.text_files import (
     TABLE_SUFFIXES,
     decode_text,
     find_text_column,
+    read_every_line,
     read_lines,
     read_text,
     read_text_table,
@@ -30,7 +31,8 @@ READS = ("text", "masked_text", "pair")
 SUFFIXES = (".txt", *TABLE_SUFFIXES)
 
 AnyTextFacts = TextFacts | PairFacts | MaskedTextFacts
-_Named = tuple[str, str | UserError]  # what a text is called, and the text or what is wrong
+# What a text is called, and the text, what is wrong, or nothing for a blank line.
+_Named = tuple[str, str | UserError | None]
 
 
 def read(
@@ -71,14 +73,14 @@ def _encode_parts(
     over, max_length = 0, _max_length(facts)
     while part := list(itertools.islice(found, batch_size)):
         read = [
-            (name, text if isinstance(text, UserError) else _check(name, text, facts))
+            (name, _check(name, text, facts) if isinstance(text, str) else text)
             for name, text in part
         ]
         good = [(name, text) for name, text in read if isinstance(text, str)]
         examples, cut = _encode([text for _, text in good], facts, max_length)
         over += cut
         errors = [text for _, text in read if isinstance(text, UserError)]
-        yield Inputs([name for name, _ in good], examples, errors)
+        yield Inputs([name for name, _ in good], examples, errors, find_blank(read))
     if over:
         texts = "text is" if over == 1 else "texts are"
         warnings.warn(f"{over} {texts} longer than {max_length} tokens and cut there", stacklevel=2)
@@ -165,7 +167,7 @@ def _read_file(
     encoding: str,
 ) -> Iterator[_Named]:
     pairs, suffix = isinstance(facts, PairFacts), Path(file).suffix.lower()
-    if file == STDIN:
+    if typed := file == STDIN:
         file, text = (
             "standard input",
             decode_text(stdin.read(), "standard input", encoding=encoding),
@@ -180,9 +182,9 @@ def _read_file(
         if not lined:
             yield file, text
             return
-    lines = read_lines(text)
+    lines = read_every_line(text) if typed else read_lines(text)
     for number, line in _take_sources(lines, facts, column) if pairs else lines:
-        yield f"{file} line {number}", line
+        yield f"{file} line {number}", line or None
 
 
 def _take_sources(
@@ -190,10 +192,11 @@ def _take_sources(
 ) -> Iterator[tuple[int, str]]:
     """Yield the sources of lines that may hold targets too, as they were found for training."""
     explicit = int(column) - 1 if column and column.isdecimal() else None
-    place = explicit or 0
-    for position, (number, line) in enumerate(lines):
+    place, position = explicit or 0, -1
+    for number, line in lines:
+        position += bool(line)
         cells = [cell.strip() for cell in line.split("\t")]
-        if position == 0 and (name := _name_of_sources(cells, facts, column)):
+        if line and position == 0 and (name := _name_of_sources(cells, facts, column)):
             place = cells.index(name) if explicit is None else explicit
         else:
             yield number, cells[min(place, len(cells) - 1)]

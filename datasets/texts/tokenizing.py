@@ -27,8 +27,18 @@ SPECIAL = ("[PAD]", "[UNK]", "[START]", "[END]")
 MASK = "[MASK]"
 UNKNOWN, START, END = 1, 2, 3
 
+# Scripts that put no space between words: each of their characters is a word, with its marks.
+_SPACELESS_SCRIPTS = (
+    "Han Hiragana Katakana Bopomofo Yi Tangut Nushu Thai Lao Khmer Myanmar Tibetan Javanese "
+    "Balinese Cham Tai_Le New_Tai_Lue Tai_Tham Tai_Viet"
+).split()
+# With the long vowel of kana, which is of no script.
+_SPACELESS = "\u30fc" + "".join(rf"\p{{{script}}}" for script in _SPACELESS_SCRIPTS)
 # Words of letters, digits and underscores; any other visible character is a word of its own.
-WORD_PATTERN = r"[\p{L}\p{M}\p{N}_]+|[^\p{L}\p{M}\p{N}_\s]"
+WORD_PATTERN = (
+    rf"[{_SPACELESS}]\p{{M}}*|[\p{{L}}\p{{M}}\p{{N}}_&&[^{_SPACELESS}]]+"
+    r"|[^\p{L}\p{M}\p{N}_\s]"
+)
 CHARACTER_PATTERN = r"[\s\S]"
 _PREFIX = "##"  # of a piece that does not begin a word
 _SPACE = ("Ġ", "▁")  # of a piece that does, in byte pairs and in SentencePiece
@@ -73,24 +83,40 @@ def train_tokenizer(
     return json.dumps(content, ensure_ascii=False)
 
 
+@lru_cache(maxsize=2)
+def _word_splitter(pattern: str = WORD_PATTERN):
+    from tokenizers import Regex, pre_tokenizers
+
+    return pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
+
+
+def _joined(prefix: str):
+    """Return the decoder of words and pieces: a space between two, but where none is written."""
+    from tokenizers import Regex, decoders
+
+    first = decoders.WordPiece(prefix) if prefix else decoders.WordPiece("\0", cleanup=False)
+    between = Regex(rf"(?<=[{_SPACELESS}]) (?=[{_SPACELESS}])")
+    return decoders.Sequence([first, decoders.Fuse(), decoders.Replace(between, "")])
+
+
 def _untrained(kind: Kind, lowercase: bool) -> "Tokenizer":
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     # Set, whatever it is, it keeps the library from warning of every process that is started.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     unknown = {"unk_token": SPECIAL[UNKNOWN]}
-    words = pre_tokenizers.Split(Regex(WORD_PATTERN), "removed", invert=True)
     if kind == "bpe":
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
     elif kind == "wordpiece":
         tokenizer = Tokenizer(models.WordPiece(**unknown, continuing_subword_prefix=_PREFIX))
-        tokenizer.pre_tokenizer = words
-        tokenizer.decoder = decoders.WordPiece(_PREFIX)
+        tokenizer.pre_tokenizer = _word_splitter()
+        tokenizer.decoder = _joined(_PREFIX)
     else:
         tokenizer = Tokenizer(models.WordLevel(**unknown))
-        tokenizer.pre_tokenizer = words
+        tokenizer.pre_tokenizer = _word_splitter()
+        tokenizer.decoder = _joined("")
         if kind == "character":
             tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(CHARACTER_PATTERN), "isolated")
             tokenizer.decoder = decoders.Fuse()
@@ -116,15 +142,24 @@ def _trainer(
         return trainers.BpeTrainer(**common, special_tokens=special, initial_alphabet=alphabet)
     # The library numbers the pieces of one character in an order of random numbers, which then
     # decides between pairs that are equally common. Those that are there before keep their numbers.
-    letters = _commonest(_lower(tokenizer, texts), max(1, vocabulary_size // 4))
-    letters = sorted(letter for letter in letters if not letter.isspace())
-    pieces = [*letters, *(_PREFIX + letter for letter in letters)]
+    lowered = _lower(tokenizer, texts)
+    letters = _commonest(lowered, max(1, vocabulary_size // 4))
+    whole = _commonest_spaceless(lowered, vocabulary_size // 2)
+    letters = sorted({letter for letter in letters if not letter.isspace()} - set(whole))
+    pieces = [*letters, *(_PREFIX + letter for letter in letters), *whole]
     return trainers.WordPieceTrainer(
         **common,
         special_tokens=[*special, *pieces],
-        limit_alphabet=len(letters),
-        initial_alphabet=letters,
+        limit_alphabet=len(letters) + len(whole),
+        initial_alphabet=[*letters, *whole],
     )
+
+
+def _commonest_spaceless(texts: Sequence[str], count: int) -> list[str]:
+    """Return the commonest characters that are words, which never go on with one, in order."""
+    found = _commonest(texts, _LARGEST_CODE_POINT)
+    spaceless = _word_splitter(rf"[{_SPACELESS}&&[^\p{{M}}]]").pre_tokenize_str("".join(found))
+    return sorted(letter for letter, _ in spaceless[:count])
 
 
 def _commonest(texts: Sequence[str], count: int) -> list[str]:
@@ -325,7 +360,7 @@ def split_words(text: str) -> list[str]:
 
 def find_words(text: str) -> list[tuple[int, int]]:
     """Return where each word of `split_words` begins and ends, in characters."""
-    return [word.span() for word in re.finditer(r"\w+|[^\w\s]", text)]
+    return [place for _, place in _word_splitter().pre_tokenize_str(text)]
 
 
 def decode(content: str, ids: Sequence[np.ndarray]) -> list[str]:
@@ -338,7 +373,7 @@ def decode(content: str, ids: Sequence[np.ndarray]) -> list[str]:
 
     Returns:
         list of str. Exact for byte pairs; for characters but unknown ones; words are joined by
-        one space.
+        one space, but where their script has none.
     """
     kept = []
     for row in map(np.asarray, ids):

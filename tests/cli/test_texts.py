@@ -12,10 +12,34 @@ def test_a_line_is_a_text_and_keeps_its_place(task_run, run_cli):
     code, out, _ = run_cli("predict", task_run("text_classification"), "-", "--json", stdin=stdin)
     found = json.loads(out)
     assert [record["input"].rpartition(" ")[2] for record in found["predictions"]] == [
-        "1", "2", "4",
+        "1", "2", "3", "4",
     ]  # fmt: skip
-    assert {record["label"] for record in found["predictions"]} <= {"food", "land", "car"}
-    assert code == 0 and not found["skipped"]  # a blank line is no text
+    labels = [record["label"] for record in found["predictions"]]
+    assert labels.pop(2) is None and set(labels) <= {"food", "land", "car"}  # of a blank line
+    assert code == 0 and not found["skipped"]
+
+
+def test_blank_lines_have_a_row_in_tables_and_files(task_run, run_cli, tmp_path):
+    run, stdin = task_run("text_classification"), b"\nbread soup\n \n\nwheel\n\n"
+    code, out, _ = run_cli("predict", run, "-", stdin=stdin)
+    assert code == 0 and [line.split()[:4] for line in out.splitlines()[1:]] == [
+        ["standard", "input", "line", str(number)] for number in range(1, 7)
+    ]
+    path = tmp_path / "found.csv"
+    run_cli("predict", run, "-", "--output", str(path), stdin=stdin)
+    lines = path.read_text().splitlines()
+    assert len(lines) == 7 and lines[0].startswith("input,label")
+    assert lines[1].strip(",") == "standard input line 1"
+    code, out, _ = run_cli("predict", run, "-", "--json", stdin=b"\n")
+    assert json.loads(out)["predictions"] == [{"input": "standard input line 1"}]
+
+
+def test_a_blank_line_keeps_its_place_among_translations_and_tags(task_run, run_cli):
+    for task in ("translation", "token_classification"):
+        _, out, _ = run_cli("predict", task_run(task), "-", "--json", stdin=b"abc\n\nea\n")
+        records = json.loads(out)["predictions"]
+        assert [record["input"][-1] for record in records] == ["1", "2", "3"]
+        assert not any(records[1][name] for name in records[1] if name != "input")
 
 
 def test_every_word_gets_its_tag(task_run, run_cli):

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from threefold.core.errors import Failure
-from threefold.core.files import remove_parts, replace_file
+from threefold.core.files import remove_parts, replace_file, to_file_name
 
 
 def test_new_and_old_files_hold_what_was_given(tmp_path):
@@ -59,3 +59,19 @@ def test_what_a_kill_leaves_is_removed_and_nothing_else(tmp_path, monkeypatch):
     assert len(os.listdir(tmp_path)) == 2
     remove_parts(tmp_path)
     assert os.listdir(tmp_path) == [".mine.part"]
+
+
+@pytest.mark.parametrize(
+    "word", ["..", ".", "a/b", "/etc", "../../x", "a\\b", "C:x", "x\0y", ".git", "é" * 300, "a. ",
+             "\udce9", "\x1b[31m"],
+)  # fmt: skip
+def test_a_word_of_data_names_a_file_in_the_folder_at_hand(tmp_path, word):
+    path = tmp_path / to_file_name(word)
+    replace_file(path, b"here")
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+    assert path.resolve().parent == tmp_path.resolve() and path.name[0] != "."
+
+
+def test_ordinary_words_name_themselves():
+    for word in ("cat", "a b", "Köln", "漢字", "x.y", ""):
+        assert to_file_name(word) == word

@@ -3,6 +3,7 @@ import re
 
 import pytest
 from rich.progress import Progress
+from rich.text import Text
 
 from threefold.reporting import console
 from threefold.reporting.numbers import format_number
@@ -122,3 +123,16 @@ def test_of_many_classes_the_worst_are_shown(capsys):
 )  # fmt: skip
 def test_numbers(value, text):
     assert format_number(value) == text
+
+
+@pytest.mark.parametrize("text", ["\x1b[31m", "\x1b]0;t\x07", "\x9b31m", "\u202e", "\udce9"])
+def test_nothing_that_is_printed_steers_the_terminal(capsys, text):
+    for print_ in (console.notes.print, console.results.print):
+        print_(f"a{text}b")
+        print_(Text(f"[a{text}b"))
+        print_(console.records_table([{f"a{text}b": f"a{text}b"}]))
+        print_(console.breakdown_table("test", "by_class", {f"a{text}b": {"f1": 0.5}}))
+        print_(console.closing_panel(f"a{text}b", {"test": {"f1": 0.5}}, [f"a{text}b"]))
+    for out in capsys.readouterr():
+        assert text not in out and out.count("a\\") >= 6
+        assert all(char.isprintable() or char == "\n" for char in out)

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from threefold.core.errors import Failure
+from threefold.core.visible import visible
 from threefold.datasets.facts import CategoricalColumn, DateColumn, NumericColumn, TableFacts
 from threefold.datasets.facts_base import NumericTarget
 from threefold.reporting import report
@@ -153,6 +154,14 @@ def test_names_are_shown_literally(tmp_path, examples):
     assert page.source.count("<b>") == len(evaluation.task.summary_metrics)
     assert page.text.count(HOSTILE) >= 8
     assert any(row[0] == HOSTILE for row in page.rows)
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "\x1b]0;t\x07", "\u202egnp.exe", "\x9b1m"])
+def test_characters_that_nobody_sees_are_written_out(tmp_path, examples, name):
+    evaluation = cats(examples, names=(name, "dog"))
+    page = write(tmp_path, examples, [evaluation], title=name, options={name: name})
+    assert not any(char in page.source for char in "\x1b\x07\u202e\x9b")
+    assert visible(name) in page.text
 
 
 @settings(max_examples=25, deadline=None)

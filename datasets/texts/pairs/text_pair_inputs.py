@@ -10,12 +10,13 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.datasets.facts import TextPairFacts
-from threefold.datasets.raw_inputs import STDIN, Given, Inputs
+from threefold.datasets.raw_inputs import STDIN, Given, Inputs, find_blank
 from threefold.datasets.texts.documents import as_objects
 from threefold.datasets.texts.pairs.text_pairs import find_columns, read_both
 from threefold.datasets.texts.text_files import (
     TABLE_SUFFIXES,
     decode_text,
+    read_every_line,
     read_lines,
     read_text,
     read_text_table,
@@ -54,7 +55,7 @@ def _encode_parts(
 ) -> Iterator[Inputs]:
     over = 0
     while part := list(itertools.islice(found, batch_size)):
-        good = [(name, pair) for name, pair in part if not isinstance(pair, UserError)]
+        good = [(name, pair) for name, pair in part if isinstance(pair, tuple)]
         errors = [pair for _, pair in part if isinstance(pair, UserError)]
         examples = {}
         for place, side in enumerate(("first", "second")):
@@ -64,7 +65,7 @@ def _encode_parts(
             rows = tokens[np.arange(len(texts))]
             examples[side] = as_objects([ids[: facts.max_length] for ids in rows])
             examples[f"{side}_text"] = as_objects(texts)
-        yield Inputs([name for name, _ in good], examples, errors)
+        yield Inputs([name for name, _ in good], examples, errors, find_blank(part))
     if over:
         texts = "text is" if over == 1 else "texts are"
         said = f"{over} {texts} longer than {facts.max_length} tokens and cut there"
@@ -75,7 +76,7 @@ def _read(file: str, facts: TextPairFacts, stdin: IO[bytes], encoding: str) -> I
     """Yield the pairs of a file; one that cannot be read is an error among them."""
     try:
         for name, pair in _read_file(file, facts, stdin, encoding):
-            lacking = not all(text.strip() for text in pair)
+            lacking = pair is not None and not all(text.strip() for text in pair)
             yield name, UserError(f"{name}: expected two texts") if lacking else pair
     except UserError as error:
         yield file, error
@@ -83,7 +84,7 @@ def _read(file: str, facts: TextPairFacts, stdin: IO[bytes], encoding: str) -> I
 
 def _read_file(
     file: str, facts: TextPairFacts, stdin: IO[bytes], encoding: str
-) -> Iterator[tuple[str, tuple[str, str]]]:
+) -> Iterator[tuple[str, tuple[str, str] | None]]:
     if Path(file).suffix.lower() in TABLE_SUFFIXES:
         table = read_text_table(file, encoding=encoding)
         there = set(facts.columns) <= set(table.frame.columns)
@@ -95,13 +96,16 @@ def _read_file(
 
 def read_tabbed_lines(
     file: str, stdin: IO[bytes], encoding: str
-) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield the two texts of each line of a file, or of standard input, with its place."""
-    if file == STDIN:
+) -> Iterator[tuple[str, tuple[str, str] | None]]:
+    """Yield the two texts of each line of a file, or of standard input, with its place.
+
+    A blank line of standard input is yielded too, as `None`.
+    """
+    if typed := file == STDIN:
         file = "standard input"
         text = decode_text(stdin.read(), file, encoding=encoding)
     else:
         text = read_text(file, encoding=encoding)
-    for number, line in read_lines(text):
+    for number, line in read_every_line(text) if typed else read_lines(text):
         first, _, second = line.partition("\t")
-        yield f"{file} line {number}", (first, second)
+        yield f"{file} line {number}", (first, second) if line else None

@@ -23,6 +23,7 @@ from threefold.datasets.texts.documents import as_objects, known_facts
 from threefold.datasets.texts.labeled_texts import LABEL_NAMES
 from threefold.datasets.texts.pairs.pair_files import Pairs, Sides, find_column, require_both
 from threefold.datasets.texts.text_files import TextFiles, read_text_table, read_texts
+from threefold.datasets.texts.token_notes import describe_tokens
 from threefold.datasets.texts.tokenizer_config import (
     PairTokenizerConfig,
     TokenizerConfig,
@@ -202,6 +203,8 @@ def compare(
             tokens, known.max_length, tokenizer_config.long, f"{name} texts", where=pairs.where
         )
         arrays[name], remarks = parts.of(tokens), [*remarks, *said]
+        if facts is None:
+            remarks += describe_tokens(known.tokenizer, tokens, rows, f"{name} texts")
     raw = {
         "first_text": as_objects(pairs.sources),
         "second_text": as_objects(pairs.targets),

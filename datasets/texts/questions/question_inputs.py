@@ -10,7 +10,7 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.datasets.facts import QuestionFacts
-from threefold.datasets.raw_inputs import Given, Inputs
+from threefold.datasets.raw_inputs import Given, Inputs, find_blank
 from threefold.datasets.tables.column_roles import require_column
 from threefold.datasets.texts.pairs.text_pair_inputs import read_tabbed_lines
 from threefold.datasets.texts.questions.question_files import read_rows
@@ -50,7 +50,7 @@ def _encode_parts(
 ) -> Iterator[Inputs]:
     over = done = 0
     while part := list(itertools.islice(found, batch_size)):
-        good = [(name, pair) for name, pair in part if not isinstance(pair, UserError)]
+        good = [(name, pair) for name, pair in part if isinstance(pair, tuple)]
         errors = [pair for _, pair in part if isinstance(pair, UserError)]
         contexts = {context: None for _, (_, context) in good}
         places = {context: place for place, context in enumerate(contexts)}
@@ -60,7 +60,10 @@ def _encode_parts(
         examples = windows[np.arange(len(windows))]
         examples["question_id"] += done
         done += len(questions)
-        yield Inputs([good[owner][0] for owner in windows.owners], examples, errors)
+        names = [good[owner][0] for owner in windows.owners]
+        blank = [(int(np.searchsorted(windows.owners, place)), name)
+                 for place, name in find_blank(part)]  # fmt: skip
+        yield Inputs(names, examples, errors, blank)
     if over:
         which = "question is" if over == 1 else "questions are"
         said = f"{over} {which} longer than {facts.max_question_length} tokens and cut there"
@@ -71,8 +74,9 @@ def _read(file: str, stdin: IO[bytes], encoding: str) -> Iterator[_Named]:
     """Yield the questions of a file; one that cannot be read is an error among them."""
     try:
         for name, pair in _read_file(file, stdin, encoding):
-            lacking = not all(text.strip() for text in pair)
-            if lacking:
+            if pair is None:
+                yield name, None
+            elif not all(text.strip() for text in pair):
                 yield name, UserError(f"{name}: expected a question and its context")
             else:
                 yield name, (pair[0].strip(), pair[1])
@@ -80,7 +84,9 @@ def _read(file: str, stdin: IO[bytes], encoding: str) -> Iterator[_Named]:
         yield file, error
 
 
-def _read_file(file: str, stdin: IO[bytes], encoding: str) -> Iterator[tuple[str, tuple[str, str]]]:
+def _read_file(
+    file: str, stdin: IO[bytes], encoding: str
+) -> Iterator[tuple[str, tuple[str, str] | None]]:
     suffix = Path(file).suffix.lower()
     if suffix in TABLE_SUFFIXES:
         table = read_text_table(file, encoding=encoding)

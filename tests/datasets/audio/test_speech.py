@@ -284,6 +284,22 @@ def test_values_that_are_no_numbers_are_refused(tmp_path):
         read_sound(str(path), RATE)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("place", [0, 3000])
+def test_values_that_are_no_numbers_are_found_when_the_folder_is_read(
+    folder, value, subtype, place
+):
+    samples = tone(0.5).repeat(3)
+    samples[[place, -1]] = value
+    record(folder / "3.wav", samples, subtype=subtype)
+    with refused(r"3\.wav holds samples that are not numbers, the first at .*skip_bad=true"):
+        load(folder)
+    dataset = load(folder, skip_bad="true")
+    assert "left out: 1 of 10 files" in only_note(dataset, "left out")
+    assert sum(map(len, dataset.splits.values())) == 9
+
+
 def test_long_recordings_are_left_out_on_demand(folder):
     dataset = load(folder, max_length="0.45")
     assert max(texts_of(dataset).values()) == 3600

@@ -324,3 +324,11 @@ def test_a_run_of_other_steps_is_refused(tmp_path, plain):
     hourly = plain.assign(date=pd.date_range("2024-01-01", periods=60, freq="h"))
     with pytest.raises(UserError, match="line 3: .* stands between two steps: a step is 1 day"):
         loading.load(write(tmp_path, hourly), {}, task="forecasting", facts=run)
+
+
+def test_rows_without_a_value_at_the_ends_are_counted_and_said(tmp_path, plain):
+    plain["sales"] = plain["sales"].astype(float)
+    plain.loc[[0, 1, len(plain) - 1], "sales"] = np.nan
+    data = load(write(tmp_path, plain))
+    (note,) = [note for note in data.notes if note.startswith("left out: rows without 'sales'")]
+    assert note.endswith(", 2 before the first and 1 after the last value of the series")

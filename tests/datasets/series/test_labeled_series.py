@@ -36,6 +36,16 @@ def test_series_keep_their_lengths_channels_and_missing_values(tmp_path):
     assert data.facts.channels[0].mean == pytest.approx((1 + 2 + 9 * 15) / 20)
 
 
+def test_words_of_the_head_are_of_any_case_and_comments_stand_anywhere(tmp_path):
+    head = "% a study\n  # of two\n@ProblemName x % y\n@CLASSLABEL True a b # 2\n\t% z\n@DATA %\n"
+    body = (
+        "  # first\n" + rows(6) + "% second\n" + rows(5, "b") + "7,8,9:b  # odd\n7,8,9:b\t% odd\n"
+    )
+    data = loading.load(write(tmp_path, head + body))
+    assert data.facts.class_names == ("a", "b")
+    assert sum(map(len, data.splits.values())) == 13
+
+
 def test_a_pair_of_files_is_train_and_test(tmp_path):
     write(tmp_path, HEAD + rows(6) + rows(6, "b"), "Name_TRAIN.ts")
     test = write(tmp_path, HEAD + rows(2) + rows(3, "b"), "Name_TEST.ts")
@@ -56,7 +66,9 @@ def test_a_pair_of_files_is_train_and_test(tmp_path):
         ("1,2:a\n", "line 1: expected a line that begins with @"),
         ("@problemName x\n", "has no line @data"),
         ("@timestamps true\n@data\n1:a\n", "line 1: series with time stamps"),
-        ("@classLabel false\n@data\n1,2\n", "says '@classLabel false': nothing to learn"),
+        ("@classLabel false\n@data\n1,2\n", "its series have no class: nothing to learn"),
+        ("@targetLabel false\n@data\n1,2\n", "its series have no class: nothing to learn"),
+        ("@TargetLabel TRUE\n@data\n1,2:0.5\n", "line 1: '@targetLabel true' gives each series a"),
         ("@data\n1,2:a\n3,4:a\n", "all of one class, 'a'"),
     ],
 )

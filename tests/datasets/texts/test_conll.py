@@ -153,3 +153,41 @@ def test_sentences_over_the_limit_are_cut_and_counted(in_tmp):
     dataset = load(write(JOHN * 10), {"max_tokens": "3", "tokenizer": "word"})
     assert dataset.notes[-1].startswith("10 of 10 sentences are longer than 3 tokens and cut")
     assert len(dataset.splits["train"][np.arange(1)]["tags"][0]) == 3
+
+
+def words_of(text, **options):
+    sentences, _ = read_sentences(Path(write(text)), **options)
+    return [sentence.words for sentence in sentences]
+
+
+@pytest.mark.parametrize("between", ["\t", " ", "   "])
+def test_comments_are_no_words_and_a_word_of_that_sign_is_none(in_tmp, between):
+    row = between.join
+    text = "\n".join([
+        "# newdoc", "# sent_id = 1", "# text = Rome = # O", row(["Rome", "B-LOC"]),
+        row(["#", "O"]), "#begin document (x); part 0", "# odd", row(["#1", "O"]), "",
+        "# text = it", row(["#", "B-LOC"]), row(["it", "O"]),
+    ])  # fmt: skip
+    assert words_of(text) == [["Rome", "#", "#1"], ["#", "it"]]
+    with refused("column"):
+        words_of(text, comments=False)
+
+
+def test_comments_are_counted_and_can_be_overruled(in_tmp):
+    dataset = load(write("# sent_id = 1\n# newpar\n" + JOHN * 10))
+    assert dataset.notes[0] == (
+        "news.conll: 2 lines that begin with # are comments and ignored "
+        "(-d comments=false: they are words)"
+    )
+    assert "line 2: 3 columns; expected 4, as in line 1" in refuse(
+        write("# sent_id = 1\n" + JOHN), comments="false"
+    )
+
+
+@pytest.mark.parametrize("between", ["\t", " "])
+@pytest.mark.parametrize("space", ["\xa0", "\u202f", "\u3000", "\u2009"])
+def test_only_tabs_and_spaces_are_between_columns(in_tmp, between, space):
+    word = f"10{space}000{space}"
+    assert words_of(f"{word}{between}O\nkm{between}B-LOC\n{space}\nit{between}O\n") == [
+        [word, "km"], ["it"],
+    ]  # fmt: skip

@@ -101,7 +101,7 @@ def test_the_fingerprint_is_of_the_texts_whatever_the_tokenizer():
 
 def test_documents_over_the_limit_are_cut_and_counted():
     dataset = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, tokenizer_config("word", 50, 1))
-    assert dataset.notes == [
+    assert dataset.notes[:1] == [
         "4 of 4 documents are longer than 1 tokens and cut there (more: -d max_tokens=N)"
     ]
     assert dataset.splits["train"].lengths.tolist() == [1, 1, 1]
@@ -111,7 +111,7 @@ def test_documents_over_the_limit_are_cut_and_counted():
 def test_documents_over_the_limit_are_split_into_parts_of_the_same_class():
     words = DocumentTokenizerConfig(tokenizer="word", max_tokens=1, long="split")
     dataset = classify("mine", TEXTS, LABELS, ("no", "yes"), ROWS, words)
-    assert dataset.notes == [
+    assert dataset.notes[:1] == [
         "4 of 4 documents are longer than 1 tokens and split into 8 (more: -d max_tokens=N)"
     ]
     found = everything(dataset.splits["train"])
@@ -198,3 +198,20 @@ def test_pairs_have_a_tokenizer_for_each_side():
         facts=facts,
     )
     assert again.facts == facts and again.fingerprint == dataset.fingerprint
+
+
+def test_few_tokens_and_unknown_ones_are_said_when_a_tokenizer_is_learned():
+    rows = {"train": np.array([0, 1]), "validation": np.array([2, 3])}
+    dataset = classify("mine", TEXTS, LABELS, ("no", "yes"), rows, tokenizer_config())
+    few, unknown = dataset.notes
+    assert few.startswith("the documents have 2 tokens on average: ")
+    assert unknown.startswith("50% of the tokens of the validation documents are unknown")
+    again = classify(
+        "x", TEXTS, LABELS, ("no", "yes"), rows, tokenizer_config(), facts=dataset.facts
+    )
+    assert again.notes == []
+    long = [" ".join([text] * 4) for text in TEXTS]
+    rows = {"train": np.arange(4), "validation": np.array([2, 3])}
+    assert (
+        classify("x", long, LABELS, ("no", "yes"), rows, tokenizer_config(max_tokens=9)).notes == []
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from threefold.datasets.facts import PairFacts, TextFacts
+from threefold.datasets.facts import PairFacts, QuestionFacts, TextFacts, TextPairFacts
 from threefold.datasets.inference_inputs import read_inputs
 from threefold.datasets.texts.tokenizing import UNKNOWN, decode, train_tokenizer
 
@@ -62,6 +62,18 @@ def test_standard_input_is_a_text_on_each_line():
     names, examples, _ = read("-", stdin="the film\r\n\ngood\n")
     assert names == ["standard input line 1", "standard input line 3"]
     assert examples["text"] == ["the film", "good"]
+
+
+def test_blank_lines_of_standard_input_keep_their_places():
+    for facts, line in ((DOCUMENTS, "film"), (TAGS, "abc"), (PAIRS, "abc")):
+        stdin = io.BytesIO(f"\n{line}\n \n\n{line}\n\n".encode())
+        parts = list(read_inputs(["-"], facts, stdin, 3))
+        assert [(part.names, list(part.blank)) for part in parts] == [
+            (["standard input line 2"],
+             [(0, "standard input line 1"), (1, "standard input line 3")]),
+            (["standard input line 5"],
+             [(0, "standard input line 4"), (1, "standard input line 6")]),
+        ]  # fmt: skip
 
 
 def test_a_column_of_a_table_is_texts(in_tmp):
@@ -151,3 +163,14 @@ def test_unknown_words_are_unknown_and_long_texts_are_cut_and_said(in_tmp):
     assert errors == []
     with warnings.catch_warnings(action="error"):
         read("-", stdin="film " * 6)
+
+
+def test_blank_lines_keep_their_places_among_pairs_and_questions():
+    common = {"tokenizer": WORDS, "vocabulary_size": 13, "max_length": 6}
+    pairs = TextPairFacts(**common, columns=("a", "b"), class_names=("no", "yes"))
+    questions = QuestionFacts(**common, max_question_length=4, stride=1, unanswerable=False)
+    for facts in (pairs, questions):
+        stdin = io.BytesIO(b"the\tfilm\n\nthe\tbad film\n")
+        (part,) = read_inputs(["-"], facts, stdin, 8)
+        assert part.names == ["standard input line 1", "standard input line 3"]
+        assert list(part.blank) == [(1, "standard input line 2")] and not part.errors

@@ -162,3 +162,51 @@ def test_text_is_split_around_punctuation():
     assert split_words("don't_stop (now), 3.5€") == (
         ["don", "'", "t_stop", "(", "now", ")", ",", "3", ".", "5", "€"]
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("我学Python3,很好。", ["我", "学", "Python3", ",", "很", "好", "。"]),
+        ("コーヒーを飲む人々", list("コーヒーを飲む人々")),
+        ("สวัสดี ไทย๑", ["ส", "วั", "ส", "ดี", "ไ", "ท", "ย", "๑"]),
+        ("ខ្មែរ", ["ខ្", "មែ", "រ"]),
+        ("မြန်မာ", ["မြ", "န်", "မာ"]),
+        ("ລາວ", list("ລາວ")),
+        (
+            "한국어 입니다 हिन्दी भाषा e\u0301t\u00e9",
+            "한국어 입니다 हिन्दी भाषा e\u0301t\u00e9".split(),
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["word", "wordpiece"])
+def test_scripts_without_spaces_have_a_word_for_each_character(kind, text, words):
+    content = train_tokenizer(kind, [text] * 3, 200)
+    (ids,) = rows(encode(content, [text]))
+    assert split_words(text) == words
+    if kind == "word":
+        assert [token_names(content)[number] for number in ids] == words
+    assert len(ids) >= len(words) and UNKNOWN not in ids
+    assert kind_of(content) == kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_documents_of_chinese_have_many_tokens(kind):
+    random = np.random.default_rng(0)
+    documents = ["".join(map(chr, random.integers(0x4E00, 0x5DAC, 60))) for _ in range(200)]
+    (ids,) = rows(encode(train_tokenizer(kind, documents, 8000), documents[:1]))
+    assert len(ids) > 20 and UNKNOWN not in ids
+    assert decode(train_tokenizer(kind, documents, 8000), [ids]) == documents[:1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXT | st.text("漢かカーไดิ់ក a1_,", max_size=20))
+def test_words_are_those_of_the_tokenizer_in_every_place(text):
+    encoded = load_tokenizer(CONTENTS["word"]).encode(text)
+    assert split_words(text) == [text[start:stop] for start, stop in encoded.offsets]
+
+
+def test_words_of_scripts_without_spaces_are_written_without_them():
+    content = train_tokenizer("word", ["我 是 Bob 好", "I am"], 50)
+    (ids,) = rows(encode(content, ["我是 Bob 好"]))
+    assert decode(content, [ids]) == ["我是 Bob 好"]
