@@ -74,7 +74,8 @@ class CategoricalColumn(Frozen):
 class TableFacts(CommonFacts):
     """The columns of a table, in the order in which the network takes them.
 
-    `notations` says of columns how they write numbers and dates, where not as programs do.
+    `notations` says of columns how they write numbers and dates, where not as programs do;
+    `header` whether the first row of a file names the columns, where a user said so.
     """
 
     examples: ClassVar[str] = "rows of a table"
@@ -84,6 +85,7 @@ class TableFacts(CommonFacts):
     categorical: tuple[CategoricalColumn, ...] = ()
     target_name: str
     notations: dict[str, Notation] = {}
+    header: bool | None = None
 
     def describe(self) -> str:
         """Return the facts in a person's words."""

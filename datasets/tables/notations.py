@@ -63,12 +63,15 @@ class NotationConfig:
             guessed if None.
         date_format: str. How dates are written: a format of strptime such as %d.%m.%y, YYYYMMDD,
             or seconds, milliseconds or microseconds since 1970; guessed if None.
+        header: bool. Whether the first row of a CSV names the columns, which else are called
+            column_1, ...; if None it must, and what looks like no names is refused.
     """
 
     decimal: Literal[".", ","] | None = None
     thousands: Literal[".", ","] | None = None
     day_first: bool | None = None
     date_format: str | None = None
+    header: bool | None = None
 
     def check(self) -> None:
         """Raise a UserError for marks that cannot be told apart, and a format that is none."""
@@ -196,7 +199,7 @@ def guess_notation(
     if kind != "date" and any(lowered <= set(pair) for pair in BOOLEANS):
         return Guess(kind="numeric")
     written = _guess_numbers(sample, config, usual)
-    numbers = written.notation.read_numbers(words)
+    numbers = _read_if_some(words, written.notation)
     if kind != "numeric" and share(numbers) == 1:
         if stamps := _guess_stamps(words, numbers, name, config, time or kind == "date"):
             return stamps
@@ -209,6 +212,15 @@ def guess_notation(
     if np.isnan(first).mean() < 0.5 and share(dated.notation.read_dates(words)) >= MOSTLY:
         return dated
     return written if share(numbers) >= MOSTLY else Guess()
+
+
+def _read_if_some(words: "pd.Series", notation: Notation) -> np.ndarray:
+    """Return words as numbers; where the commonest and some others are none, no word is read."""
+    spread = np.linspace(0, len(words) - 1, 200).astype(int)
+    some = words.iloc[np.unique([*spread, *range(min(100, len(words)))])]
+    if np.isnan(notation.read_numbers(some)).all():
+        return np.full(len(words), np.nan)
+    return notation.read_numbers(words)
 
 
 def usual_notation(guesses: Collection[Guess], separator: str) -> Notation:

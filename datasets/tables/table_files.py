@@ -21,6 +21,7 @@ import numpy as np
 from threefold.core.errors import UserError
 from threefold.datasets.tables.columns import Kind, read_cells
 from threefold.datasets.tables.notations import PLAIN, Notation
+from threefold.datasets.tables.plain_csv import read_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,8 @@ SUFFIXES = (".csv", ".tsv", ".parquet")
 # second in all; but of 12 kinds of damage they read 7 and 5 as if nothing were, and neither names
 # the line of a wrong byte.
 _SEPARATORS = ",;\t|"
+_LONGEST = 2**31 - 1  # characters of a cell
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
 _BLOCK = 50_000  # rows held as Python text at a time
 
 
@@ -100,13 +103,19 @@ def table_of(frame: "pd.DataFrame", name: str) -> Table:
 
 
 def read_table(
-    source: str | Path | IO, *, encoding: str = "utf-8", skip_bad_rows: bool = False
+    source: str | Path | IO,
+    *,
+    encoding: str = "utf-8",
+    header: bool | None = None,
+    skip_bad_rows: bool = False,
 ) -> Table:
     """Read a CSV, TSV or Parquet file.
 
     Args:
         source: str, Path or file. The file; an open one (bytes or text) is read as CSV.
         encoding: str. Of a CSV. A byte-order mark is no part of the first column's name.
+        header: bool. Whether the first row of a CSV names the columns, which else are called
+            `column_1`, ...; with None it must, and what looks like no names is refused.
         skip_bad_rows: bool. Whether a row that cannot be read is left out, and reported in the
             table's `errors`, instead of raised.
 
@@ -122,7 +131,13 @@ def read_table(
     codec = find_codec(encoding)
     try:
         with _open_text(source, codec) as handle:
-            return _read_rows(handle, name, skip_bad_rows)
+            separator = _sniff_separator(handle.read(2**16))
+            handle.seek(0)
+            if isinstance(source, str | Path) and codec == "utf-8-sig":
+                plain = read_plain(Path(source), separator)
+                if plain is not None:
+                    return _table_of_plain(plain, name, separator, header)
+            return _read_rows(handle, name, separator, header, skip_bad_rows)
     except UnicodeDecodeError as error:
         # The decoder saw the file in pieces: only the file itself shows the line.
         content = Path(source).read_bytes() if isinstance(source, str | Path) else error.object
@@ -189,30 +204,39 @@ def _read_parquet(path: Path) -> Table:
     return table_of(frame, str(path))
 
 
-def _read_rows(handle: IO[str], name: str, skip_bad_rows: bool) -> Table:
+def _table_of_plain(frame: "pd.DataFrame", name: str, separator: str, header: bool | None) -> Table:
+    names, named = _name_columns(frame.iloc[0].tolist(), header, name)
+    if named and len(frame) == 1:
+        raise UserError(f"{name} has a header and no rows")
+    frame = frame.iloc[int(named) :].reset_index(drop=True).set_axis(names, axis=1)
+    rows = np.arange(len(frame))
+    return Table(frame, name, "line", rows + 1 + named, rows, {}, separator)
+
+
+def _read_rows(
+    handle: IO[str], name: str, separator: str, header: bool | None, skip_bad_rows: bool
+) -> Table:
     import pandas as pd
 
-    separator = _sniff_separator(handle.read(2**16))
-    handle.seek(0)
     rows = _split(handle, separator, name)
-    line, header = next(rows, (1, None))
-    if header is None:
+    line, first = next(rows, (1, None))
+    if first is None:
         raise UserError(f"{name} is empty; expected a line of column names, then rows")
-    if isinstance(header, UserError):
-        raise header
-    header = [cell.strip() or f"Unnamed: {index}" for index, cell in enumerate(header)]
-    _require_names(header, name)
+    if isinstance(first, UserError):
+        raise first
+    names, named = _name_columns(first, header, name)
+    if not named:
+        rows = itertools.chain([(line, first)], rows)
     numbers, positions, blocks = [], [], []
     errors: dict[int, UserError] = {}
     position = 0
     while block := list(itertools.islice(rows, _BLOCK)):
         good = []
         for line, row in block:
-            if not isinstance(row, UserError) and len(row) != len(header):
+            if not isinstance(row, UserError) and len(row) != len(names):
                 cells = f"{len(row)} cell{'s' if len(row) != 1 else ''}"
-                row = UserError(
-                    f"{name} line {line}: {cells} where the header names {len(header)} columns"
-                )
+                what = "the header names" if named else "the first row has"
+                row = UserError(f"{name} line {line}: {cells} where {what} {len(names)} columns")
             if not isinstance(row, UserError):
                 good.append(row)
                 numbers.append(line)
@@ -222,7 +246,7 @@ def _read_rows(handle: IO[str], name: str, skip_bad_rows: bool) -> Table:
             else:
                 raise row
             position += 1
-        blocks.append(pd.DataFrame(good, columns=header, dtype="str"))
+        blocks.append(pd.DataFrame(good, columns=names, dtype="str"))
     if not blocks:
         raise UserError(f"{name} has a header and no rows")
     frame = pd.concat(blocks, ignore_index=True)
@@ -236,6 +260,7 @@ def _split(
     """Yield every row that is not blank, with the line where it starts, or what is wrong there."""
     # Spaces before a quote are skipped as the cells' own are later; `strict` refuses quotes left
     # open or closed in the middle of a cell, which else would join cells and rows silently.
+    csv.field_size_limit(_LONGEST)  # of the process; 131,072 are less than a long document has
     reader = csv.reader(handle, delimiter=separator, skipinitialspace=True, strict=True)
     while True:
         line = reader.line_num + 1
@@ -269,18 +294,34 @@ def _sniff_separator(sample: str) -> str:
     return max(_SEPARATORS, key=score)
 
 
-def _require_names(header: list[str], name: str) -> None:
-    _require_unique(header, name)
-    if all(re.fullmatch(r"[+-]?\d*\.?\d*(e[+-]?\d+)?", cell) for cell in header) and any(
-        "." in cell for cell in header
-    ):
+def _name_columns(cells: list[str], header: bool | None, name: str) -> tuple[list[str], bool]:
+    """Return the names of columns, and whether the first row is what names them."""
+    if header is False:
+        return [f"column_{place}" for place in range(1, len(cells) + 1)], False
+    cells = [cell.strip() for cell in cells]
+    if header is None and _looks_like_a_row(cells):
         raise UserError(
-            f"{name} line 1: expected column names, found numbers ({', '.join(header[:3])}); "
-            "write a header line"
+            f"{name} line 1: expected column names, found numbers ({', '.join(cells[:3])}); "
+            "write a header line, or pass -d header=false if there is none (header=true if these "
+            "are the names)"
         )
+    names = [cell or f"Unnamed: {place}" for place, cell in enumerate(cells)]
+    _require_unique(names, name, "; rename one, or pass -d header=false if there is no header")
+    return names, True
 
 
-def _require_unique(header: list[str], name: str) -> None:
-    repeated = [column for column, count in Counter(header).items() if count > 1]
+def _looks_like_a_row(cells: list[str]) -> bool:
+    """Tell whether a first row holds measurements and no names; years in order may be names."""
+    numbers = [cell for cell in cells if _NUMBER.fullmatch(cell)]
+    if 2 * len(numbers) < len(cells) or not numbers:
+        return False
+    if len({*numbers}) < len(numbers) or any(not number.isdigit() for number in numbers):
+        return True
+    steps = np.diff([int(number) for number in numbers])
+    return len(numbers) == len(cells) > 1 and len({*steps.tolist()}) > 1
+
+
+def _require_unique(names: list[str], name: str, remedy: str = "; rename one") -> None:
+    repeated = [column for column, count in Counter(names).items() if count > 1]
     if repeated:
-        raise UserError(f"{name}: more than one column is named '{repeated[0]}'; rename one")
+        raise UserError(f"{name}: more than one column is named '{repeated[0]}'{remedy}")
