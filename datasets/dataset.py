@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from threefold.datasets.facts import Facts
-from threefold.datasets.facts_base import NumericTarget
+from threefold.datasets.facts_base import NumericTarget, Scaled
 from threefold.datasets.ragged import Ragged
 
 SPLITS = ("train", "validation", "test")
@@ -154,6 +154,18 @@ def numeric_targets(names: list[str], values: np.ndarray) -> tuple[NumericTarget
         NumericTarget(name=name, mean=float(mean), scale=float(scale) if scale > 0 else 1.0)
         for name, mean, scale in zip(names, means, scales, strict=True)
     )
+
+
+def narrow(values: np.ndarray) -> np.ndarray:
+    """Return numbers as float32, or as they are where that would make differing ones alike.
+
+    Args:
+        values: float64 array of shape (examples, columns). NaN where one is missing.
+    """
+    present = [column[~np.isnan(column)] for column in values.T]
+    columns = [Scaled(name="", mean=c.mean(), scale=c.std()) for c in present if len(c)]
+    # Of a constant there is nothing to be told apart.
+    return values if any(c.scale and c.offset for c in columns) else values.astype(np.float32)
 
 
 def fingerprint_arrays(arrays: Mapping[str, np.ndarray | Ragged]) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from threefold.datasets.facts_base import CommonFacts, Frozen
+from threefold.datasets.facts_base import CommonFacts, Frozen, Scaled
 from threefold.datasets.tables.notations import Notation
 from threefold.datasets.text_facts import (
     MaskedTextFacts,
@@ -49,18 +49,15 @@ class ImageFacts(CommonFacts):
         return super().schema() | {"shape": self.image_shape}
 
 
-class _ScaledColumn(Frozen):
-    name: str
-    mean: float
-    scale: float
+class _Column(Scaled):
     knots: tuple[float, ...] = ()
 
 
-class NumericColumn(_ScaledColumn):
+class NumericColumn(_Column):
     """A column of numbers (booleans are 0 and 1): their mean, scale and quantiles in training."""
 
 
-class DateColumn(_ScaledColumn):
+class DateColumn(_Column):
     """A column of dates, given to the network in days since 1970-01-01."""
 
 

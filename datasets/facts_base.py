@@ -2,7 +2,10 @@
 
 from typing import ClassVar, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+STEPS = 1000  # of float32 within the scale of numbers, at least
 
 
 class Frozen(BaseModel):
@@ -11,12 +14,27 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NumericTarget(Frozen):
-    """One number to predict; networks learn ``(value - mean) / scale``."""
+class Scaled(Frozen):
+    """Numbers of which a network takes ``(value - mean) / scale``."""
 
     name: str
     mean: float
     scale: float
+
+    @property
+    def offset(self) -> float:
+        """What is taken off in float64, before float32 would make differing numbers alike.
+
+        Returns:
+            float. The mean, where float32 has less than a thousand steps within the scale, as of
+            100,000,000 ± 1 or of minutes of a day long after 1970; else 0.
+        """
+        coarse = np.spacing(np.float32(abs(self.mean))) * STEPS > self.scale
+        return self.mean if coarse else 0.0
+
+
+class NumericTarget(Scaled):
+    """One number to predict."""
 
 
 class CommonFacts(Frozen):

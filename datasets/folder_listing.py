@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
-from threefold.datasets.dataset import SPLITS
+from threefold.datasets.dataset import SPLITS, narrow
 from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.folder_files import describe_ignored, is_hidden, walk
 from threefold.datasets.images.image_files import CONVERTIBLE, SUFFIXES
@@ -44,7 +44,7 @@ class Listing:
 
     Args:
         names: list of str. Paths relative to the folder.
-        found_targets: int64 array of shape (files,), the class of each, or float32 array of shape
+        found_targets: int64 array of shape (files,), the class of each, or float array of shape
             (files, targets), its numbers.
         target_names: tuple of str. Names of the classes, or of the numbers.
         splits: int array of shape (images,). Which of `SPLITS` each belongs to; all to the
@@ -259,7 +259,7 @@ def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
     for name in wanted:
         if name not in others:
             raise UserError(f"{path} has no column '{name}'{suggest(name, others)}")
-    found_targets = np.stack([_read_numbers(table, name) for name in wanted], axis=1)
+    found_targets = narrow(np.stack([_read_numbers(table, name) for name in wanted], axis=1))
     names = _read_names(root, table, first)
     order = np.array(sorted(range(len(names)), key=names.__getitem__))
     images, ignored = walk(root, SUFFIXES)
@@ -296,4 +296,4 @@ def _read_numbers(table: Table, name: str) -> np.ndarray:
             f"{table.where(row)}: expected a number in column '{name}', "
             f"found '{table.frame[name][row]}'"
         )
-    return numbers.astype(np.float32)
+    return numbers

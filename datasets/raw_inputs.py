@@ -25,12 +25,14 @@ class Inputs(NamedTuple):
         blank: sequence of (int, str). Lines of standard input in which there is nothing: before
             which of the examples each stands, and what it is called. Each keeps its place among
             the answers.
+        remarks: sequence of str. What to say of the readable ones.
     """
 
     names: list[str]
     examples: dict[str, np.ndarray]
     errors: list[UserError]
     blank: Sequence[tuple[int, str]] = ()
+    remarks: Sequence[str] = ()
 
 
 def find_blank(read: Sequence[tuple[str, object]]) -> list[tuple[int, str]]:

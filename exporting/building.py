@@ -19,7 +19,13 @@ from threefold.tasks.task import Task
 from threefold.training.building import bind_task, build_model, rebuild_model
 from threefold.training.run import RunRecord, open_run
 
-TYPES = {"uint8": tf.uint8, "int64": tf.int64, "float32": tf.float32, "string": tf.string}
+TYPES = {
+    "uint8": tf.uint8,
+    "int64": tf.int64,
+    "float32": tf.float32,
+    "float64": tf.float64,
+    "string": tf.string,
+}
 
 
 def write_savedmodel(model: keras.Model, task: Task, folder: Path) -> None:

@@ -162,6 +162,8 @@ def show_predictions(
     """
     for error in found.errors:
         notes.print(f"[yellow]skipped:[/] {escape(str(error))}", soft_wrap=True)
+    for remark in found.remarks:
+        notes.print(f"[yellow]note:[/] {escape(remark)}", soft_wrap=True)
     if output:
         write_records(output, found.records, raw_cells=raw_cells)
         notes.print(f"{len(found.records)} predictions in {escape(output)}")
@@ -174,7 +176,8 @@ def show_predictions(
             notes.print(f"the first of them in {escape(str(place))}")
     if as_json:
         skipped = [str(error) for error in found.errors]
-        print_json(who | {"predictions": found.records, "skipped": skipped})
+        others = {"skipped": skipped, "notes": found.remarks}
+        print_json(who | {"predictions": found.records} | others)
     elif not output and found.records:
         results.print(records_table(unfold(found.records)))
     if found.errors:

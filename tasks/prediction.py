@@ -22,12 +22,14 @@ class Predictions:
         records: list of dict. For each readable input its name under `input`, and its answer; for
             a blank line of standard input its name, and nothing in place of an answer.
         errors: list of UserError. One for each input that was skipped.
+        remarks: list of str. What is to be said of the others.
         first_batch: tuple of task, examples and answers. The first batch, for tasks whose answers
             are looked at best in a figure; else `None`.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     first_batch: tuple[Task, Arrays, Arrays] | None = None
 
 
@@ -46,7 +48,7 @@ def predict(
         Predictions.
     """
     found = Predictions()
-    for names, examples, errors, blank in inputs:
+    for names, examples, errors, blank, remarks in inputs:
         predicted_rows, records = [], []
         for start in range(0, len(names), batch_size):
             batch = {name: array[start : start + batch_size] for name, array in examples.items()}
@@ -64,6 +66,7 @@ def predict(
             answers.insert(place, {"input": name, BLANK: True})
         found.records += answers
         found.errors += errors
+        found.remarks += remarks
     _leave_blank(found.records)
     return found
 

@@ -35,14 +35,19 @@ class Regression(Task):
 
     def __init__(self, facts, **settings):
         super().__init__(facts, **settings)
-        self.mean = np.array([target.mean for target in facts.targets], np.float32)
+        self.offset = np.array([target.offset for target in facts.targets])  # float64
+        means = np.array([target.mean for target in facts.targets]) - self.offset
+        self.mean = means.astype(np.float32)
         self.scale = np.array([target.scale for target in facts.targets], np.float32)
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"num_outputs": len(self.facts.targets)}
 
     def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
-        return (examples["target"] - self.mean) / self.scale
+        target = examples["target"]
+        if self.offset.any():
+            target = target - self.offset
+        return (target.astype(np.float32) - self.mean) / self.scale
 
     def sample_weights(self, targets: np.ndarray) -> np.ndarray | None:
         return None
@@ -71,15 +76,16 @@ class Regression(Task):
         }
 
     def postprocess(self, outputs: np.ndarray) -> Arrays:
-        """Return `predicted` (batch, targets) in the targets' own units."""
-        return {"predictions": np.asarray(outputs, np.float32) * self.scale + self.mean}
+        """Return `predictions` (batch, targets) in the targets' own units."""
+        numbers = np.asarray(outputs, np.float32) * self.scale + self.mean
+        return {"predictions": numbers + self.offset if self.offset.any() else numbers}
 
     def output_fields(self) -> tuple[Output, ...]:
         names = ", ".join(target.name for target in self.facts.targets)
         return (
             Output(
                 name="predictions",
-                dtype="float32",
+                dtype="float64" if self.offset.any() else "float32",
                 shape=("batch", len(self.facts.targets)),
                 meaning=f"{names}, in the units of the data",
                 limit=1e-4,
@@ -88,7 +94,12 @@ class Regression(Task):
         )
 
     def postprocess_graph(self, outputs) -> dict[str, Any]:
-        return {"predictions": outputs * self.scale + self.mean}
+        numbers = outputs * self.scale + self.mean
+        if self.offset.any():
+            import tensorflow as tf
+
+            numbers = tf.cast(numbers, tf.float64) + self.offset
+        return {"predictions": numbers}
 
     def describe(
         self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]

@@ -27,7 +27,7 @@ class Field(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    dtype: Literal["uint8", "int64", "float32", "string"]
+    dtype: Literal["uint8", "int64", "float32", "float64", "string"]
     shape: tuple[int | str, ...]
     meaning: str
     range: tuple[float, float] | None = None

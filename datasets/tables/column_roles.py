@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
-from threefold.datasets.dataset import SPLITS, numeric_targets
+from threefold.datasets.dataset import SPLITS, narrow, numeric_targets
 from threefold.datasets.facts import TableFacts
 from threefold.datasets.facts_base import NumericTarget
 from threefold.datasets.splitting import SplitFractions
@@ -73,7 +73,7 @@ class Target:
     Args:
         task: str. One of `TASKS`.
         names: list of str. The target columns.
-        values: array. Labels int64 (rows,), or numbers float32 (rows, targets).
+        values: array. Labels int64 (rows,), or numbers (rows, targets), from `narrow`.
         class_names: tuple of str. Empty for a regression.
         guessed: bool. Whether whole numbers were taken for classes, or for amounts, by guess.
     """
@@ -311,10 +311,10 @@ def _read_amounts(table: Table, targets: list[str], fitting: bool) -> np.ndarray
                 f"{table.where(row)}: target '{name}' holds '{table.show(row, name)}', "
                 f"expected a finite number for {TASKS[1]}"
             )
-        columns.append(numbers.astype(np.float32))
+        columns.append(numbers)
         if fitting and (columns[-1] == columns[-1][0]).all():
             raise UserError(f"{table.name}: target '{name}' is {numbers[0]:g} in every row")
-    return np.stack(columns, axis=1)
+    return narrow(np.stack(columns, axis=1))
 
 
 def _read_labels(

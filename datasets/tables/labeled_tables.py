@@ -1,7 +1,7 @@
 """Tables of a user's own: CSV, TSV or Parquet, one row an example, one column the target."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -28,29 +28,29 @@ from threefold.datasets.tables.columns import (
     Kind,
     describe_numbers,
     describe_words,
-    encode_words,
     guess_columns,
-    is_constant,
 )
-from threefold.datasets.tables.notations import MOSTLY, PLAIN, Notation, NotationConfig
+from threefold.datasets.tables.notations import PLAIN, Notation, NotationConfig
+from threefold.datasets.tables.packing import (
+    Column,
+    bad_cell,
+    count_unknown,
+    count_unsaid,
+    encode,
+    kinds_of,
+    read_guessed,
+    read_known,
+)
 from threefold.datasets.tables.table_files import Table, read_table
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 READER = Reader(
     ("tabular_classification", "tabular_regression"),
     files=(".csv", ".tsv", ".parquet"),
     only="a table, as .csv, .tsv or .parquet",
 )
-_SHOWN = 8  # names written out in a note
-
-
-@dataclass(frozen=True)
-class _Column:
-    name: str
-    kind: Kind
-    cells: "np.ndarray | pd.Series"
 
 
 class Rows(NamedTuple):
@@ -60,11 +60,13 @@ class Rows(NamedTuple):
         arrays: dict of str to array. The network's inputs, in the order of the file.
         names: list of str. What messages call each kept row: `table.csv line 7`.
         errors: list of UserError. One for each row left out, in the order of the file.
+        remarks: list of str. What the network is not told of the rows that are kept.
     """
 
     arrays: dict[str, np.ndarray]
     names: list[str]
     errors: list[UserError]
+    remarks: list[str]
 
 
 def load(
@@ -153,8 +155,8 @@ def from_table(
         notation_config: NotationConfig. How numbers and dates are written, where it is given.
 
     Returns:
-        Dataset. Arrays `numeric` and `dates` float32, NaN where missing (dates in days since
-        1970-01-01, good to about three minutes), `categorical` int32, 0 where missing or
+        Dataset. Arrays `numeric` and `dates` (days since 1970-01-01) float32, or float64 where that
+        would make differing cells alike, NaN where missing; `categorical` int32, 0 where missing or
         unknown; kinds without a column are left out; and `label` int64 or `target` float32.
         Facts are taken from the training split alone.
 
@@ -182,18 +184,18 @@ def from_table(
     taken = (*targets, *column_roles.ignore, split_column)
     others = [name for name in table.frame.columns if name not in taken]
     if known is not None:
-        columns, about_columns = _read_known(table, known, others)
+        columns, about_columns = read_known(table, known, others)
     else:
         guessed = {name: guesses[name] for name in others}
-        columns, about_columns = _read_guessed(table, guessed, column_roles.kinds, splits["train"])
+        columns, about_columns = read_guessed(table, guessed, column_roles.kinds, splits["train"])
         remarks += [f"{name}: {guesses[name].remark}" for name in targets if guesses[name].remark]
         described = _describe(
             columns, found_target, splits["train"], max_categories, table.notations
         )
         known = described.model_copy(update={"header": notation_config.header})
-    arrays = _encode(columns, known) | found_target.arrays
+    arrays = encode(columns, known) | found_target.arrays
     about = f"{table.name}: {len(table.frame)} rows; predicts {found_target.describe()}{found}"
-    remarks += [*about_columns, *_count_unknown(columns, arrays), how]
+    remarks += [*about_columns, *count_unknown(columns, arrays), how]
     source = ArraySource(arrays)
     return Dataset(
         reference=reference,
@@ -223,17 +225,18 @@ def read_rows(source: str | Path | IO, facts: TableFacts, *, encoding: str = "ut
     table = replace(table, notations=facts.notations)
     errors = dict(table.errors)
     columns, keep = [], np.ones(len(table.frame), bool)
-    for name, kind in _kinds_of(facts).items():
+    for name, kind in kinds_of(facts).items():
         require_column(table, name)
         cells, bad = table.read(name, kind)
         for row in np.flatnonzero(bad & keep):
-            errors[int(table.positions[row])] = _bad_cell(table, name, kind, row)
+            errors[int(table.positions[row])] = bad_cell(table, name, kind, row)
         keep &= ~bad
-        columns.append(_Column(name, kind, cells))
-    columns = [_Column(column.name, column.kind, column.cells[keep]) for column in columns]
+        columns.append(Column(name, kind, cells))
+    columns = [Column(column.name, column.kind, column.cells[keep]) for column in columns]
     in_order = [errors[position] for position in sorted(errors)]
     names = [table.where(row) for row in np.flatnonzero(keep)]
-    return Rows(_encode(columns, facts), names, in_order)
+    arrays = encode(columns, facts)
+    return Rows(arrays, names, in_order, count_unsaid(table.name, columns, arrays))
 
 
 def _explicit_kinds(
@@ -247,87 +250,8 @@ def _explicit_kinds(
     return forced
 
 
-def _kinds_of(facts: TableFacts) -> dict[str, Kind]:
-    kinds: dict[str, Kind] = {column.name: "numeric" for column in facts.numeric}
-    kinds |= {column.name: "date" for column in facts.dates}
-    return kinds | {column.name: "categorical" for column in facts.categorical}
-
-
-def _read_known(
-    table: Table, facts: TableFacts, others: list[str]
-) -> tuple[list[_Column], list[str]]:
-    """Read the columns of a run, in whatever order and company the table has them."""
-    kinds = _kinds_of(facts)
-    for name in kinds:
-        require_column(table, name)
-    extra = [name for name in others if name not in kinds]
-    remarks = [f"ignored: {_list(extra)}"] if extra else []
-    read = {name: _read_column(table, name, kind, "fix it") for name, kind in kinds.items()}
-    remarks += [f"{name}: {slips}" for name, (_, slips) in read.items() if slips]
-    return [column for column, _ in read.values()], remarks
-
-
-def _read_guessed(
-    table: Table,
-    guesses: Mapping[str, ColumnGuess],
-    explicit: Mapping[str, Kind],
-    train: np.ndarray,
-) -> tuple[list[_Column], list[str]]:
-    columns, left_out = [], []
-    doubts: dict[str, list[str]] = {}
-    for name, (kind, remark, *_) in guesses.items():
-        if kind is None:
-            left_out.append(f"{name} ({remark})")
-            continue
-        remedy = f"fix it, or pass -d categorical={name} or -d ignore={name}"
-        column, slips = _read_column(table, name, kind, remedy)
-        if name not in explicit and is_constant(column.cells[train]):
-            left_out.append(f"{name} (constant)")
-            continue
-        columns.append(column)
-        for doubt in filter(None, (remark, slips)):
-            doubts.setdefault(doubt, []).append(name)
-    if not columns:
-        raise UserError(
-            f"{table.name} has no column to learn from besides the target"
-            + (f"; left out: {_list(left_out)}" if left_out else "")
-        )
-    remarks = []
-    for kind, heading in (("numeric", "numeric"), ("date", "dates"), ("categorical", "words")):
-        if found := [column.name for column in columns if column.kind == kind]:
-            remarks.append(f"{heading}: {_list(found)}")
-    if left_out:
-        remarks.append(f"left out: {_list(left_out)}")
-    return columns, remarks + [f"{_list(names)}: {doubt}" for doubt, names in doubts.items()]
-
-
-def _read_column(table: Table, name: str, kind: Kind, remedy: str) -> tuple[_Column, str]:
-    """Read a column; of cells that are not of its kind few are missing, with a remark."""
-    cells, bad = table.read(name, kind)
-    if not bad.any():
-        return _Column(name, kind, cells), ""
-    row, count = int(np.flatnonzero(bad)[0]), int(bad.sum())
-    if count > (1 - MOSTLY) * len(bad):
-        more = f" (the first of {count} such cells)" if count > 1 else ""
-        raise UserError(f"{_bad_cell(table, name, kind, row)}{more}; {remedy}")
-    cells = np.where(bad, np.nan, cells)
-    others = f" and {count - 1} more cells" if count > 1 else ""
-    place = f"{table.unit} {table.numbers[row]}"
-    return _Column(name, kind, cells), (
-        f"'{table.show(row, name)}' ({place}){others} taken for missing"
-    )
-
-
-def _bad_cell(table: Table, name: str, kind: Kind, row: int) -> UserError:
-    expected = {"numeric": "a number that float32 can hold", "date": "a date such as 2024-05-31"}
-    return UserError(
-        f"{table.where(row)}: column '{name}' holds '{table.show(row, name)}', "
-        f"expected {expected[kind]}"
-    )
-
-
 def _describe(
-    columns: list[_Column],
+    columns: list[Column],
     found_target: Target,
     train: np.ndarray,
     max_categories: int,
@@ -355,29 +279,7 @@ def _describe(
     )
 
 
-def _encode(columns: list[_Column], facts: TableFacts) -> dict[str, np.ndarray]:
-    """Pack the columns into one array a kind, in the order of the facts."""
-    cells = {column.name: column.cells for column in columns}
-    arrays = {}
-    for kind, described in (("numeric", facts.numeric), ("dates", facts.dates)):
-        if described:
-            packed = [cells[column.name].astype(np.float32) for column in described]
-            arrays[kind] = np.stack(packed, axis=1)
-    if facts.categorical:
-        ids = [encode_words(cells[column.name], column.vocabulary) for column in facts.categorical]
-        arrays["categorical"] = np.stack(ids, axis=1)
-    return arrays
-
-
-def _count_unknown(columns: list[_Column], arrays: dict[str, np.ndarray]) -> list[str]:
-    """Return a remark if there are cells whose word the vocabularies lack."""
-    words = [column.cells for column in columns if column.kind == "categorical"]
-    present = sum(int(cells.notna().sum()) for cells in words)
-    unknown = present - int((arrays["categorical"] > 0).sum()) if words else 0
-    return [f"{unknown} cells hold words outside the vocabularies"] if unknown else []
-
-
-def _fingerprint(columns: list[_Column], found_target: Target) -> str:
+def _fingerprint(columns: list[Column], found_target: Target) -> str:
     """Digest what was read of the cells: the same for any split, row order included."""
     contents = {f"goal {name}": array for name, array in found_target.arrays.items()}
     for column in columns:
@@ -387,8 +289,3 @@ def _fingerprint(columns: list[_Column], found_target: Target) -> str:
             cells = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
         contents[f"{column.kind} {column.name}"] = cells
     return fingerprint_arrays(contents)
-
-
-def _list(names: list[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

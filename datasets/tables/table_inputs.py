@@ -35,4 +35,4 @@ def _read_table(source: str | IO[bytes], facts: TableFacts, encoding: str) -> In
         rows = read_rows(source, facts, encoding=encoding)
     except UserError as error:
         return Inputs([], {}, [error])
-    return Inputs(rows.names, rows.arrays, rows.errors)
+    return Inputs(rows.names, rows.arrays, rows.errors, remarks=rows.remarks)

@@ -1,23 +1,38 @@
 """What comes in: rows of tables. One half of a task."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from threefold.datasets.facts import DateColumn, NumericColumn
 from threefold.tasks import graph
 from threefold.tasks.metrics.simple_methods import SimpleMethod, one_hot
 from threefold.tasks.signature import Field, plain_names
 from threefold.tasks.task import Arrays, Task
 
+_WIDE = "; float64, for float32 would make differing ones alike"
 KINDS = ("numeric", "dates", "categorical")
+
+
+def _statistics(column: NumericColumn | DateColumn) -> tuple[float, float, tuple[float, ...]]:
+    """Return mean, scale and quantiles of what the network gets of a column."""
+    knots = tuple(knot - column.offset for knot in column.knots)
+    return column.mean - column.offset, column.scale, knots
+
+
+def _dtype(kind: str, column: Any) -> Literal["string", "float32", "float64"]:
+    """Return the type of a column of an exported model, wide enough to tell its cells apart."""
+    if kind == "categorical":
+        return "string"
+    return "float64" if column.offset else "float32"
 
 
 class TableInputs(Task):
     """Columns packed by kind: `numeric`, `dates` and `categorical`, those that the table has."""
 
     def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return {kind: examples[kind] for kind in KINDS if getattr(self.facts, kind)}
+        return {kind: self._centre(kind, examples[kind]) for kind in KINDS if self._facts_of(kind)}
 
     def simple_methods(self) -> dict[str, SimpleMethod]:
         """Return what a network must beat: a linear model, and gradient boosting."""
@@ -43,8 +58,8 @@ class TableInputs(Task):
     def arguments(self) -> dict[str, Any]:
         facts = self.facts
         return {
-            "numeric": tuple((c.mean, c.scale, c.knots) for c in facts.numeric),
-            "dates": tuple((c.mean, c.scale, c.knots) for c in facts.dates),
+            "numeric": tuple(map(_statistics, facts.numeric)),
+            "dates": tuple(map(_statistics, facts.dates)),
             "category_counts": tuple(len(column.vocabulary) + 1 for column in facts.categorical),
         }
 
@@ -57,9 +72,9 @@ class TableInputs(Task):
         return tuple(
             Field(
                 name=name,
-                dtype="string" if kind == "categorical" else "float32",
+                dtype=_dtype(kind, column),
                 shape=("batch",),
-                meaning=meanings[kind],
+                meaning=meanings[kind] + (_WIDE if getattr(column, "offset", 0) else ""),
                 column=column.name,
                 words=column.vocabulary if kind == "categorical" else None,
             )
@@ -74,6 +89,8 @@ class TableInputs(Task):
                 cells = examples[kind][:, position]
                 if kind == "categorical":
                     cells = np.array(["", *column.vocabulary])[cells]
+                else:
+                    cells = cells.astype(_dtype(kind, column))
                 found[name] = cells
         return found
 
@@ -83,23 +100,39 @@ class TableInputs(Task):
     def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
 
-        names = {kind: [n for k, n, _ in self._columns() if k == kind] for kind in KINDS}
+        columns = {kind: [(n, c) for k, n, c in self._columns() if k == kind] for kind in KINDS}
         tables = [graph.word_table(column.vocabulary) for column in self.facts.categorical]
 
         def enter(raw):
             packed = {}
             for kind in ("numeric", "dates"):
-                if names[kind]:
-                    packed[kind] = tf.stack([raw[name] for name in names[kind]], axis=1)
+                if columns[kind]:
+                    numbers = [
+                        tf.cast(raw[name] - column.offset, tf.float32)
+                        if column.offset
+                        else raw[name]
+                        for name, column in columns[kind]
+                    ]
+                    packed[kind] = tf.stack(numbers, axis=1)
             if tables:
-                words = zip(names["categorical"], tables, strict=True)
-                ids = [table.lookup(raw[name]) for name, table in words]
+                words = zip(columns["categorical"], tables, strict=True)
+                ids = [table.lookup(raw[name]) for (name, _), table in words]
                 # The shape is said: tf2onnx knows none after a table, and counted across rows.
                 ids = tf.reshape(tf.stack(ids, axis=1), (-1, len(ids)))
                 packed["categorical"] = tf.cast(ids, tf.int32)
             return packed
 
         return enter, tables
+
+    def _facts_of(self, kind: str) -> tuple[Any, ...]:
+        return getattr(self.facts, kind)
+
+    def _centre(self, kind: str, cells: np.ndarray) -> np.ndarray:
+        """Return cells as the network takes them: what float32 cannot tell apart less its mean."""
+        if kind == "categorical":
+            return cells
+        offsets = np.array([column.offset for column in self._facts_of(kind)])
+        return (cells - offsets if offsets.any() else cells).astype(np.float32)
 
     def _columns(self) -> list[tuple[str, str, Any]]:
         """Return of every column its kind, its name in an exported model, and its facts."""

@@ -127,7 +127,7 @@ def test_a_table_without_rows_to_train_on_is_judged(run_cli, people_run, people,
 def test_predict_answers_in_the_order_of_the_inputs(run_cli, digits_run, digit_files):
     _, out, _ = run_cli("predict", digits_run, *digit_files, "--json")
     found = the_only_object(out)
-    assert set(found) == {"run", "backend", "predictions", "skipped"}
+    assert set(found) == {"run", "backend", "predictions", "skipped", "notes"}
     assert [one["input"] for one in found["predictions"]] == digit_files
     _, out, _ = run_cli("predict", digits_run, *digit_files[::-1], "--json")
     assert the_only_object(out)["predictions"] == found["predictions"][::-1]

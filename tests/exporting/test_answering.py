@@ -86,7 +86,7 @@ def test_an_artifact_answers_as_its_run_in_the_order_of_the_inputs(
     format, predictions, _, _ = explicit
     code, out = predictions[f"predict {kind}"]
     found = json.loads(out)
-    assert set(found) == {"artifact", "format", "predictions", "skipped"}
+    assert set(found) == {"artifact", "format", "predictions", "skipped", "notes"}
     wanted_code, out, _ = run_cli("predict", str(run_of(kind).folder), *inputs[kind], "--json")
     wanted = json.loads(out)
     close(found["predictions"], wanted["predictions"])
