@@ -135,6 +135,7 @@ class ForecastFacts(CommonFacts):
 
     Tables hold the stamps in the column `time`, the name of each row's series in the columns
     `series`, if there are such, and the quantity in `columns`; several are series of their own.
+    They write numbers and dates as `notations` say, by the clock of `time_zone` if there is one.
     """
 
     examples: ClassVar[str] = "windows of series"
@@ -142,7 +143,7 @@ class ForecastFacts(CommonFacts):
     time: str
     series: tuple[str, ...] = ()
     columns: tuple[str, ...]
-    unit: Literal["second", "month", "number"]
+    unit: Literal["second", "business day", "month", "number"]
     step: int  # units between two stamps
     context: int
     horizon: int
@@ -152,6 +153,9 @@ class ForecastFacts(CommonFacts):
     floor: float
     past_covariates: tuple[NumericColumn, ...] = ()
     future_covariates: tuple[NumericColumn, ...] = ()
+    notations: dict[str, Notation] = {}
+    header: bool | None = None
+    time_zone: str = ""
 
     def describe(self) -> str:
         """Return the facts in a person's words."""

@@ -7,7 +7,7 @@ and Koehler 2006, "Another look at measures of forecast accuracy").
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -64,7 +64,12 @@ class Forecasting(Task):
         super().__init__(facts, **settings)
         self.quantiles = facts.quantiles if self.loss == "quantile" else (0.5,)
         self.middle = self.quantiles.index(0.5)
-        self.step = Step(facts.unit, facts.step)
+        self.offsets = {
+            "history": np.array(facts.targets[0].offset),
+            "past_covariates": np.array([c.offset for c in facts.past_covariates]),
+            "future_covariates": np.array([c.offset for c in facts.future_covariates]),
+        }
+        self.step = Step(facts.unit, facts.step, facts.time_zone)
 
     def arguments(self) -> dict[str, Any]:
         facts = self.facts
@@ -73,10 +78,10 @@ class Forecasting(Task):
             "horizon": facts.horizon,
             "season_length": facts.season_length,
             "past_covariates": tuple(
-                (column.mean, column.scale) for column in facts.past_covariates
+                (column.mean - column.offset, column.scale) for column in facts.past_covariates
             ),
             "future_covariates": tuple(
-                (column.mean, column.scale) for column in facts.future_covariates
+                (column.mean - column.offset, column.scale) for column in facts.future_covariates
             ),
             "num_cycles": len(facts.cycles),
             "num_quantiles": len(self.quantiles),
@@ -85,9 +90,9 @@ class Forecasting(Task):
 
     def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         found = {
-            n: examples[n]
-            for n in ("history", "past_covariates", "future_covariates")
-            if n in examples
+            name: _centre(examples[name], offset)
+            for name, offset in self.offsets.items()
+            if name in examples
         }
         if self.facts.cycles:
             found["calendar"] = encode_cycles(examples["time"], self.facts.cycles)
@@ -95,15 +100,18 @@ class Forecasting(Task):
 
     def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return what came and in which unit errors count, (batch, horizon, 2)."""
-        future = examples["future"]
+        future = _centre(examples["future"], self.offsets["history"])
         return np.stack([future, np.broadcast_to(examples["scale"][:, None], future.shape)], -1)
 
     def sample_weights(self, targets: np.ndarray) -> np.ndarray | None:
         return None
 
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+        future = examples["future"]
+        if "observed" in examples:  # what was made up to fill a gap says nothing of a forecast
+            future = np.where(examples["observed"], future, np.nan)
         return {
-            "future": examples["future"],
+            "future": future,
             "naive": predict_seasonal_naive(examples, self.facts),
             "scale": examples["scale"],
             "series": examples["series"],
@@ -180,14 +188,15 @@ class Forecasting(Task):
 
     def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return `forecasts` (batch, horizon, quantiles) in the quantity's own units."""
-        return {"forecasts": np.asarray(outputs, np.float32)}
+        forecasts, offset = np.asarray(outputs, np.float32), self.offsets["history"]
+        return {"forecasts": forecasts + offset if offset.any() else forecasts}
 
     def input_fields(self) -> tuple[Field, ...]:
         facts, quantity = self.facts, self.facts.targets[0].name
         fields = [
             Field(
                 name="history",
-                dtype="float32",
+                dtype=self._dtype("history"),
                 shape=("batch", facts.context),
                 meaning=f"{quantity} at the last {facts.context} steps of {self.step.describe()}",
             )
@@ -204,7 +213,7 @@ class Forecasting(Task):
                 fields.append(
                     Field(
                         name=name,
-                        dtype="float32",
+                        dtype=self._dtype(name),
                         shape=("batch", steps, len(columns)),
                         meaning=f"{names} at the steps of the history{ahead}",
                     )
@@ -227,7 +236,7 @@ class Forecasting(Task):
         return (
             Output(
                 name="forecasts",
-                dtype="float32",
+                dtype=self._dtype("history"),
                 shape=("batch", self.facts.horizon, len(self.quantiles)),
                 meaning=f"{stated} of {target.name} at each step to come, in the units of the data",
                 limit=1e-4,
@@ -235,8 +244,11 @@ class Forecasting(Task):
             ),
         )
 
+    def _dtype(self, name: str) -> Literal["float32", "float64"]:
+        return "float64" if self.offsets[name].any() else "float32"
+
     def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return {field.name: examples[field.name] for field in self.input_fields()}
+        return {f.name: examples[f.name].astype(f.dtype) for f in self.input_fields()}
 
     def resized_examples(self, examples: Mapping[str, np.ndarray]) -> None:
         return None
@@ -247,7 +259,11 @@ class Forecasting(Task):
         lengths = [CYCLES[name] for name in self.facts.cycles]
 
         def enter(raw):
-            found = {name: raw[name] for name in raw if name != "time"}
+            found = {
+                name: tf.cast(raw[name] - offset, tf.float32) if offset.any() else raw[name]
+                for name, offset in self.offsets.items()
+                if name in raw
+            }
             if lengths:
                 angles = [
                     tf.cast(tf.math.floormod(raw["time"], length), tf.float32)
@@ -261,7 +277,10 @@ class Forecasting(Task):
         return enter, []
 
     def postprocess_graph(self, outputs) -> dict[str, Any]:
-        return {"forecasts": outputs}
+        import tensorflow as tf
+
+        offset = self.offsets["history"]
+        return {"forecasts": tf.cast(outputs, tf.float64) + offset if offset.any() else outputs}
 
     def describe(
         self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
@@ -333,11 +352,17 @@ class Forecasting(Task):
             "loss": np.maximum(levels * error, (levels - 1) * error).mean(axis=-1) / scale,
         }
         if len(levels) > 1:
-            found["inside"] = (error[:, :, 0] >= 0) & (error[:, :, -1] <= 0)
+            inside = (error[:, :, 0] >= 0) & (error[:, :, -1] <= 0)
+            found["inside"] = np.where(np.isnan(future), np.nan, inside)
         return found
 
 
+def _centre(numbers: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    return (numbers - offset if offset.any() else numbers).astype(np.float32)
+
+
 def _sum_up(errors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    errors = {name: array[~np.isnan(array)] for name, array in errors.items()}
     mase, naive = float(errors["scaled"].mean()), float(errors["naive"].mean())
     found = {
         "mase": mase,

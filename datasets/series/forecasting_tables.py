@@ -5,8 +5,7 @@ one a column.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import IO
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,13 +18,12 @@ from threefold.datasets.dataset import (
     numeric_targets,
 )
 from threefold.datasets.facts import Facts, ForecastFacts
-from threefold.datasets.raw_inputs import Inputs
 from threefold.datasets.reader import Reader
+from threefold.datasets.series.clocks import require_zone
 from threefold.datasets.series.series_columns import Columns, columns_of, find_columns
 from threefold.datasets.series.series_files import Read, fill_series, read_series
 from threefold.datasets.series.time_steps import Step, guess_cycles, guess_season_length
 from threefold.datasets.series.windows import (
-    Fill,
     Series,
     SplitBoundaries,
     WindowConfig,
@@ -34,7 +32,8 @@ from threefold.datasets.series.windows import (
     find_split_boundaries,
     naive_error,
 )
-from threefold.datasets.tables.columns import describe_numbers
+from threefold.datasets.tables.columns import describe_numbers, guess_columns
+from threefold.datasets.tables.notations import PLAIN, NotationConfig
 from threefold.datasets.tables.table_files import Table, read_table
 
 READER = Reader(("forecasting",), only="a table of series, as .csv")
@@ -54,7 +53,9 @@ def load(
     target: tuple[str, ...] = (),
     past_covariates: tuple[str, ...] = (),
     future_covariates: tuple[str, ...] = (),
+    time_zone: str | None = None,
     encoding: str = "utf-8",
+    notation_config: NotationConfig = NotationConfig(),
     window_config: WindowConfig = WindowConfig(),
 ) -> Dataset:
     """Load a table of series.
@@ -69,7 +70,10 @@ def load(
         past_covariates: tuple of str. Columns of numbers that help and are known up to now.
         future_covariates: tuple of str. Columns of numbers that help and are known ahead: plans,
             holidays.
+        time_zone: str. By whose clock the stamps are written, such as Europe/Berlin: the hour that
+            it repeats or skips twice a year is then no error.
         encoding: str. Of the characters of a CSV.
+        notation_config: NotationConfig. How numbers and dates are written.
         window_config: WindowConfig. Windows and splits.
 
     Returns:
@@ -78,8 +82,14 @@ def load(
     Raises:
         UserError: for a file, a row, a stamp or a cell that cannot be read, with its place.
     """
-    explicit = Columns(time or "", series, target, past_covariates, future_covariates)
-    return from_table(read_table(path, encoding=encoding), path, explicit, window_config, facts)
+    if time_zone:
+        require_zone(time_zone)
+    covariates = (past_covariates, future_covariates)
+    explicit = Columns(time or "", series, target, *covariates, time_zone or "")
+    run = facts if isinstance(facts, ForecastFacts) else None
+    header = run.header if run else notation_config.header
+    table = read_table(path, encoding=encoding, header=header)
+    return from_table(table, path, explicit, window_config, facts, notation_config)
 
 
 def from_table(
@@ -88,6 +98,7 @@ def from_table(
     explicit: Columns,
     window_config: WindowConfig,
     facts: Facts | None = None,
+    notation_config: NotationConfig = NotationConfig(),
 ) -> Dataset:
     """Make a dataset of a table that was read.
 
@@ -97,6 +108,7 @@ def from_table(
         explicit: Columns. What the user said of the columns.
         window_config: WindowConfig. What the user chose of windows and splits.
         facts: Facts. Those of a run, if there is one.
+        notation_config: NotationConfig. How numbers and dates are written, where it is given.
 
     Returns:
         Dataset. Windows as `windows.Windows` gives them. Facts are taken from the training split
@@ -107,10 +119,16 @@ def from_table(
     """
     run = facts if isinstance(facts, ForecastFacts) else None
     if run is not None:
+        table = replace(table, notations=run.notations)
         columns, remark = columns_of(run, table), ""
     else:
-        columns, remark = find_columns(table, explicit)
-    read = read_series(table, columns, run and Step(run.unit, run.step))
+        notation_config.check()
+        guesses = guess_columns(
+            table.frame, notation_config, time=explicit.time, separator=table.separator
+        )
+        table = replace(table, notations={name: one.notation for name, one in guesses.items()})
+        columns, remark = find_columns(table, explicit, guesses)
+    read = read_series(table, columns, run and Step(run.unit, run.step, run.time_zone))
     boundaries = find_split_boundaries(
         read.series, window_config.validation_fraction, window_config.test_fraction
     )
@@ -118,10 +136,12 @@ def from_table(
     series, notes = [one for one, _ in fixed], list(read.notes)
     if filled := sum(count for _, count in fixed):
         count = f"{filled} step{'s' if filled > 1 else ''}"
-        notes.append(
-            f"filled by {window_config.fill}: {count}, which the metrics count like any other"
-        )
+        notes.append(f"filled by {window_config.fill}: {count}, which the metrics do not count")
     found = run or _describe(columns, read.step, series, boundaries, window_config)
+    if run is None:
+        used = {n: one for n, one in table.notations.items() if one != PLAIN}
+        update = {"notations": used, "header": notation_config.header}
+        found = found.model_copy(update=update)
     series, left_out = _keep_long(table, series, found)
     notes += left_out
     splits = _cut(series, boundaries, found, window_config.stride)
@@ -140,85 +160,6 @@ def from_table(
         fingerprint=_fingerprint(series),
         notes=[about, *notes],
     )
-
-
-def read_histories(
-    source: str | Path | IO, facts: ForecastFacts, *, encoding: str, fill: Fill | None
-) -> Inputs:
-    """Read series that are to be forecast.
-
-    Args:
-        source: str, Path or file. A CSV, TSV or Parquet file, or an open file that holds a CSV:
-            recent history, and, where the run knows columns ahead, rows after it without the
-            quantity.
-        facts: ForecastFacts. Those of the run.
-        encoding: str. Of the characters of a CSV.
-        fill: str. What fills gaps; with None they are refused.
-
-    Returns:
-        Inputs. One window a series, and an error for each that is too short or has gaps.
-    """
-    try:
-        table = read_table(source, encoding=encoding)
-        read = read_series(table, columns_of(facts, table), Step(facts.unit, facts.step))
-    except UserError as error:
-        return Inputs([], {}, [error])
-    alone = len(read.series) == 1 and not facts.series
-    names, windows, errors = [], [], []
-    for one, ahead in zip(read.series, read.ahead, strict=True):
-        try:
-            windows.append(_last_window(read, one, ahead, facts, fill))
-            names.append(table.name if alone else f"{table.name}, series '{one.name}'")
-        except UserError as error:
-            errors.append(error)
-    keys = windows[0] if windows else ()
-    examples = {key: np.concatenate([window[key] for window in windows]) for key in keys}
-    return Inputs(names, examples, errors)
-
-
-def _last_window(
-    read: Read, series: Series, ahead: Series, facts: ForecastFacts, fill: Fill | None
-) -> dict[str, np.ndarray]:
-    """Return the window whose history ends where a series does."""
-    steps = len(series)
-    if steps < facts.context:
-        raise UserError(
-            f"{read.table.name}: series '{series.name}' has {steps} steps; the run looks at "
-            f"{facts.context}"
-        )
-    recent = series.cut(steps - facts.context, steps)
-    never = int(recent.stamps[-1]) + 1
-    recent, _ = fill_series(read, recent, SplitBoundaries(never, never), fill)
-    stamps = read.step.grid(series.stamps, steps + facts.horizon)[steps:]
-    future_covariates = ahead.future_covariates[: facts.horizon]
-    if facts.future_covariates and (
-        len(future_covariates) < facts.horizon or np.isnan(future_covariates).any()
-    ):
-        names = ", ".join(column.name for column in facts.future_covariates)
-        raise UserError(
-            f"{read.table.name}: series '{series.name}' needs {names} for {facts.horizon} steps "
-            f"after {read.step.format(series.stamps[-1])}, from {read.step.format(stamps[0])} to "
-            f"{read.step.format(stamps[-1])}"
-        )
-    whole = Series(
-        series.name,
-        np.concatenate([recent.stamps, stamps]),
-        np.concatenate([recent.values, np.zeros(facts.horizon)]),
-        np.concatenate(
-            [recent.past_covariates, np.zeros((facts.horizon, len(facts.past_covariates)))]
-        ),
-        np.concatenate(
-            [
-                recent.future_covariates,
-                future_covariates if facts.future_covariates else np.zeros((facts.horizon, 0)),
-            ]
-        ),
-        np.concatenate([recent.rows, np.full(facts.horizon, -1)]),
-    )
-    origins = [np.array([facts.context])]
-    windows = Windows([whole], np.ones(1), facts.context, facts.horizon, origins)
-    examples = windows[np.array([0])]
-    return {name: array for name, array in examples.items() if name not in ("future", "scale")}
 
 
 def _describe(
@@ -256,6 +197,7 @@ def _describe(
     return ForecastFacts(
         targets=numeric_targets([columns.quantity], values[:, None]),
         time=columns.time,
+        time_zone=step.zone,
         series=columns.series,
         columns=columns.values,
         unit=step.unit,

@@ -1,16 +1,19 @@
 """Which column of a table of series does what: time, names, quantity, what stands alongside it."""
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.datasets.facts import ForecastFacts
+from threefold.datasets.series.clocks import DAY, is_skipped, to_utc
 from threefold.datasets.tables.column_roles import require_column
-from threefold.datasets.tables.columns import Kind, as_text, guess_kind, read_cells
+from threefold.datasets.tables.columns import ColumnGuess, as_text, guess_columns
+from threefold.datasets.tables.dates import ORDERS
+from threefold.datasets.tables.notations import MOSTLY, PLAIN
 from threefold.datasets.tables.table_files import Table
 
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ TIME_NAMES = ("time", "timestamp", "datetime", "date", "ds", "moment")
 COUNT_NAMES = ("year", "month", "week", "day", "hour", "period", "step", "t")
 TARGET_NAMES = ("target", "y", "value")
 SERIES_NAMES = ("series", "unique_id", "item_id", "series_id", "id")
-_SAMPLE = 1000  # rows by which a column is guessed
 _SHOWN = 8  # names written out in a note
 
 
@@ -34,6 +36,7 @@ class Columns:
         values: tuple of str. The quantity; several are series of their own.
         past_covariates: tuple of str. Known up to now.
         future_covariates: tuple of str. Known ahead, too.
+        time_zone: str. By whose clock the stamps are written; empty where that does not matter.
     """
 
     time: str
@@ -41,6 +44,7 @@ class Columns:
     values: tuple[str, ...] = ()
     past_covariates: tuple[str, ...] = ()
     future_covariates: tuple[str, ...] = ()
+    time_zone: str = ""
 
     @property
     def quantity(self) -> str:
@@ -54,14 +58,24 @@ def columns_of(facts: ForecastFacts, table: Table) -> Columns:
     future_covariates = tuple(column.name for column in facts.future_covariates)
     for name in (facts.time, *facts.series, *facts.columns, *past_covariates, *future_covariates):
         require_column(table, name)
-    return Columns(facts.time, facts.series, facts.columns, past_covariates, future_covariates)
+    return Columns(
+        facts.time,
+        facts.series,
+        facts.columns,
+        past_covariates,
+        future_covariates,
+        facts.time_zone,
+    )
 
 
-def find_columns(table: Table, explicit: Columns) -> tuple[Columns, str]:
+def find_columns(
+    table: Table, explicit: Columns, guesses: Mapping[str, ColumnGuess]
+) -> tuple[Columns, str]:
     """Find what was not given.
 
     Args:
         table: Table. The cells.
+        guesses: mapping of str to ColumnGuess. What each column seems to hold.
         explicit: Columns. What the user named; an empty `time` and empty tuples for what not.
 
     Returns:
@@ -85,14 +99,15 @@ def find_columns(table: Table, explicit: Columns) -> tuple[Columns, str]:
             if name in seen:
                 raise UserError(f"column '{name}' is given both as {seen[name]} and as {role}")
             seen[name] = role
-    time = explicit.time or _guess_time(table, seen)
+    time = explicit.time or _guess_time(table, guesses, seen)
     seen[time] = "time"
-    series = explicit.series or _guess_series(table, time, seen)
+    series = explicit.series or _guess_series(table, guesses, time, seen)
     seen |= dict.fromkeys(series, "series")
-    values = explicit.values or _guess_values(table, series, seen)
-    found = Columns(time, series, values, explicit.past_covariates, explicit.future_covariates)
+    values = explicit.values or _guess_values(table, guesses, series, seen)
+    found = replace(explicit, time=time, series=series, values=values)
     passed = [name for name in table.frame.columns if name not in (*seen, *values)]
-    return found, _remark(explicit, found, passed)
+    doubts = [f"{name}: {guesses[name].remark}" for name in seen if guesses[name].remark]
+    return found, "; ".join(filter(None, [_remark(explicit, found, passed), *doubts]))
 
 
 def find_time(table: Table) -> str | None:
@@ -105,20 +120,21 @@ def find_time(table: Table) -> str | None:
         str. `None` where there is no such column.
     """
     names = list(table.frame.columns)
+    guesses = guess_columns(table.frame, separator=table.separator)
     counting = (
         name
         for name in _called(names, COUNT_NAMES)
         if _counts(table, name) and not table.frame[name].duplicated().any()
     )
-    return next(itertools.chain(_dated(table, names), counting), None)
+    return next(itertools.chain(_dated(guesses, names), counting), None)
 
 
-def read_stamps(table: Table, name: str) -> tuple[np.ndarray, bool]:
+def read_stamps(table: Table, columns: Columns) -> tuple[np.ndarray, bool]:
     """Read time stamps.
 
     Args:
         table: Table. The cells.
-        name: str. The column of time.
+        columns: Columns. Which column has them, and by whose clock they are written.
 
     Returns:
         (int64 array of shape (rows,), bool): seconds since 1970-01-01, or plain numbers; and
@@ -127,12 +143,12 @@ def read_stamps(table: Table, name: str) -> tuple[np.ndarray, bool]:
     Raises:
         UserError: for a stamp that is missing or cannot be read, with its row.
     """
-    column = table.frame[name]
-    numbers, bad = read_cells(column, "numeric")
-    plain = not (bad | np.isnan(numbers)).any() and (numbers == np.rint(numbers)).all()
-    if plain:
-        return numbers.astype(np.int64), True
-    days, bad = read_cells(column, "date")
+    name = columns.time
+    if table.notations.get(name, PLAIN).dates in ("", *ORDERS):
+        numbers, bad = table.read(name, "numeric")
+        if not (bad | np.isnan(numbers)).any() and (numbers == np.rint(numbers)).all():
+            return numbers.astype(np.int64), True
+    days, bad = table.read(name, "date")
     bad |= np.isnan(days)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -140,10 +156,32 @@ def read_stamps(table: Table, name: str) -> tuple[np.ndarray, bool]:
             f"{table.where(row)}: column '{name}' holds '{table.show(row, name)}', expected a time "
             "stamp such as 2024-05-31 or 2024-05-31 17:00"
         )
-    return np.rint(days * 86_400).astype(np.int64), False
+    stamps = np.rint(days * DAY).astype(np.int64)
+    return (_place(table, columns, stamps) if columns.time_zone else stamps), False
 
 
-def read_quantities(table: Table, names: Sequence[str]) -> np.ndarray:
+def _place(table: Table, columns: Columns, local: np.ndarray) -> np.ndarray:
+    """Return stamps by the clock of a place in UTC; those of whole days, as they are."""
+    zone, cells = columns.time_zone, table.frame[columns.time]
+    if not (local % DAY).any():
+        return local
+    if as_text(cells.head(100)).str.contains(r":\d{2}.*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$").any():
+        raise UserError(
+            f"-d time_zone={zone}: the stamps of {table.name} say their zone themselves, such as "
+            f"'{table.show(0, columns.time)}'"
+        )
+    again = table.frame.duplicated([columns.time, *columns.series]).to_numpy()
+    stamps = to_utc(local, zone, again)
+    if is_skipped(stamps).any():
+        row = int(np.argmax(is_skipped(stamps)))
+        raise UserError(
+            f"{table.where(row)}: there was no '{table.show(row, columns.time)}' in {zone}, where "
+            "clocks were set forward then; leave -d time_zone= out, or give the right one"
+        )
+    return stamps
+
+
+def read_quantities(table: Table, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     """Read columns of numbers.
 
     Args:
@@ -151,21 +189,28 @@ def read_quantities(table: Table, names: Sequence[str]) -> np.ndarray:
         names: sequence of str. The columns.
 
     Returns:
-        float64 array of shape (rows, columns), NaN where a cell is empty.
+        (float64 array of shape (rows, columns), list of str): NaN where a cell is empty, or one of
+        few that are no number; and remarks on these.
 
     Raises:
-        UserError: for a cell that is no number, with its row.
+        UserError: for a column with many cells that are no number, with the row of the first.
     """
-    found = np.empty((len(table.frame), len(names)))
+    found, remarks = np.empty((len(table.frame), len(names))), []
     for place, name in enumerate(names):
-        found[:, place], bad = read_cells(table.frame[name], "numeric")
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
+        found[:, place], bad = table.read(name, "numeric")
+        if not bad.any():
+            continue
+        row, count = int(np.flatnonzero(bad)[0]), int(bad.sum())
+        if count > (1 - MOSTLY) * len(bad):
             raise UserError(
                 f"{table.where(row)}: column '{name}' holds '{table.show(row, name)}', expected a "
                 "number that float32 can hold"
             )
-    return found
+        found[bad, place] = np.nan
+        more = f" and {count - 1} more cells" if count > 1 else ""
+        shown = f"'{table.show(row, name)}' ({table.unit} {table.numbers[row]})"
+        remarks.append(f"{name}: {shown}{more} taken for missing")
+    return found, remarks
 
 
 def name_series(table: Table, names: Sequence[str]) -> "pd.Series":
@@ -185,11 +230,11 @@ def name_series(table: Table, names: Sequence[str]) -> "pd.Series":
     return whole
 
 
-def _guess_time(table: Table, seen: dict[str, str]) -> str:
+def _guess_time(table: Table, guesses: Mapping[str, ColumnGuess], seen: Mapping[str, str]) -> str:
     free = [name for name in table.frame.columns if name not in seen]
     counting = (name for name in _called(free, COUNT_NAMES) if _counts(table, name))
     # One that is called time but cannot be read is reported by the row.
-    for name in itertools.chain(_dated(table, free), counting, _called(free, TIME_NAMES)):
+    for name in itertools.chain(_dated(guesses, free), counting, _called(free, TIME_NAMES)):
         return name
     raise UserError(
         f"{table.name} has no column of time stamps (its columns: {_list(list(free))}); "
@@ -197,24 +242,26 @@ def _guess_time(table: Table, seen: dict[str, str]) -> str:
     )
 
 
-def _dated(table: Table, names: list[str]) -> Iterator[str]:
+def _dated(guesses: Mapping[str, ColumnGuess], names: list[str]) -> Iterator[str]:
     """Give the columns of dates, those first that are called so."""
     first = [*_called(names, TIME_NAMES), *_called(names, COUNT_NAMES)]
-    return (name for name in (*first, *names) if _kind(table, name) == "date")
+    return (name for name in (*first, *names) if guesses[name].kind == "date")
 
 
 def _called(names: list[str], known: Sequence[str]) -> list[str]:
     return [name for name in names if name.strip().lower() in known]
 
 
-def _guess_series(table: Table, time: str, seen: dict[str, str]) -> tuple[str, ...]:
+def _guess_series(
+    table: Table, guesses: Mapping[str, ColumnGuess], time: str, seen: Mapping[str, str]
+) -> tuple[str, ...]:
     """Return the column that distinguishes rows of one stamp, if there are such rows."""
     stamps = table.frame[time]
     if not stamps.duplicated().any():
         return ()
     free = [name for name in table.frame.columns if name not in seen]
     named = [name for name in free if name.strip().lower() in SERIES_NAMES]
-    worded = [name for name in free if _kind(table, name) == "categorical"]
+    worded = [name for name in free if guesses[name].kind == "categorical"]
     for name in dict.fromkeys([*named, *worded]):
         if not table.frame.duplicated([time, name]).any():
             return (name,)
@@ -222,9 +269,14 @@ def _guess_series(table: Table, time: str, seen: dict[str, str]) -> tuple[str, .
     return ()
 
 
-def _guess_values(table: Table, series: tuple[str, ...], seen: dict[str, str]) -> tuple[str, ...]:
+def _guess_values(
+    table: Table,
+    guesses: Mapping[str, ColumnGuess],
+    series: tuple[str, ...],
+    seen: Mapping[str, str],
+) -> tuple[str, ...]:
     free = [name for name in table.frame.columns if name not in seen]
-    numeric = [name for name in free if _kind(table, name) == "numeric"]
+    numeric = [name for name in free if guesses[name].kind == "numeric"]
     named = [name for name in numeric if name.strip().lower() in TARGET_NAMES]
     if not numeric:
         raise UserError(
@@ -235,15 +287,8 @@ def _guess_values(table: Table, series: tuple[str, ...], seen: dict[str, str]) -
     return tuple(numeric)
 
 
-def _kind(table: Table, name: str) -> Kind | None:
-    """Guess a column's kind by the first cells that are filled."""
-    cells = table.frame[name]
-    sample = as_text(cells.head(10 * _SAMPLE)).dropna()
-    return guess_kind(sample.head(_SAMPLE) if len(sample) else cells)[0]
-
-
 def _counts(table: Table, name: str) -> bool:
-    numbers, bad = read_cells(table.frame[name], "numeric")
+    numbers, bad = table.read(name, "numeric")
     return not (bad | np.isnan(numbers)).any() and bool((numbers == np.rint(numbers)).all())
 
 

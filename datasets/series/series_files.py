@@ -1,10 +1,11 @@
 """Tables of series, read onto a grid of equal steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from threefold.core.errors import UserError
+from threefold.datasets.series.clocks import DAY, may_be_clock_change
 from threefold.datasets.series.series_columns import (
     Columns,
     name_series,
@@ -15,6 +16,7 @@ from threefold.datasets.series.time_steps import Step, find_step
 from threefold.datasets.series.windows import Fill, Series, SplitBoundaries, fill_gaps
 from threefold.datasets.tables.table_files import Table
 
+CLOCKS = "; if clocks were set then, say where with -d time_zone=, such as Europe/Berlin"
 SPARSEST = 100  # steps a row: with more, most of a series would be made up
 
 
@@ -56,12 +58,16 @@ def read_series(table: Table, columns: Columns, step: Step | None = None) -> Rea
         UserError: for stamps that cannot be read, that repeat, or that stand between two steps;
             with file and row.
     """
-    stamps, plain = read_stamps(table, columns.time)
-    cells = read_quantities(
+    stamps, plain = read_stamps(table, columns)
+    cells, slips = read_quantities(
         table, (*columns.values, *columns.past_covariates, *columns.future_covariates)
     )
     groups, notes = _group(table, columns, stamps)
-    step = step or find_step([stamps[rows] for rows in groups.values()], numbers=plain)
+    notes += slips
+    if step is None:
+        step = find_step([stamps[rows] for rows in groups.values()], numbers=plain)
+        by_clock = columns.time_zone and step.unit == "second" and step.size % DAY
+        step = replace(step, zone=columns.time_zone) if by_clock else step
     if plain != (step.unit == "number"):
         kinds = ("dates", "plain numbers")
         raise UserError(
@@ -130,7 +136,14 @@ def fill_series(
         for name, array in alongside.items()
     }
     values = fill_gaps(series.values, series.stamps, boundaries, fill)
-    fixed = Series(series.name, series.stamps, values, rows=series.rows, **(arrays | filled))
+    fixed = Series(
+        series.name,
+        series.stamps,
+        values,
+        rows=series.rows,
+        observed=~np.isnan(series.values),
+        **(arrays | filled),
+    )
     return fixed, int(missing.any(axis=1).sum())
 
 
@@ -177,6 +190,8 @@ def _require_once(
     remedy = "keep one of them"
     if not columns.series:
         remedy += ", or say which column names the series with -d series=COLUMN"
+    if may_be_clock_change(int(stamps[second])) and not columns.time_zone:
+        remedy += CLOCKS
     raise UserError(
         f"{table.where(second)}: the time stamp '{table.show(second, columns.time)}'{_of(name)} "
         f"stands in {table.unit} {table.numbers[first]} already{more}; {remedy}"
@@ -211,6 +226,13 @@ def _describe_missing(read: Read, series: Series, missing: np.ndarray, fill: Fil
     at = int(np.flatnonzero(missing.any(axis=1))[0])
     more = f" (the first of {count} such steps)" if count > 1 else ""
     remedy = "fill such gaps with -d fill=interpolate, previous or zero"
+    if 2 * count > len(missing):
+        remedy = (
+            f"{count} of {len(missing)} steps would be made up: stamps do not stand every "
+            f"{step.describe()}; sum the rows up by a longer step, or choose the rows of equal ones"
+        )
+    elif may_be_clock_change(int(series.stamps[at])) and not columns.time_zone:
+        remedy += CLOCKS
     if series.rows[at] < 0:
         after = at + int(np.flatnonzero(series.rows[at:] >= 0)[0])
         row = series.rows[after]

@@ -11,11 +11,13 @@ from typing import Literal
 import numpy as np
 
 from threefold.core.errors import UserError
+from threefold.datasets.series.clocks import to_local
 
-Unit = Literal["second", "month", "number"]
+Unit = Literal["second", "business day", "month", "number"]
 Cycle = Literal["day", "week", "year"]
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400  # seconds
+WEEK = 7 * DAY
 MONTH = 2_629_746  # the mean one of the Gregorian calendar
 CYCLES: dict[Cycle, int] = {"day": DAY, "week": 7 * DAY, "year": 12 * MONTH}
 _NAMES = ((7 * DAY, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second"))
@@ -27,12 +29,15 @@ class Step:
     """The time between two stamps.
 
     Args:
-        unit: str. What `size` counts: seconds, months, or what plain numbers count.
+        unit: str. What `size` counts: seconds, days from Monday to Friday, months, or what plain
+            numbers count.
         size: int. How many of them.
+        zone: str. By whose clock stamps are written; empty for UTC, or where none is known.
     """
 
     unit: Unit
     size: int
+    zone: str = ""
 
     def describe(self, count: int = 1) -> str:
         """Return some steps in a person's words: `1 hour`, `15 minutes`."""
@@ -44,7 +49,8 @@ class Step:
 
     def seconds(self) -> int:
         """Return about how long a step is, and 0 where that is not known."""
-        return {"second": self.size, "month": self.size * MONTH, "number": 0}[self.unit]
+        units = {"second": 1, "business day": WEEK // 5, "month": MONTH, "number": 0}
+        return self.size * units[self.unit]
 
     def locate(self, stamps: np.ndarray) -> np.ndarray:
         """Return how many steps after the first each stamp is.
@@ -55,6 +61,10 @@ class Step:
         Returns:
             float64 array of shape (stamps,). A fraction where a stamp stands between two steps.
         """
+        if self.unit == "business day":
+            days = (stamps // DAY).astype("datetime64[D]")
+            places = np.busday_count(days[0], days) / self.size
+            return places + 0.5 * (~np.is_busday(days) | (stamps % DAY != stamps[0] % DAY))
         if self.unit != "month":
             return (stamps - stamps[0]) / self.size
         months, rest = _split_months(stamps)
@@ -72,6 +82,10 @@ class Step:
             int64 array of shape (count,).
         """
         ahead = self.size * np.arange(count)
+        if self.unit == "business day":
+            first = (stamps[0] // DAY).astype("datetime64[D]")
+            days = np.busday_offset(first, ahead, roll="forward").astype(np.int64)
+            return days * DAY + stamps[0] % DAY
         if self.unit != "month":
             return stamps[0] + ahead
         months, rest = _split_months(stamps)
@@ -81,7 +95,9 @@ class Step:
         """Return a stamp as a person writes it: `2010-12-31 23:00`, or `1990`."""
         if self.unit == "number":
             return str(stamp)
-        if stamp % DAY == 0 and (self.unit == "month" or self.size % DAY == 0):
+        if self.zone:
+            return to_local(stamp, self.zone)
+        if stamp % DAY == 0 and (self.unit != "second" or self.size % DAY == 0):
             return str(np.datetime64(int(stamp), "s").astype("datetime64[D]"))
         unit = "s" if stamp % MINUTE else "m"
         return str(np.datetime64(int(stamp), "s").astype(f"datetime64[{unit}]")).replace("T", " ")
@@ -113,7 +129,18 @@ def find_step(series: Sequence[np.ndarray], *, numbers: bool) -> Step:
         split = [_split_months(stamps) for stamps in series]
         if all((rest == rest[0]).all() for _, rest in split):
             return Step("month", _commonest(np.concatenate([np.diff(m) for m, _ in split])))
+    if _are_business_days(np.concatenate(list(series)), differences):
+        return Step("business day", 1)
     return Step("second", _commonest(differences))
+
+
+def _are_business_days(stamps: np.ndarray, differences: np.ndarray) -> bool:
+    """Tell whether stamps are of days, and weekends are all that is missing as a rule."""
+    if _commonest(differences) != DAY or len({*(stamps % DAY).tolist()}) > 1:
+        return False
+    weekends = int((differences == 3 * DAY).sum())
+    work = np.is_busday((stamps // DAY).astype("datetime64[D]")).all()
+    return bool(work and weekends and 8 * weekends >= (differences == DAY).sum() / 4)
 
 
 def guess_season_length(step: Step) -> int:
@@ -122,6 +149,8 @@ def guess_season_length(step: Step) -> int:
         return 1
     if step.unit == "month":
         period = 12
+    elif step.unit == "business day":
+        period = 5
     else:
         longer = ((5 * MINUTE, HOUR), (DAY, DAY), (7 * DAY, 7 * DAY))
         period = next((length for below, length in longer if step.size < below), 52 * 7 * DAY)

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from threefold.core.errors import UserError
-from threefold.datasets.dataset import SPLITS
+from threefold.datasets.dataset import SPLITS, narrow
 from threefold.datasets.series.time_steps import Cycle
 
 Fill = Literal["interpolate", "previous", "zero"]
@@ -61,6 +61,8 @@ class Series:
         future_covariates: float64 array of shape (steps, columns). What is known ahead, too.
         rows: int array of shape (steps,). Where each step stands in its table; -1 for one that
             was put into a gap.
+        observed: bool array of shape (steps,). Which values were there before gaps were filled;
+            all with None.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Series:
     past_covariates: np.ndarray
     future_covariates: np.ndarray
     rows: np.ndarray
+    observed: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.stamps)
@@ -79,7 +82,8 @@ class Series:
             name: getattr(self, name)[start:stop]
             for name in ("stamps", "values", "past_covariates", "future_covariates", "rows")
         }
-        return replace(self, **arrays)
+        observed = None if self.observed is None else self.observed[start:stop]
+        return replace(self, **arrays, observed=observed)
 
 
 @dataclass(frozen=True)
@@ -113,12 +117,11 @@ class Windows:
         self.context, self.horizon, self.scales = context, horizon, scales
         self.names = np.array([one.name for one in series], str)
         self.stamps = np.concatenate([one.stamps for one in series])
-        self.values = np.concatenate([one.values for one in series]).astype(np.float32)
-        self.past_covariates = np.concatenate([one.past_covariates for one in series]).astype(
-            np.float32
-        )
-        self.future_covariates = np.concatenate([one.future_covariates for one in series]).astype(
-            np.float32
+        self.values = narrow(np.concatenate([one.values for one in series])[:, None])[:, 0]
+        self.past_covariates = narrow(np.concatenate([one.past_covariates for one in series]))
+        self.future_covariates = narrow(np.concatenate([one.future_covariates for one in series]))
+        self.observed = np.concatenate(
+            [np.ones(len(one), bool) if one.observed is None else one.observed for one in series]
         )
         starts = np.cumsum([0, *map(len, series)])[:-1]
         pairs = list(zip(origins, starts, strict=True))
@@ -139,7 +142,8 @@ class Windows:
             quantity, float32; `time` (batch, horizon) int64, the stamps of what is to be predicted;
             where there are such columns `past_covariates` (batch, context, columns) and
             `future_covariates` (batch, context + horizon, columns) float32; `scale` (batch,)
-            float32, and `series` (batch,), names.
+            float32, and `series` (batch,), names. Where gaps were filled, `observed` (batch,
+            horizon) bool says which of `future` was there.
         """
         origins, owners = self.origins[indices], self.owners[indices]
         before = origins[:, None] + np.arange(-self.context, 0)
@@ -151,6 +155,8 @@ class Windows:
             "scale": self.scales[owners].astype(np.float32),
             "series": self.names[owners],
         }
+        if not self.observed.all():
+            found["observed"] = self.observed[ahead]
         if self.past_covariates.shape[1]:
             found["past_covariates"] = self.past_covariates[before]
         if self.future_covariates.shape[1]:

@@ -36,7 +36,9 @@ def forecasts(evaluation: Evaluation) -> Figure:
     """
     task, truth = evaluation.task, evaluation.truth
     stated = evaluation.predictions["forecasts"]
-    error = np.abs(truth["future"] - stated[:, :, task.middle]).mean(axis=1) / truth["scale"]
+    distance = np.abs(truth["future"] - stated[:, :, task.middle])
+    # Steps that were filled are not known; a window may hold no other.
+    error = np.nan_to_num(np.ma.masked_invalid(distance).mean(axis=1).filled(0) / truth["scale"])
     places = np.unique(np.linspace(0, len(error) - 1, SHOWN).astype(int))
     places = np.append(np.setdiff1d(places, error.argmax())[: SHOWN - 1], error.argmax())
     examples = evaluation.source[places]
@@ -182,13 +184,14 @@ def errors_by_step(evaluation: Evaluation) -> Figure | None:
         ("forecast", stated[:, :, task.middle], BLUE, "-"),
         ("last season again", truth["naive"], GRAY, ":"),
     ):
-        error = (np.abs(future - values) / scale).mean(axis=0)
+        error = np.nanmean(np.abs(future - values) / scale, axis=0)
         left.plot(steps, error, color=colour, linestyle=style, marker=".", label=name)
     left.set_ylim(bottom=0)
     left.set_ylabel("MASE")
     left.legend()
     for axes in rest:
         inside = (stated[:, :, 0] <= future) & (future <= stated[:, :, -1])
+        inside = np.ma.masked_array(inside, np.isnan(future))
         axes.plot(steps, inside.mean(axis=0), color=BLUE, marker=".", label="found")
         axes.axhline(_nominal(task), color=GRAY, linestyle="--", linewidth=1.2, label="promised")
         axes.set_ylim(0, 1.02)

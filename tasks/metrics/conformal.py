@@ -58,7 +58,7 @@ def conformal_quantile(scores: np.ndarray, weights: np.ndarray, level: float) ->
     With n equal weights it is the score of rank ⌈(n + 1) level⌉.
 
     Args:
-        scores: float array of shape (scores,).
+        scores: float array of shape (scores,). NaN of those that are not known.
         weights: float array of shape (scores,). How much each counts; the further one counts as
             much as the one that counts most.
         level: float. Between 0 and 1.
@@ -66,6 +66,10 @@ def conformal_quantile(scores: np.ndarray, weights: np.ndarray, level: float) ->
     Returns:
         float. None where there are too few scores for that level.
     """
+    known = ~np.isnan(scores)
+    if not known.any():
+        return None
+    scores, weights = scores[known], weights[known]
     order = np.argsort(scores, kind="stable")
     reached = np.cumsum(weights[order]) / (weights.sum() + weights.max())
     rank = int(np.searchsorted(reached, level - 1e-9))  # sums of shares are not exact

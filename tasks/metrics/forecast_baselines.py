@@ -72,7 +72,7 @@ def _fit_linear(train: Examples, facts: ForecastFacts) -> Forecaster:
     def forecast(examples: Examples) -> np.ndarray:
         middle, scale = _measure(examples["history"], facts)
         stated = model.predict(_features(examples, facts)).reshape(len(middle), -1)
-        return (middle + scale * stated).astype(np.float32)
+        return (middle + scale * stated).astype(examples["history"].dtype)
 
     return forecast
 
@@ -99,4 +99,4 @@ def _measure(history: np.ndarray, facts: ForecastFacts) -> tuple[np.ndarray, np.
 
 def _standardise(values: np.ndarray, columns: Sequence[NumericColumn]) -> np.ndarray:
     means, scales = zip(*((column.mean, column.scale) for column in columns), strict=True)
-    return (values - np.float32(means)) / np.float32(scales)
+    return (values - np.asarray(means, values.dtype)) / np.asarray(scales, values.dtype)

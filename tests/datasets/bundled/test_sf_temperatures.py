@@ -23,7 +23,7 @@ def test_a_year_of_hours_is_divided_by_time(data):
 
 
 def test_the_hour_that_summer_time_takes_is_filled_and_said(data):
-    assert "filled by interpolate: 1 step, which the metrics count like any other" in data.notes
+    assert "filled by interpolate: 1 step, which the metrics do not count" in data.notes
     train = data.splits["train"]
     hour = int(np.datetime64("2010-03-14T03", "s").astype(np.int64))
     examples = train[np.arange(len(train))]

@@ -20,7 +20,7 @@ def test_the_latest_history_is_read_to_be_told_ahead(tmp_path, shops):
     plans = shops.groupby("shop").tail(2).assign(sales="", visitors="", open=7)
     plans["date"] = days(2, "2024-03-01") * 2
     path = write(tmp_path, pd.concat([shops, plans]), "new.csv")
-    names, examples, errors = read(path, facts)
+    names, examples, errors, *_ = read(path, facts)
     assert names == [f"{path}, series 'north'", f"{path}, series 'south'"] and not errors
     np.testing.assert_array_equal(examples["history"], [[56, 57, 58, 59], [1056, 1057, 1058, 1059]])
     np.testing.assert_array_equal(examples["past_covariates"][0, :, 0], [112, 114, 116, 118])
@@ -33,10 +33,10 @@ def test_the_latest_history_is_read_to_be_told_ahead(tmp_path, shops):
 def test_a_table_of_history_alone_is_enough_where_no_plans_are_known(tmp_path, plain):
     path = write(tmp_path, plain)
     facts = load(path).facts
-    names, examples, errors = read(path, facts)
+    names, examples, errors, *_ = read(path, facts)
     assert names == [path] and not errors
     assert examples["history"].tolist() == [[56, 57, 58, 59]]
-    names, again, _ = read("-", facts, stdin=Path(path).read_bytes())
+    names, again, *_ = read("-", facts, stdin=Path(path).read_bytes())
     assert names == ["standard input"]
     np.testing.assert_array_equal(again["history"], examples["history"])
 
@@ -49,7 +49,7 @@ def test_series_that_cannot_be_told_ahead_cost_no_others(tmp_path, shops):
     young = shops[shops.shop == "north"].head(3).assign(shop="young")
     holed = shops[shops.shop == "north"].drop(index=57).assign(shop="holed")
     path = write(tmp_path, pd.concat([shops, plans, young, holed]), "new.csv")
-    names, examples, errors = read(path, facts)
+    names, examples, errors, *_ = read(path, facts)
     assert names == [f"{path}, series 'north'"] and len(examples["history"]) == 1
     explicit = " ".join(map(str, errors))
     assert "series 'young' has 3 steps; the run looks at 4" in explicit
@@ -70,5 +70,5 @@ def test_gaps_in_the_history_are_filled_where_told(tmp_path, plain):
 
 def test_a_table_that_cannot_be_read_is_one_error(tmp_path, plain):
     facts = load(write(tmp_path, plain)).facts
-    names, examples, errors = read(write(tmp_path, plain.rename(columns={"sales": "x"})), facts)
+    names, examples, errors, *_ = read(write(tmp_path, plain.rename(columns={"sales": "x"})), facts)
     assert (names, examples) == ([], {}) and "no column 'sales'" in str(errors[0])
