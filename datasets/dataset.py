@@ -32,6 +32,14 @@ def find_lengths(source: Source) -> np.ndarray | None:
     return getattr(source, "lengths", None)
 
 
+def find_column(source: Source, name: str) -> np.ndarray | None:
+    """Return one array of all examples where that costs no decoding of files, else None."""
+    if isinstance(source, SubsetSource):
+        whole = find_column(source.source, name)
+        return None if whole is None else whole[source.rows]
+    return getattr(source, "arrays", {}).get(name)
+
+
 class ArraySource:
     """Examples that lie in memory.
 

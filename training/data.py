@@ -1,17 +1,22 @@
 """The data that a run, or an artifact made of it, is evaluated on; without Keras."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import IO, Any
+
+import numpy as np
 
 from threefold.core.errors import UserError, suggest
 from threefold.core.options import check_options, options_of
 from threefold.datasets import loading
-from threefold.datasets.dataset import ConcatSource, Dataset
+from threefold.datasets.dataset import SPLITS, ConcatSource, Dataset, find_column
 from threefold.datasets.facts import Facts
 from threefold.datasets.inference_inputs import find_input_reader, read_inputs
 from threefold.datasets.raw_inputs import Inputs
 from threefold.tasks.task import find_task
 from threefold.training.run import Run, RunRecord
+
+SHOWN = 5  # classes written out in a note
 
 
 def load_dataset(
@@ -24,7 +29,8 @@ def load_dataset(
     """
     task_class = find_task(task) if task is not None else None
     if task_class is None or task_class.dataset_task is None:
-        return loading.load(reference, options, task=task, facts=facts)
+        found = loading.load(reference, options, task=task, facts=facts)
+        return _say_what_lacks(found, facts is None)
     wanted = [task, task_class.dataset_task]  # a bundled set may be made for this very task
     if reference in loading.bundled():
         own, _ = loading.bundled()[reference]
@@ -32,7 +38,34 @@ def load_dataset(
     else:
         wanted = wanted[1:]
     found = loading.load(reference, options, task=next(iter(wanted), None), facts=facts)
-    return task_class.adapt(found)
+    return _say_what_lacks(task_class.adapt(found), facts is None)
+
+
+def _say_what_lacks(dataset: Dataset, fitting: bool) -> Dataset:
+    """Add notes on splits that hold nothing, or nothing of some classes."""
+    notes = list(dataset.notes)
+    lacking = [name for name in SPLITS[1:] if name not in dataset.splits]
+    if fitting and lacking:
+        uses = {"validation": "no epoch is chosen by it", "test": "nothing is measured on it"}
+        why = " and ".join(uses[name] for name in lacking)
+        notes.append(f"no {' and no '.join(lacking)} split: {why}")
+    names = dataset.facts.class_names
+    for split, source in dataset.splits.items():
+        labels = find_column(source, "label") if names else None
+        if labels is None or labels.ndim != 1 or (split == "train" and not fitting):
+            continue
+        counts = np.bincount(labels, minlength=len(names))
+        absent = [name for name, count in zip(names, counts, strict=True) if not count]
+        if absent:
+            shown = ", ".join(absent[:SHOWN]) + (" ..." if len(absent) > SHOWN else "")
+            effect = (
+                "which cannot be learned"
+                if split == "train"
+                else "which means over classes leave out"
+            )
+            count = f"{len(absent)} of {len(names)} classes"
+            notes.append(f"{split} has no example of {count} ({shown}), {effect}")
+    return replace(dataset, notes=notes)
 
 
 def load_run_dataset(record: RunRecord, facts: Facts) -> Dataset:

@@ -164,7 +164,7 @@ class _Images:
         self.records = records
         self.column = column
         self.image_shape = image_shape
-        self.found_target = found_target
+        self.arrays = found_target
 
     def __len__(self) -> int:
         return len(self.records)
@@ -175,7 +175,7 @@ class _Images:
         for row, found in zip(indices, images, strict=True):
             if isinstance(found, UserError):
                 raise UserError(f"{self.place}, row {row}: {found}")
-        found_target = {name: array[indices] for name, array in self.found_target.items()}
+        found_target = {name: array[indices] for name, array in self.arrays.items()}
         return {"image": stack_images(images)} | found_target
 
 

@@ -144,8 +144,7 @@ class ImageFiles:
     ):
         self.root = root
         self.names = names
-        self.found_target = found_target
-        self.found_targets = found_targets
+        self.arrays = {found_target: found_targets}
         self.image_shape = image_shape
         self.levels = levels
 
@@ -158,10 +157,7 @@ class ImageFiles:
             images = read_batch(paths, self.image_shape, self.levels)
         except UserError as error:  # its header was good
             raise UserError(f"{error}; {SKIP_BAD}") from None
-        return {
-            "image": images,
-            self.found_target: self.found_targets[indices],
-        }
+        return {"image": images} | {name: array[indices] for name, array in self.arrays.items()}
 
 
 def _guess_task(root: Path, facts: Facts | None) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import (
+    SPLITS,
     Dataset,
     Source,
     SubsetSource,
@@ -151,6 +152,13 @@ def from_table(
             f"{read.step.format(boundaries.validation)}, where the training split does; give "
             "shorter ones with -d context= and -d horizon="
         )
+    shares = (window_config.validation_fraction, window_config.test_fraction)
+    for name, share in zip(SPLITS[1:], shares, strict=True):
+        if run is None and share and name not in splits:
+            notes.append(
+                f"no window of {found.horizon} steps to predict fits into the {name} split: give a "
+                f"shorter one with -d horizon=, or more with -d {name}_fraction="
+            )
     about = _describe_tables(read, found, boundaries, remark)
     return Dataset(
         reference=reference,
@@ -177,7 +185,8 @@ def _describe(
     ):
         explicit = ",".join(map(str, window_config.quantiles))
         raise UserError(f"-d quantiles={explicit}: they must rise, and 0.5 must be one of them")
-    context, horizon, season_length = _choose_window(train, step, window_config)
+    held = _count_held(series, boundaries)
+    context, horizon, season_length = _choose_window(train, held, step, window_config)
     cycles = window_config.calendar
     if cycles is None:
         span = boundaries.validation - min(one.stamps[0] for one in train)
@@ -212,10 +221,18 @@ def _describe(
     )
 
 
+def _count_held(series: Sequence[Series], boundaries: SplitBoundaries) -> int:
+    """Return how many steps the shorter of validation and test has in the middle series."""
+    edges = (boundaries.validation, boundaries.test)
+    places = [(*np.searchsorted(one.stamps, edges), len(one)) for one in series]
+    lengths = np.median([np.diff(place) for place in places], axis=0)
+    return int(min((n for n in lengths if n), default=0))
+
+
 def _choose_window(
-    train: Sequence[Series], step: Step, window_config: WindowConfig
+    train: Sequence[Series], held: int, step: Step, window_config: WindowConfig
 ) -> tuple[int, int, int]:
-    """Return context, horizon and season, of a size that the training split allows."""
+    """Return context, horizon and season, of a size that all splits allow."""
     length = int(np.median([len(one) for one in train]))
     season_length = window_config.season_length or guess_season_length(step)
     if window_config.season_length is None and 3 * season_length > length:
@@ -223,6 +240,8 @@ def _choose_window(
     horizon = window_config.horizon or (
         min(season_length, MAX_HORIZON) if season_length > 1 else HORIZON
     )
+    if window_config.horizon is None and held:  # some windows for each split
+        horizon = min(horizon, max(1, held - held // 3))
     context = window_config.context
     if context is None:
         room = length // 3 - horizon

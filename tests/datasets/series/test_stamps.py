@@ -49,7 +49,7 @@ def test_days_are_read_as_they_are_written(tmp_path, form, step):
 
 
 @pytest.mark.parametrize(
-    ("stamps", "step", "season"),
+    ("stamps", "step", "season_length"),
     [
         ([f"{1980 + place // 4}Q{1 + place % 4}" for place in range(80)], "3 months", 4),
         ([f"{1980 + place // 12}M{1 + place % 12:02d}" for place in range(120)], "1 month", 12),
@@ -59,10 +59,10 @@ def test_days_are_read_as_they_are_written(tmp_path, form, step):
         ([1_577_836_800_000 + 60_000 * place for place in range(300)], "1 minute", 60),
     ],
 )  # fmt: skip
-def test_steps_of_all_kinds_are_found(tmp_path, stamps, step, season):
+def test_steps_of_all_kinds_are_found(tmp_path, stamps, step, season_length):
     dataset = load(write(tmp_path / "t.csv", stamps), time="when")
     assert f"{len(stamps)} steps of {step};" in dataset.notes[0]
-    assert dataset.facts.season_length == season
+    assert dataset.facts.season_length == season_length
 
 
 def test_what_comes_after_a_friday_is_a_monday(tmp_path):
@@ -144,6 +144,21 @@ def test_where_most_steps_would_be_made_up_filling_is_no_advice(tmp_path):
         load(write(tmp_path / "t.csv", [f"{stamp:%Y-%m-%d}" for stamp in stamps]))
     assert "steps would be made up" in str(error.value) and "longer step" in str(error.value)
     assert "-d fill" not in str(error.value)
+
+
+def test_a_few_years_of_weeks_fill_all_splits(tmp_path):
+    weeks = pd.date_range("2018-01-01", periods=250, freq="7D").strftime("%Y-%m-%d")
+    path = write(tmp_path / "t.csv", weeks)
+    dataset = load(path)
+    assert set(dataset.splits) == {"train", "validation", "test"}
+    assert (dataset.facts.season_length, dataset.facts.horizon) == (52, 25)
+    assert min(map(len, dataset.splits.values())) >= 10
+    dataset = load(path, horizon=48)
+    assert set(dataset.splits) == {"train"}
+    assert dataset.notes[-2] == (
+        "no window of 48 steps to predict fits into the validation split: give a shorter one with "
+        "-d horizon=, or more with -d validation_fraction="
+    )
 
 
 def test_a_slip_among_values_is_missing_and_named(tmp_path):
