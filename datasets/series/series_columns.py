@@ -303,7 +303,8 @@ def _remark(explicit: Columns, found: Columns, passed: list[str]) -> str:
         names = f"{len(found.values)} series, one a column: " if many else "forecasts "
         parts.append(names + _list([f"'{name}'" for name in found.values]))
     if passed:
-        parts.append(f"ignored: {_list(passed)} (covariates: -d past_covariates= or future_covariates=)")
+        remedy = "-d past_covariates= or future_covariates="
+        parts.append(f"ignored: {_list(passed)} (name them with {remedy})")
     return "; ".join(parts)
 
 
