@@ -60,9 +60,23 @@ def padded_length(length: int, max_length: int) -> int:
 
 def halve(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """Return the first half of each sequence, as an array of arrays."""
-    halves = np.empty(len(sequences), object)
-    halves[:] = [sequence[: (len(sequence) + 1) // 2] for sequence in sequences]
-    return halves
+    return _object_array([sequence[: (len(sequence) + 1) // 2] for sequence in sequences])
+
+
+def first_of(sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the first item of each sequence as a sequence of one, as an array of arrays."""
+    return _object_array([sequence[:1] for sequence in sequences])
+
+
+def fill_up(sequences: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """Return each sequence repeated up to a length, as an array of arrays."""
+    return _object_array([np.resize(s, (length, *s.shape[1:])) if len(s) else s for s in sequences])
+
+
+def _object_array(items: list[np.ndarray]) -> np.ndarray:
+    found = np.empty(len(items), object)
+    found[:] = items
+    return found
 
 
 def pad(sequences: Sequence[np.ndarray], length: int, dtype, fill: float = PAD) -> np.ndarray:

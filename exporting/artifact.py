@@ -21,7 +21,7 @@ from threefold.core.files import parse_json, replace_file
 from threefold.tasks.signature import Signature
 from threefold.training.run import RunRecord
 
-VERSION = 1
+VERSION = 2
 RECORD = "artifact.json"
 MODELS = {"onnx": "model.onnx", "savedmodel": "1/saved_model.pb"}
 
@@ -36,7 +36,7 @@ class Parity(BaseModel):
     split: str
     rows: int
     batch_sizes: tuple[int, ...]
-    other_sizes: bool  # whether inputs of another free size were tried
+    probes: tuple[str, ...]  # what else was tried: what the signature allows and rows do not hold
     max_abs_diff: float  # in the units of `scale` of each output
     mean_abs_diff: float
     limit: float
@@ -50,7 +50,7 @@ class ArtifactRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     format: Format
     task: str
     signature: Signature

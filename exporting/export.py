@@ -40,7 +40,7 @@ from threefold.training.run import Run
 
 ARTIFACTS = Path("artifacts")
 PACKAGES = ("threefold", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
-VARIED_ROWS = 16
+PROBE_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,10 @@ def _answer_on_training_backend(run: Run, scratch: Path) -> str:
     found = evaluate(answer, task, source, split, batch_size)
     kept = {f"answers/{name}": array for name, array in found.predictions.items()}
     kept |= {f"truth/{name}": array for name, array in found.truth.items()}
-    varied = task.resized_examples(source[np.arange(min(VARIED_ROWS, batch_size, len(source)))])
-    if varied is not None:
-        kept |= {f"varied/{name}": array for name, array in answer(varied).items()}
+    probes = task.probes(source[np.arange(min(PROBE_ROWS, batch_size, len(source)))])
+    for situation, examples in probes.items():
+        kept |= {f"{situation}/{name}": array for name, array in answer(examples).items()}
+    kept["probe_rows"] = np.array(min(PROBE_ROWS, batch_size, len(source)))
     np.savez(scratch / "reference.npz", **kept)
     return split
 

@@ -59,14 +59,15 @@ def write_card(folder: Path, content: Mapping[str, Any]) -> None:
 
 def _describe_parity(parity: Mapping[str, Any], backend: str, runtime: str) -> str:
     sizes = ", ".join(map(str, parity["batch_sizes"]))
-    other = ", and inputs of another size" if parity["other_sizes"] else ""
+    tried = ", ".join(parity["probes"])
+    other = f"; so were inputs {tried}" if tried else ""
     verdict = "the score fell by less than allowed" if parity["quantized"] else (
         f"at most {parity['limit']:g} was allowed"
     )  # fmt: skip
     return (
         f"{parity['rows']:,} rows were replayed through this file by {runtime} without Keras, in "
-        f"batches of {sizes}{other}, and compared with what the trained model had answered on "
-        f"{backend}: largest difference {parity['max_abs_diff']:.2g}, mean "
+        f"batches of {sizes}{other}. They were compared with what the trained model had answered "
+        f"on {backend}: largest difference {parity['max_abs_diff']:.2g}, mean "
         f"{parity['mean_abs_diff']:.2g} ({verdict}); the same answer for "
         f"{100 * parity['agreement']:.4g} % of the rows."
     )

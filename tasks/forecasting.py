@@ -250,8 +250,14 @@ class Forecasting(Task):
     def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {f.name: examples[f.name].astype(f.dtype) for f in self.input_fields()}
 
-    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> None:
-        return None
+    def probes(self, examples: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
+        history = examples["history"]
+        target = self.facts.targets[0]
+        return {
+            "of a constant": {**examples, "history": np.full_like(history, target.mean)},
+            "of zeros": {**examples, "history": np.zeros_like(history)},
+            "of large numbers": {**examples, "history": history + 1000 * target.scale},
+        }
 
     def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf

@@ -8,7 +8,7 @@ from scipy.special import expit, log_softmax
 
 from threefold.core.errors import UserError
 from threefold.datasets.dataset import Source
-from threefold.datasets.ragged import PAD, halve, pad, padded_length
+from threefold.datasets.ragged import PAD, first_of, halve, pad, padded_length
 from threefold.datasets.texts.documents import as_objects
 from threefold.datasets.texts.masking import NO_PLACE, Masked, count_masks, mask_tokens
 from threefold.datasets.texts.tokenizing import (
@@ -115,9 +115,12 @@ class MaskedLanguageModeling(TextInputs):
             name: array.astype(np.int64) for name, array in self.inference_inputs(examples).items()
         }
 
-    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        halves = {name: halve(examples[name]) for name in ("first", "following", "other")}
-        return {**examples, **halves}
+    def probes(self, examples: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
+        texts = ("first", "following", "other")
+        return {
+            "of another length": {**examples, **{name: halve(examples[name]) for name in texts}},
+            "of one token": {**examples, **{name: first_of(examples[name]) for name in texts}},
+        }
 
     def predict_fn(self, model) -> Callable[[Arrays], Arrays]:
         def respond(inputs: Arrays) -> Arrays:

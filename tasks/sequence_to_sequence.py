@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from threefold.datasets.dataset import Source
-from threefold.datasets.ragged import PAD, halve, pad, padded_length
+from threefold.datasets.ragged import PAD, fill_up, first_of, halve, pad, padded_length
 from threefold.datasets.texts.tokenizing import END, START, decode
 from threefold.tasks.decoding import token_loss, token_weights, until_end
 from threefold.tasks.figure import Figure
@@ -133,8 +133,14 @@ class SequenceToSequence(Task):
         source = examples["source"]
         return {"source": pad(source, max(1, *map(len, source)), np.int64)}
 
-    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return {**examples, "source": halve(examples["source"])}
+    def probes(self, examples: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
+        source = examples["source"]
+        found = {
+            "of another length": halve(source),
+            "of one token": first_of(source),
+            "of the most tokens": fill_up(source, self.facts.max_source_length),
+        }
+        return {name: {**examples, "source": array} for name, array in found.items()}
 
     def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import softmax
 
 from threefold.datasets.dataset import Source
-from threefold.datasets.ragged import halve, pad, padded_length
+from threefold.datasets.ragged import fill_up, first_of, halve, pad, padded_length
 from threefold.tasks.decoding import error_rate
 from threefold.tasks.figure import Figure
 from threefold.tasks.metrics.ctc_decoding import collapse, log_likelihood, search_prefixes
@@ -69,8 +69,15 @@ class SpeechRecognition(Task):
         samples = examples["samples"]
         return self._pack(samples, max(1, *map(len, samples)), np.int64)
 
-    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return {**examples, "samples": halve(examples["samples"])}
+    def probes(self, examples: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
+        samples = examples["samples"]
+        silence = fill_up([np.zeros(1, np.float32) for _ in samples], max(map(len, samples)))
+        found = {
+            "of another length": halve(samples),
+            "of one sample": first_of(samples),
+            "of silence": silence,
+        }
+        return {name: {**examples, "samples": array} for name, array in found.items()}
 
     def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf

@@ -133,9 +133,18 @@ class Task(ABC):
         """Pick what enters an exported model out of examples that were read with `facts.raw()`."""
 
     @abstractmethod
-    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays | None:
-        """Return examples of another free size (pixels, length), or None where only the batch is
-        free: an exported model must not have frozen what it was tried with.
+    def probes(self, examples: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
+        """Return what the signature allows and real rows may not hold.
+
+        An exported model must not have frozen what it was tried with: sizes that are free,
+        settings, numbers and words that are missing, extreme, or were never seen. It answers for
+        them, too, as the trained model does, before it is shipped.
+
+        Args:
+            examples: dict of str to array. Some rows, read with `facts.raw()`.
+
+        Returns:
+            dict of str to examples. Of any number of rows each, by what they are: `of one token`.
         """
 
     @abstractmethod

@@ -15,6 +15,8 @@ from threefold.tasks.task import Arrays, Task
 
 MOST_COUNTED = 10_000_000  # tokens, which take a gigabyte while they are counted
 PROVEN_STEPS = 8  # tokens written for each row while an export is proven
+PROBED_SETTINGS = (("temperature", 0.0), ("temperature", 0.5), ("temperature", 2.0),
+                   ("top_k", 1.0), ("top_p", 0.5))  # fmt: skip
 SETTINGS = {"temperature": 1.0, "top_k": 50.0, "top_p": 1.0}
 
 
@@ -169,9 +171,19 @@ class TextGeneration(Task):
     def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return self._sampler_inputs(examples, np.int64)
 
-    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def probes(self, examples: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
         tokens = examples["tokens"]
-        return {**examples, "tokens": tokens[:, : (tokens.shape[1] + 1) // 2]}
+        length = tokens.shape[1]
+        one = np.full(len(tokens), 1, np.float32)
+        found = {
+            "of another length": {"tokens": tokens[:, : (length + 1) // 2]},
+            "of one token": {"tokens": tokens[:, :1]},
+            "of more than the context": {"tokens": np.tile(tokens, 2)},
+            "with one token to write": {"uniforms": 0.5 * one[:, None]},
+        }
+        for name, value in PROBED_SETTINGS:
+            found[f"with {name} {value:g}"] = {name: value * one}
+        return {name: {**examples, **changed} for name, changed in found.items()}
 
     def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf

@@ -50,7 +50,9 @@ class Sampler(Decoding):
         time, steps = ops.shape(tokens)[1], ops.shape(uniforms)[1]
         found, state = self.begin({"tokens": tokens}, self.context - time if self.context else 0)
         log = ops.log_softmax(ops.cast(found["logits"], "float32"))
-        chosen = ops.take_along_axis(log[:, :-1], tokens[:, 1:, None], axis=-1)
+        # All places and then all but the last: of a single token onnxruntime gathers nothing.
+        following = ops.concatenate([tokens[:, 1:], tokens[:, :1]], axis=1)
+        chosen = ops.take_along_axis(log, following[:, :, None], axis=-1)[:, :-1]
         settings = [inputs[name][:, None] for name in ("temperature", "top_k", "top_p")]
         moving = self.moving(state)
         text = ops.concatenate([tokens, ops.zeros_like(uniforms, "int32")], axis=1)

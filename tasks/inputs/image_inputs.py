@@ -12,6 +12,7 @@ from threefold.tasks.signature import Field
 from threefold.tasks.task import Arrays, Task
 
 SMALL = 16  # pixels: the sides of images as the simple method sees them
+EXTREME_SIZES = ((1, 1), (3, 257), (129, 2), (7, 5))  # height, width: a pixel, oblong, odd
 LARGE = 64  # pixels: from this side on, an image is varied by leaving pixels out
 
 
@@ -59,9 +60,23 @@ class ImageInputs(Task):
     def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {"image": examples["image"]}
 
-    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
+    def probes(self, examples: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
         images = examples["image"]
-        return {**examples, "image": stack_images([_vary_size(image) for image in images])}
+        some = images[: len(EXTREME_SIZES)]
+        black_or_white = [np.full_like(image, 255 * (i % 2)) for i, image in enumerate(images)]
+        found = {
+            "of another size": [_vary_size(image) for image in images],
+            "of extreme sizes": [
+                np.resize(image, (*size, image.shape[-1]))
+                for image, size in zip(some, EXTREME_SIZES, strict=False)
+            ],
+            "all black or all white": black_or_white,
+        }
+        return {
+            name: {key: array[: len(changed)] for key, array in examples.items()}
+            | {"image": stack_images(changed)}
+            for name, changed in found.items()
+        }
 
     def preprocess_graph(self) -> tuple[Callable, list]:
         return lambda raw: {"image": graph.fit_images(raw["image"], *self.facts.image_shape)}, []

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from threefold.datasets.ragged import halve, pad, padded_length
+from threefold.datasets.ragged import fill_up, first_of, halve, pad, padded_length
 from threefold.tasks.metrics.simple_methods import SimpleMethod
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Arrays, Task
@@ -55,8 +55,16 @@ class SeriesInputs(Task):
     def raw_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return self._pack(examples, np.int64)
 
-    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return {**examples, "values": halve(examples["values"])}
+    def probes(self, examples: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
+        values = examples["values"]
+        empty = [np.full_like(series[:3], np.nan) for series in values]
+        found = {
+            "of another length": halve(values),
+            "of one step": first_of(values),
+            "of zeros": fill_up([np.zeros_like(series[:1]) for series in values], 3),
+            "of missing numbers": fill_up(empty, 3),
+        }
+        return {name: {**examples, "values": array} for name, array in found.items()}
 
     def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf

@@ -12,6 +12,10 @@ from threefold.tasks.signature import Field, plain_names
 from threefold.tasks.task import Arrays, Task
 
 _WIDE = "; float64, for float32 would make differing ones alike"
+UNSEEN = -1  # the id of a word that training had not, to probe an exported model with
+NO_WORD = "\u2042 no such word"  # for it
+EXTREMES = (-1e30, 1e30)  # whose squares are beyond float32, as are those of all that follow
+MOST_MISSING = 256  # columns that are missing one by one
 KINDS = ("numeric", "dates", "categorical")
 
 
@@ -26,6 +30,10 @@ def _dtype(kind: str, column: Any) -> Literal["string", "float32", "float64"]:
     if kind == "categorical":
         return "string"
     return "float64" if column.offset else "float32"
+
+
+def _missing_like(kind: str, cells: np.ndarray) -> np.ndarray:
+    return np.zeros_like(cells) if kind == "categorical" else np.full_like(cells, np.nan)
 
 
 class TableInputs(Task):
@@ -88,14 +96,37 @@ class TableInputs(Task):
             for position, (name, column) in enumerate(columns):
                 cells = examples[kind][:, position]
                 if kind == "categorical":
-                    cells = np.array(["", *column.vocabulary])[cells]
+                    # What stands last is the word of `UNSEEN`.
+                    cells = np.array(["", *column.vocabulary, NO_WORD])[cells]
                 else:
                     cells = cells.astype(_dtype(kind, column))
                 found[name] = cells
         return found
 
-    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> None:
-        return None
+    def probes(self, examples: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
+        there = {kind: examples[kind] for kind in KINDS if self._facts_of(kind)}
+        missing = {kind: _missing_like(kind, cells) for kind, cells in there.items()}
+        found = {"with every column missing": missing, "with one column missing": {}}
+        columns = [(kind, i) for kind, cells in there.items() for i in range(cells.shape[1])]
+        columns = columns[:MOST_MISSING]
+        for kind, cells in there.items():
+            rows = np.resize(cells, (len(columns), cells.shape[1]))
+            for row, (missed, column) in enumerate(columns):
+                if missed == kind:
+                    rows[row, column] = missing[kind][0, column]
+            found["with one column missing"][kind] = rows
+        for name, values in (("of zeros", (0.0, 0.0)), ("of extreme numbers", EXTREMES)):
+            numbers = {
+                kind: np.zeros_like(cells) + np.resize(values, (len(cells), 1)).astype(cells.dtype)
+                for kind, cells in there.items()
+                if kind != "categorical"
+            }
+            if numbers:
+                found[name] = there | numbers
+        if "categorical" in there:
+            unseen = np.full_like(there["categorical"], UNSEEN)
+            found["with words never seen"] = there | {"categorical": unseen}
+        return found
 
     def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf
@@ -130,7 +161,7 @@ class TableInputs(Task):
     def _centre(self, kind: str, cells: np.ndarray) -> np.ndarray:
         """Return cells as the network takes them: what float32 cannot tell apart less its mean."""
         if kind == "categorical":
-            return cells
+            return np.maximum(cells, 0)  # `UNSEEN`
         offsets = np.array([column.offset for column in self._facts_of(kind)])
         return (cells - offsets if offsets.any() else cells).astype(np.float32)
 

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from threefold.datasets.ragged import halve, pad, padded_length
-from threefold.datasets.texts.tokenizing import find_marks
+from threefold.datasets.ragged import fill_up, first_of, halve, pad, padded_length
+from threefold.datasets.texts.tokenizing import UNKNOWN, find_marks
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Arrays, Task
 
@@ -56,8 +56,20 @@ class TextInputs(Task):
             for name in self.texts
         }
 
-    def resized_examples(self, examples: Mapping[str, np.ndarray]) -> Arrays:
-        return {**examples, **{name: halve(examples[name]) for name in self.texts}}
+    def probes(self, examples: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
+        def change(how: Callable[[str], np.ndarray]) -> Arrays:
+            return {**examples, **{name: how(name) for name in self.texts}}
+
+        return {
+            "of another length": change(lambda name: halve(examples[name])),
+            "of one token": change(lambda name: first_of(examples[name])),
+            "of the most tokens": change(
+                lambda name: fill_up(examples[name], self.max_length_of(name))
+            ),
+            "of unknown tokens": change(
+                lambda name: fill_up([np.array([UNKNOWN]) for _ in examples[name]], 3)
+            ),
+        }
 
     def preprocess_graph(self) -> tuple[Callable, list]:
         import tensorflow as tf

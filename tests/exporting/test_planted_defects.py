@@ -76,7 +76,7 @@ REASONS = {
     "outputs swapped": "probabilities has the shape (1,), not (1, 10), in a batch of 1",
     "an output of another name": "label_index has nothing, not (1,), in a batch of 1",
     "a frozen batch": "the runtime fails in a batch of 2: ",
-    "a frozen height": "the runtime fails with inputs of another size: ",
+    "a frozen height": "the runtime fails on inputs of another size: ",
     "logarithms for probabilities": "probabilities is off by",
 }
 

@@ -37,7 +37,7 @@ def content(examples):
                 "split": "test",
                 "rows": 1234,
                 "batch_sizes": (1, 2, 7, 32),
-                "other_sizes": True,
+                "probes": ("of another size", "of one token"),
                 "max_abs_diff": 3.21e-7,
                 "mean_abs_diff": 1.5e-8,
                 "limit": 1e-5,
@@ -72,7 +72,7 @@ def test_the_card_says_what_it_is_and_what_was_proven(content, tmp_path):
     assert "trained with Keras on jax and exported for onnxruntime (`model.onnx`)" in text
     assert "100 train, 20 test examples" in text
     assert "1,234 rows were replayed through this file by onnxruntime without Keras" in text
-    assert "in batches of 1, 2, 7, 32, and inputs of another size" in text
+    assert "in batches of 1, 2, 7, 32; so were inputs of another size, of one token. They" in text
     assert "largest difference 3.2e-07" in text and "at most 1e-05 was allowed" in text
     assert "the same answer for 100 % of the rows" in text
     assert "`cat`, `dog`" in text and "threefold fit cnn" in text
@@ -150,7 +150,7 @@ def test_names_of_bundled_and_of_other_libraries_sets_are_kept(content, tmp_path
 
 def test_8_bit_integers_are_judged_by_the_score(content, tmp_path):
     made = content()
-    made["parity"] |= {"quantized": True, "agreement": 0.98765, "other_sizes": False}
+    made["parity"] |= {"quantized": True, "agreement": 0.98765, "probes": ()}
     text = write(tmp_path, made)
     assert "Its weights and activations are 8-bit integers." in text
     assert "the score fell by less than allowed" in text and "was allowed)" not in text

@@ -41,7 +41,7 @@ def test_each_token_is_told_from_those_before_it(task):
 def test_what_is_to_be_answered_has_no_target(task):
     assert set(task.model_inputs({"source": EXAMPLES["source"]})) == {"source"}
     assert task.raw_inputs(EXAMPLES)["source"].tolist() == [[4, 5, 6], [7, 0, 0]]
-    assert [len(row) for row in task.resized_examples(EXAMPLES)["source"]] == [2, 1]
+    assert [len(row) for row in task.probes(EXAMPLES)["of another length"]["source"]] == [2, 1]
 
 
 def test_the_best_answer_is_compared_up_to_its_end():

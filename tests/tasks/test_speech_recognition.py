@@ -117,7 +117,10 @@ def test_recordings_are_filled_up_to_one_of_few_lengths():
     assert found["samples"][0, 29] == 0.5 and not found["samples"][0, 30:].any()
     raw = TASK.raw_inputs(EXAMPLES)
     assert raw["samples"].shape == (2, 41) and raw["lengths"].dtype == np.int64
-    assert [len(samples) for samples in TASK.resized_examples(EXAMPLES)["samples"]] == [15, 21]
+    assert [len(samples) for samples in TASK.probes(EXAMPLES)["of another length"]["samples"]] == [
+        15,
+        21,
+    ]
 
 
 def test_a_symbol_that_the_model_lacks_is_not_learned_but_counts_as_an_error():

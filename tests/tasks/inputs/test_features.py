@@ -71,19 +71,19 @@ def test_images_go_in_as_they_are():
 @pytest.mark.parametrize("size", [(1, 1), (6, 5), (63, 200), (64, 64), (65, 71), (200, 64)])
 def test_varied_images_have_another_height_and_width_by_other_factors(size):
     examples = {"image": noise(2, *size, 3), "label": np.array([0, 1])}
-    varied = image_task(6, 5, 3).resized_examples(examples)
+    varied = image_task(6, 5, 3).probes(examples)["of another size"]
     shape = varied["image"].shape
     assert shape[0] == 2 and shape[3] == 3 and varied["image"].dtype == np.uint8
     assert shape[1] != size[0] and shape[2] != size[1]
     assert shape[1] / size[0] != shape[2] / size[1]
     assert (max(shape[1:3]) < max(size)) == (min(size) >= 64)  # large ones do not grow
-    assert varied["label"] is examples["label"]
+    assert varied["label"].tolist() == [0, 1]
     assert examples["image"].shape == (2, *size, 3)
 
 
 def test_images_of_mixed_sizes_are_varied_each_by_itself():
     images = stack_images([noise(4, 4, 1), noise(80, 90, 1)])
-    varied = image_task().resized_examples({"image": images})["image"]
+    varied = image_task().probes({"image": images})["of another size"]["image"]
     assert [image.shape for image in varied] == [(8, 12, 1), (40, 30, 1)]
 
 
@@ -135,5 +135,29 @@ def test_cells_go_in_as_numbers_and_words(table):
     assert raw["Gr_e_2"].dtype.kind == "U" and raw["gr_e"].dtype == np.float32
 
 
-def test_of_a_table_only_the_batch_is_free(table):
-    assert table.resized_examples({"numeric": np.zeros((2, 2))}) is None
+def test_a_table_is_probed_with_all_that_may_be_missing_unseen_or_extreme(table):
+    examples = {
+        "numeric": np.float32([[1, 2], [3, 4]]),
+        "dates": np.float32([[5], [6]]),
+        "categorical": np.int32([[1, 1], [2, 1]]),
+    }
+    probes = table.probes(examples)
+    raw = {name: table.raw_inputs(found) for name, found in probes.items()}
+    everything = raw["with every column missing"]
+    assert np.isnan(everything["gr_e"]).all() and everything["Gr_e_2"].tolist() == ["", ""]
+    one = raw["with one column missing"]
+    absent = [(one[name] == "") if one[name].dtype.kind == "U" else np.isnan(one[name])
+              for name in one]  # fmt: skip
+    np.testing.assert_array_equal(np.stack(absent), np.eye(len(one), dtype=bool))
+    unseen = raw["with words never seen"]["Gr_e_2"]
+    assert unseen[0] and unseen[0] not in table.facts.categorical[0].vocabulary
+    assert (table.model_inputs(probes["with words never seen"])["categorical"] == 0).all()
+    assert raw["of extreme numbers"]["gr_e"].tolist() == [np.float32(-1e30), np.float32(1e30)]
+
+
+def test_images_are_probed_at_extreme_sizes_and_in_black_and_white():
+    probes = image_task(6, 5, 3).probes({"image": noise(16, 6, 5, 3), "label": np.arange(16)})
+    sizes = [image.shape[:2] for image in probes["of extreme sizes"]["image"]]
+    assert sizes == [(1, 1), (3, 257), (129, 2), (7, 5)]
+    assert probes["of extreme sizes"]["label"].tolist() == [0, 1, 2, 3]
+    assert set(np.unique(probes["all black or all white"]["image"])) == {0, 255}
