@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from threefold.core.errors import UserError
+from threefold.datasets.file_kinds import START, codec_of, refuse_foreign, suggest_encoding
 from threefold.datasets.tables.columns import Kind, read_cells
 from threefold.datasets.tables.notations import PLAIN, Notation
 from threefold.datasets.tables.plain_csv import read_plain
@@ -128,9 +129,9 @@ def read_table(
     if isinstance(source, str | Path) and Path(source).suffix.lower() == ".parquet":
         return _read_parquet(Path(source))
     name = str(source) if isinstance(source, str | Path) else "standard input"
-    codec = find_codec(encoding)
     try:
-        with _open_text(source, codec) as handle:
+        handle, codec = _open_text(source, find_codec(encoding), name)
+        with handle:
             separator = _sniff_separator(handle.read(2**16))
             handle.seek(0)
             if isinstance(source, str | Path) and codec == "utf-8-sig":
@@ -164,13 +165,20 @@ def find_codec(encoding: str) -> str:
     return "utf-8-sig" if codec == "utf-8" else codec
 
 
-def _open_text(source: str | Path | IO, codec: str) -> IO[str]:
+def _open_text(source: str | Path | IO, codec: str, name: str) -> tuple[IO[str], str]:
+    """Open a table's text; a mark of UTF-16 at its start says more than the default does."""
     if isinstance(source, str | Path):
-        return open(source, encoding=codec, newline="")
+        with open(source, "rb") as file:
+            start = file.read(START)
+        refuse_foreign(start, name, table=True)
+        codec = codec_of(start, codec, name)
+        return open(source, encoding=codec, newline=""), codec
     content = source.read()
     if isinstance(content, bytes):
+        refuse_foreign(content[:START], name, table=True)
+        codec = codec_of(content, codec, name)
         content = content.decode(codec)
-    return io.StringIO(content.removeprefix("\ufeff"), newline="")
+    return io.StringIO(content.removeprefix("\ufeff"), newline=""), codec
 
 
 def describe_bad_bytes(content: bytes, name: str, encoding: str, error: UnicodeDecodeError) -> str:
@@ -181,10 +189,9 @@ def describe_bad_bytes(content: bytes, name: str, encoding: str, error: UnicodeD
     except UnicodeDecodeError as whole:
         start = whole.start
     line = content.count(b"\n", 0, start) + 1
-    other = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "latin-1"
     return (
         f"{name} line {line}: byte 0x{content[start]:02x} is not {encoding}; "
-        f"save the file as UTF-8 or pass -d encoding={other}"
+        f"save the file as UTF-8 or pass -d encoding={suggest_encoding(content)}"
     )
 
 

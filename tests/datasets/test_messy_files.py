@@ -1,0 +1,109 @@
+"""Files as people have them: each is read as a person would, or refused in one line."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn.datasets
+from refusals import refused
+
+from threefold.datasets import loading
+
+LINES = (Path(sklearn.datasets.__file__).parent / "data" / "iris.csv").read_text().splitlines()
+# Every fifth flower: 30, in the order of their classes.
+FLOWERS = [line.split(",") for line in LINES[1::5]]
+NAMES = LINES[0].split(",")[2:]
+SIZES = np.array([row[:4] for row in FLOWERS], float)
+HEAD = "length,width,petal,species"
+ROWS = [",".join([*row[:3], NAMES[int(row[4])]]) for row in FLOWERS]
+TABLE = "\n".join([HEAD, *ROWS]) + "\n"
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Write a file and load it."""
+
+    def write_and_load(content, name="table.csv", options=(), **given):
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return loading.load(str(path), dict(options), **given)
+
+    return write_and_load
+
+
+def read_all(dataset, name="numeric"):
+    """Return an array of all examples, in the order of the file."""
+    return next(iter(dataset.splits.values())).source.arrays[name]
+
+
+def assert_flowers(dataset):
+    assert [column.name for column in dataset.facts.numeric] == ["length", "width", "petal"]
+    np.testing.assert_allclose(read_all(dataset), SIZES[:, :3], rtol=1e-6)
+    assert dataset.facts.class_names == tuple(NAMES)
+    assert read_all(dataset, "label").tolist() == [int(row[4]) for row in FLOWERS]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TABLE,
+        b"\xef\xbb\xbf" + TABLE.encode(),
+        TABLE.encode("utf-16"),  # with its mark
+        b"\xfe\xff" + TABLE.encode("utf-16-be"),
+        TABLE.replace(",", "\t").encode("utf-16"),  # "Unicode text" of Excel
+        TABLE.replace("\n", "\r\n"),
+    ],
+    ids=["plain", "mark", "utf-16", "utf-16-be", "excel", "windows"],
+)
+def test_a_table_says_its_encoding_by_its_mark(load, content):
+    assert_flowers(load(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04\x14\0\x06\0", "is an Excel workbook, .* save it as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel .* save it as CSV"),
+        (gzip.compress(TABLE.encode()), "compressed by gzip.* unpack it"),
+        (b"PAR1\x15\x04PAR1", "a Parquet file.* ends in .parquet"),
+        (b"%PDF-1.7\n1 0 obj, a\n", "a PDF.* export"),
+        ("<!DOCTYPE html>\n<html><head><title>Log in, please</title></head>\n", "holds a page of"),
+        ("\ufeff\n <table border=1>\n<tr><td>a, b</td></tr>\n</table>\n", "holds a page of HTML"),
+        ('<?xml version="1.0"?>\n<Workbook>\n', "holds a page of HTML or XML"),
+        ('[{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]\n', "holds JSON.* ends in .jsonl"),
+        ('{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n', "holds JSON"),
+        ('{\n  "a": [1, 2],\n  "b": [3, 4]\n}\n', "holds JSON"),
+        (TABLE.encode("utf-16-le"), "as UTF-16 has; pass -d encoding=utf-16-le"),
+        (TABLE.encode("utf-16-be"), "-d encoding=utf-16-be"),
+        (TABLE.replace("length", "Preis €").encode("cp1252"), "line 1: .* -d encoding=cp1252"),
+        (TABLE.replace("length", "Länge").encode("latin-1"), "line 1: .* -d encoding=latin-1"),
+    ],
+)
+def test_what_is_no_table_is_called_what_it_is(load, content, words):
+    with refused(words):
+        load(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("book.xlsx", "save it as CSV"),
+        ("table.csv.gz", "unpack it first"),
+        ("film.srt", "ends in .txt"),
+        ("access.log", "ends in .txt; if it has columns, .csv"),
+        ("survey.sav", "export its table as CSV"),
+    ],
+)
+def test_names_of_kinds_that_are_not_read_come_with_a_way_out(load, name, words):
+    with refused(words):
+        load("x", name)
+
+
+def test_texts_say_their_encoding_by_their_mark_too(load):
+    text = "\n".join(f"the {name} is a flower" for name in NAMES * 60)
+    plain = load(text, "plain.txt", task="text_generation")
+    marked = load(text.encode("utf-16"), "marked.txt", task="text_generation")
+    assert marked.fingerprint == plain.fingerprint
+    with refused("is an Excel workbook, a Word document or"):
+        load(b"PK\x03\x04\x14\0", "letter.txt", task="text_generation")
