@@ -65,6 +65,8 @@ class NotationConfig:
             or seconds, milliseconds or microseconds since 1970; guessed if None.
         header: bool. Whether the first row of a CSV names the columns, which else are called
             column_1, ...; if None it must, and what looks like no names is refused.
+        keep_all_rows: bool. Whether rows of a CSV that repeat the header, or that sum up the rows
+            above at its end, are read as rows.
     """
 
     decimal: Literal[".", ","] | None = None
@@ -72,6 +74,7 @@ class NotationConfig:
     day_first: bool | None = None
     date_format: str | None = None
     header: bool | None = None
+    keep_all_rows: bool = False
 
     def check(self) -> None:
         """Raise a UserError for marks that cannot be told apart, and a format that is none."""

@@ -9,6 +9,7 @@ import sklearn.datasets
 from refusals import refused
 
 from threefold.datasets import loading
+from threefold.datasets.tables.labeled_tables import read_rows
 
 LINES = (Path(sklearn.datasets.__file__).parent / "data" / "iris.csv").read_text().splitlines()
 # Every fifth flower: 30, in the order of their classes.
@@ -107,3 +108,89 @@ def test_texts_say_their_encoding_by_their_mark_too(load):
     assert marked.fingerprint == plain.fingerprint
     with refused("is an Excel workbook, a Word document or"):
         load(b"PK\x03\x04\x14\0", "letter.txt", task="text_generation")
+
+
+def sum_up(function, word="Total", decimals=1):
+    sums = [f"{value:.{decimals}f}" for value in function(SIZES[:, :3], axis=0)]
+    return TABLE + ",".join([*sums, word]) + "\n"
+
+
+SEMICOLONS = TABLE.replace(",", ";")
+AROUND = {
+    "title": ("Flowers of 2023\n" + TABLE, "line 1 before the header left out ('Flowers of 2023')"),
+    "title and blank": ("Flowers\n\n" + TABLE, "lines 1 to 2 before the header"),
+    "title of a sheet": ("Flowers,,,\n,,,\n" + TABLE, "lines 1 to 2 before the header"),
+    "names above names": ("Leaves,,Petals,\n" + TABLE, "line 1 before"),
+    "key and value": ("Garden;Kew\nYear;1936\n\n" + SEMICOLONS, "lines 1 to 3 before the header"),
+    "comments": ("# logger 2.1\n# roof, north, left\n" + TABLE, "lines 1 to 2 before the header"),
+    "percent": ("% made by a program\n" + SEMICOLONS, "line 1 before the header"),
+    "separator": ("sep=;\n" + SEMICOLONS, ""),
+    "open ends": (SEMICOLONS.replace("\n", ";\n"), ""),
+    "open rows": (f"{HEAD}\n" + ",\n".join([*ROWS, ""]), ""),
+    "header again": (TABLE + TABLE, "line 32: the header once more, left out"),
+    "header thrice": (TABLE + TABLE + f"{HEAD}\n", "line 32 and 1 more: the header once more"),
+    "total": (sum_up(np.sum), "line 32 says 'Total' of the rows above: left out"),
+    "mean": (sum_up(np.mean, "Average:", 2), "line 32 says 'Average:'"),
+    "words alone": (TABLE + "Gesamt,,,\n", "line 32 says 'Gesamt' of the rows above: left out"),
+}
+
+
+@pytest.mark.parametrize(("content", "note"), AROUND.values(), ids=AROUND)
+def test_what_stands_around_a_table_is_left_out_and_said(load, content, note, tmp_path):
+    once = SIZES[:, :3]
+    dataset = load(content)
+    found = read_all(dataset)
+    np.testing.assert_allclose(found, np.tile(once, (len(found) // 30, 1)), rtol=1e-6)
+    assert len(found) == (60 if "once more" in note else 30)
+    assert dataset.facts.class_names == tuple(NAMES)
+    assert note in "\n".join(dataset.notes)
+    # What comes later from the same program is read likewise.
+    rows = read_rows(str(tmp_path / "table.csv"), dataset.facts)
+    assert not rows.errors
+    np.testing.assert_array_equal(rows.arrays["numeric"], found)
+    assert note in "\n".join(rows.remarks)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "count"),
+    [
+        (sum_up(np.sum), {"keep_all_rows": "true"}, 31),
+        (sum_up(lambda *_, **__: np.array([1, 2, 3])), {}, 31),  # no sum: a class of one flower
+        (TABLE + "1,2,3,total\n" + "1,2,3,total\n", {}, 32),  # a class
+    ],
+)
+def test_rows_that_only_look_like_sums_stay(load, content, options, count):
+    dataset = load(content, options=options)
+    assert sum(map(len, dataset.splits.values())) == count
+    assert {"Total", "total"} & {*dataset.facts.class_names}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("text\nhello, world\nfoo, bar\n", "line 2: 2 cells where the header names 1"),
+        (
+            "a,b\n1,2,3\n4,5,6\n",
+            "line 2: 3 cells where the header names 2",
+        ),  # names of rows lack one
+        ("Flowers\n" + "\n".join(ROWS), "line 2: 4 cells where the header names 1"),
+        ("Flowers\n" + TABLE, "line 2: 4 cells where the header names 1"),
+    ],
+)
+def test_no_row_is_taken_for_a_header(load, content, words):
+    said = {"header": "true"} if content.endswith(TABLE) else {}
+    with refused(words):
+        load(content, options=said)
+
+
+def test_a_column_without_a_header_ends_where_its_last_separator_is(load):
+    dataset = load("\n".join(f"{row}," for row in ROWS), options={"header": "false"})
+    np.testing.assert_allclose(read_all(dataset), SIZES[:, :3], rtol=1e-6)
+    assert dataset.facts.target_name == "column_4"
+    comments = load("# one, two\n# three\n" + "\n".join(ROWS), options={"header": "false"})
+    assert comments.fingerprint == dataset.fingerprint
+
+
+def test_names_of_columns_that_break_are_on_one_line(load):
+    dataset = load(TABLE.replace("length", '"length\n(of a leaf, cm)"'))
+    assert dataset.facts.numeric[0].name == "length (of a leaf, cm)"
