@@ -67,17 +67,17 @@ def refuse_foreign(start: bytes, name: str, *, table: bool = False) -> None:
                 raise UserError(f"{name} holds {what}, not a table of cells; {remedy}")
 
 
-def codec_of(start: bytes, codec: str, name: str) -> str:
+def codec_of(start: bytes, codec: str, name: str = "") -> str:
     """Return the codec of a file's text: UTF-16 says so by a mark that no UTF-8 begins with.
 
     Raises:
-        UserError: for UTF-16 without its mark, of which UTF-8 would make NUL bytes.
+        UserError: for a table of that `name` in UTF-16 without its mark, of which UTF-8 would make NUL bytes.
     """
     if not codec.startswith("utf-8"):
         return codec
     if start[:2] in _MARKS:
         return _MARKS[start[:2]]
-    if _has_zeros(start):
+    if name and _has_zeros(start):
         raise UserError(
             f"{name} has NUL bytes between its letters, as UTF-16 has; "
             f"pass -d encoding={suggest_encoding(start)}, or save the file as UTF-8"

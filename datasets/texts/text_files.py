@@ -69,7 +69,7 @@ def decode_text(content: bytes, name: str, *, encoding: str = "utf-8") -> str:
     """Turn bytes into text, as `read_text` does; `name` is what messages call them."""
     refuse_foreign(content[:START], name)
     try:
-        text = content.decode(codec_of(content, find_codec(encoding), name))
+        text = content.decode(codec_of(content, find_codec(encoding)))
     except UnicodeDecodeError as error:
         raise UserError(describe_bad_bytes(content, name, encoding, error)) from None
     except UnicodeError as error:
