@@ -68,10 +68,10 @@ def refuse_foreign(start: bytes, name: str, *, table: bool = False) -> None:
 
 
 def codec_of(start: bytes, codec: str, name: str = "") -> str:
-    """Return the codec of a file's text: UTF-16 says so by a mark that no UTF-8 begins with.
+    """Return the codec of a text: UTF-16 says so by a mark that no UTF-8 begins with.
 
     Raises:
-        UserError: for a table of that `name` in UTF-16 without its mark, of which UTF-8 would make NUL bytes.
+        UserError: for a table, of that `name`, in UTF-16 without its mark.
     """
     if not codec.startswith("utf-8"):
         return codec

@@ -194,3 +194,70 @@ def test_a_column_without_a_header_ends_where_its_last_separator_is(load):
 def test_names_of_columns_that_break_are_on_one_line(load):
     dataset = load(TABLE.replace("length", '"length\n(of a leaf, cm)"'))
     assert dataset.facts.numeric[0].name == "length (of a leaf, cm)"
+
+
+WRITTEN = {
+    "degrees": (["12,5 °C", "-3,0 °C"], [12.5, -3]),
+    "speed": (["12.5km/h", "3km/h"], [12.5, 3]),
+    "areas": (["12.5 m²", "3 m²"], [12.5, 3]),
+    "periods": (["36 months", "60 months"], [36, 60]),
+    "volumes": (["1.2M", "340.5K", "2B", "-"], [1.2e6, 340500, 2e9, np.nan]),
+    "thousands": (["12K", "7.5K"], [12e3, 7.5e3]),
+    "kelvin": (["293 K", "300.5 K"], [293, 300.5]),
+    "files": (["12 KB", "3.5 MB"], [12e3, 3.5e6]),
+    "budgets": (["$1.2M", "$340K"], [1.2e6, 340e3]),
+    "millions": (["1,5 Mio. €", "2,0 Mrd. €"], [1.5e6, 2e9]),
+    "accounts": (["(1,234.50)", "7.25"], [-1234.5, 7.25]),
+    "books": (["($1,234.50)", "$(2.00)", "$7.25"], [-1234.5, -2, 7.25]),
+    "SAP": (["609.50-", "1,234.00"], [-609.5, 1234]),
+    "francs": (["Fr. 1'234.50", "Fr. 7.00"], [1234.5, 7]),
+    "errors": (["1.5", "#VALUE!", "2.5", "k.A."], [1.5, np.nan, 2.5, np.nan]),
+}
+
+
+@pytest.mark.parametrize(("cells", "numbers"), WRITTEN.values(), ids=WRITTEN)
+def test_amounts_are_read_as_they_are_written(load, cells, numbers, tmp_path):
+    times = 24 // len(cells)
+    labels = ["in", "out"] * 12
+    rows = [f'"{cell}",{label}' for cell, label in zip(cells * times, labels, strict=False)]
+    dataset = load("\n".join(["amount,way", *rows]))
+    np.testing.assert_allclose(read_all(dataset)[:, 0], numbers * times, rtol=1e-6)
+    # One cell alone is read as the run's.
+    (tmp_path / "later.csv").write_text(f'amount\n"{cells[0]}"\n')
+    rows = read_rows(str(tmp_path / "later.csv"), dataset.facts)
+    np.testing.assert_allclose(rows.arrays["numeric"], [[numbers[0]]], rtol=1e-6)
+
+
+def test_another_unit_than_the_runs_is_refused_by_its_line(load, tmp_path):
+    facts = load("mass,y\n" + "".join(f"{n} kg,{'ab'[n % 2]}\n" for n in range(30))).facts
+    (tmp_path / "later.csv").write_text("mass\n1 kg\n2\n3 lb\n")
+    rows = read_rows(str(tmp_path / "later.csv"), facts)
+    assert rows.arrays["numeric"].ravel().tolist() == [1, 2]
+    assert "later.csv line 4" in str(rows.errors[0])
+
+
+@pytest.mark.parametrize("signs", [("$", "€"), ("", "<"), ("", "about ")])
+def test_numbers_that_are_not_written_alike_are_words_and_this_is_said(load, signs):
+    cells = [f"{signs[n % 2]}{n % 24}.50" for n in range(48)]
+    dataset = load("price,y\n" + "".join(f"{c},{'ab'[n % 3 > 0]}\n" for n, c in enumerate(cells)))
+    assert [column.name for column in dataset.facts.categorical] == ["price"]
+    assert "price: read as words, though most are numbers, written in" in dataset.notes[0]
+
+
+STAMPS = [
+    ("[13/Apr/2021:10:11:12 +0200]", "2021-04-13T08:11:12"),
+    ("2021/04/13 1:05:06 PM GMT+1", "2021-04-13T12:05:06"),
+    ("2021/04/13 1:05:06 AM UTC-3:30", "2021-04-13T04:35:06"),
+    ("[13.04.21, 14:30]", "2021-04-13T14:30:00"),
+    ("13 de abril de 2021", "2021-04-13"),
+    ("13-abr.-2021", "2021-04-13"),
+    ("13 avr. 2021", "2021-04-13"),
+]
+
+
+@pytest.mark.parametrize(("cell", "moment"), STAMPS)
+def test_stamps_of_logs_forms_and_offices(load, cell, moment):
+    rows = [f'"{cell}",{"ab"[n % 2]}' for n in range(20)] + ['"13 Apr 2020",a'] * 2
+    dataset = load("\n".join(["when,y", *rows]))
+    days = np.datetime64(moment, "s").astype(float) / 86_400
+    np.testing.assert_allclose(read_all(dataset, "dates")[0, 0], days, rtol=1e-6)
