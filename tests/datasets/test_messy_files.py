@@ -261,3 +261,16 @@ def test_stamps_of_logs_forms_and_offices(load, cell, moment):
     dataset = load("\n".join(["when,y", *rows]))
     days = np.datetime64(moment, "s").astype(float) / 86_400
     np.testing.assert_allclose(read_all(dataset, "dates")[0, 0], days, rtol=1e-6)
+
+
+def test_words_with_figures_in_them_stay_words(load):
+    columns = {
+        "seat": ["12A", "13B"], "age": ["18-24", "65+"], "version": ["1.0.0", "1.2.0"],
+        "place": ["1st", "2nd"], "street": ["12 Main St", "3 Oak St"], "phone": ["(030) 12", "(040) 9"],
+        "season": ["2020/21", "2021/22"], "score": ["1:2", "1:3"], "term": ["3M", "1Y"],
+    }  # fmt: skip
+    rows = [",".join([*(cells[n % 2] for cells in columns.values()), "xyy"[n % 3]])
+            for n in range(40)]  # fmt: skip
+    facts = load("\n".join([",".join([*columns, "y"]), *rows])).facts
+    found = {column.name: list(column.vocabulary) for column in facts.categorical}
+    assert found == {name: sorted(cells) for name, cells in columns.items()}
