@@ -1,11 +1,13 @@
 """Files as people have them: each is read as a person would, or refused in one line."""
 
 import gzip
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sklearn.datasets
+from PIL import Image
 from refusals import refused
 
 from threefold.datasets import loading
@@ -260,13 +262,14 @@ def test_stamps_of_logs_forms_and_offices(load, cell, moment):
     rows = [f'"{cell}",{"ab"[n % 2]}' for n in range(20)] + ['"13 Apr 2020",a'] * 2
     dataset = load("\n".join(["when,y", *rows]))
     days = np.datetime64(moment, "s").astype(float) / 86_400
-    np.testing.assert_allclose(read_all(dataset, "dates")[0, 0], days, rtol=1e-6)
+    np.testing.assert_allclose(read_all(dataset, "dates")[0, 0], days, rtol=0, atol=0.001)
 
 
 def test_words_with_figures_in_them_stay_words(load):
     columns = {
         "seat": ["12A", "13B"], "age": ["18-24", "65+"], "version": ["1.0.0", "1.2.0"],
-        "place": ["1st", "2nd"], "street": ["12 Main St", "3 Oak St"], "phone": ["(030) 12", "(040) 9"],
+        "place": ["1st", "2nd"], "street": ["12 Main St", "3 Oak St"],
+        "phone": ["(030) 12", "(040) 9"],
         "season": ["2020/21", "2021/22"], "score": ["1:2", "1:3"], "term": ["3M", "1Y"],
     }  # fmt: skip
     rows = [",".join([*(cells[n % 2] for cells in columns.values()), "xyy"[n % 3]])
@@ -274,3 +277,110 @@ def test_words_with_figures_in_them_stay_words(load):
     facts = load("\n".join([",".join([*columns, "y"]), *rows])).facts
     found = {column.name: list(column.vocabulary) for column in facts.categorical}
     assert found == {name: sorted(cells) for name, cells in columns.items()}
+
+
+HOURS = np.arange("2021-03-26", "2021-04-05", dtype="datetime64[h]")
+CELSIUS = np.round(10 + 3 * np.sin(np.arange(len(HOURS)) / 4), 1)
+
+
+def sense(stamp, head="time;temp\n", value="{} °C"):
+    rows = zip(HOURS.tolist(), CELSIUS, strict=True)
+    return head + "".join(f"{stamp(at)};{value.format(t)}\n" for at, t in rows)
+
+
+def in_milliseconds(at):
+    return int((at - datetime(1970, 1, 1)).total_seconds() * 1000)
+
+
+SENSORS = {
+    "units": sense(lambda at: at.isoformat(" ")),
+    "milliseconds": sense(in_milliseconds, "timestamp;temp\n", "{}"),
+    "comments": sense(lambda at: at.isoformat(), "# device 4; roof\n# unit; °C\ntime;temp\n", "{}"),
+    "header again": sense(lambda at: "time;temp\n" * (at.day == 1 and at.hour == 0) + f"{at}"),
+}
+SENSORS["comma"] = sense(lambda at: f"{at:%d/%m/%Y %H:%M}").replace(".", ",")
+
+
+@pytest.mark.parametrize("content", SENSORS.values(), ids=SENSORS)
+def test_exports_of_sensors_are_series(load, content):
+    dataset = load(content, task="forecasting")
+    windows = next(iter(dataset.splits.values())).source
+    assert len(windows.names) == 1
+    np.testing.assert_allclose(windows.values, CELSIUS, rtol=1e-6)
+    assert (dataset.facts.unit, dataset.facts.step) == ("second", 3600)
+    np.testing.assert_array_equal(windows.stamps, HOURS.astype("datetime64[s]").astype(int))
+
+
+def test_days_and_times_in_two_columns_are_no_series_of_their_own(load):
+    content = sense(lambda at: f"{at:%d/%m/%Y;%H:%M:%S}", "Date;Time;temp\n")
+    with refused("'Date' has the days and 'Time' the time of the day.*-d series=Time"):
+        load(content, task="forecasting")
+    assert load(content, task="forecasting", options={"series": "Time"}).facts.series == ("Time",)
+
+
+def test_a_survey_is_read_as_it_was_answered(load):
+    likert = ["Agree", "Neutral", "Strongly disagree"]
+    rows = [
+        f"2021/04/13 {n % 12 + 1}:05:00 PM GMT+2,{['Yes', 'No'][n % 2]},{likert[n % 3]},"
+        f'"{["Phone", "Phone, Tablet"][n % 2]}","I like ""it"", no {n}\n😀 שלום",,{18 + n % 40}'
+        for n in range(40)
+    ]
+    head = '\ufeffTimestamp,Do you smoke?,"Is it ""good""?",Devices,Free text,Empty,Age'
+    dataset = load("\r\n".join([head, *rows]), options={"target": "Do you smoke?"})
+    facts = dataset.facts
+    assert facts.class_names == ("No", "Yes")
+    words = {column.name: column.vocabulary for column in facts.categorical}
+    assert words == {'Is it "good"?': tuple(likert), "Devices": ("Phone", "Phone, Tablet")}
+    assert [column.name for column in facts.dates] == ["Timestamp"]
+    assert [column.name for column in facts.numeric] == ["Age"]
+    assert "Free text (another word in every row), Empty (all missing)" in dataset.notes[0]
+
+
+def test_the_folder_of_a_phone_is_one_of_photos(tmp_path):
+    photo = np.zeros((30, 40, 3), np.uint8)
+    photo[:, :20] = 255  # white on the left: on top, when it is turned
+    turned = Image.Exif()
+    turned[0x112] = 6
+    for album in ("cats", "dogs"):
+        (tmp_path / album).mkdir()
+        for n in range(4):
+            Image.fromarray(photo).save(tmp_path / album / f"IMG_{n:04}.JPG", exif=turned)
+    Image.new("CMYK", (30, 40), (0, 255, 255, 0)).save(tmp_path / "cats" / "IMG_0009.JPG")
+    for name in ("IMG_1.HEIC", "._IMG_1.JPG", ".nomedia", "Thumbs.db", "IMG_1.MOV", "IMG_1.AAE"):
+        (tmp_path / "dogs" / name).write_bytes(b"\0\5\x16\7")
+    dataset = loading.load(str(tmp_path))
+    assert "1 .heic: not read; convert them" in dataset.notes[0]
+    assert "3 hidden, 1 .aae, 1 .mov" in dataset.notes[1]
+    source = dataset.splits["train"].source
+    images = dict(zip(source.names, source[np.arange(9)]["image"], strict=True))
+    assert images["dogs/IMG_0000.JPG"][:20].min() > 250 > 5 > images["dogs/IMG_0000.JPG"][20:].max()
+    np.testing.assert_allclose(images["cats/IMG_0009.JPG"].mean((0, 1)), [255, 0, 0], atol=3)
+
+
+MONTHS = "jan fév mars avr mai juin juil août sept oct nov déc".split()
+MESES = "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro"
+MESES = MESES.split()
+OFFICES = {  # marks of decimals and thousands, money, dates
+    "German": (";", ",.", "{} €", lambda at: f"{at:%d.%m.%Y}"),
+    "French": (";", ",\u202f", "{}\xa0€", lambda at: f"{at.day} {MONTHS[at.month - 1]} {at:%Y}"),
+    "Swiss": (";", ".\u2019", "CHF {}", lambda at: f"{at:%d.%m.%y}"),
+    "American": (",", ".,", "${}", lambda at: f"{at:%m/%d/%Y}"),
+    "Portuguese": (";", ",.", "R$ {}",
+                   lambda at: f"{at.day} de {MESES[at.month - 1]} de {at:%Y}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("separator", "marks", "money", "date"), OFFICES.values(), ids=OFFICES)
+def test_a_sheet_is_the_same_in_every_office(load, separator, marks, money, date, tmp_path):
+    days = np.datetime64("2021-01-05") + 17 * np.arange(30)
+    numbers = [f"{900 * size + 0.5:,.2f}" for size in SIZES[:, 0]]
+    written = [number.translate(str.maketrans(".,", marks)) for number in numbers]
+    rows = [f'{date(day)}{separator}"{money.format(number)}"{separator}{row[4]}'
+            for day, number, row in zip(days.tolist(), written, FLOWERS, strict=True)]  # fmt: skip
+    dataset = load("\n".join([f"day{separator}sum{separator}class", *rows]))
+    np.testing.assert_array_equal(read_all(dataset, "dates")[:, 0], days.astype(int))
+    np.testing.assert_allclose(read_all(dataset)[:, 0], 900 * SIZES[:, 0] + 0.5, rtol=1e-6)
+    (tmp_path / "later.csv").write_text(f"day{separator}sum\n{rows[0].rpartition(separator)[0]}\n")
+    later = read_rows(str(tmp_path / "later.csv"), dataset.facts).arrays
+    assert later["dates"][0, 0] == days[0].astype(int)
+    np.testing.assert_allclose(later["numeric"], [[900 * SIZES[0, 0] + 0.5]], rtol=1e-6)
