@@ -106,7 +106,7 @@ def read_text_table(source: str | Path | IO, *, encoding: str = "utf-8") -> Tabl
         UserError: where the file, or one of its rows, cannot be read.
     """
     if not isinstance(source, str | Path) or Path(source).suffix.lower() != ".jsonl":
-        return read_table(source, encoding=encoding)
+        return read_table(source, encoding=encoding, keep_all_rows=True)
     import pandas as pd
 
     name = str(source)

@@ -235,7 +235,7 @@ def test_another_unit_than_the_runs_is_refused_by_its_line(load, tmp_path):
     (tmp_path / "later.csv").write_text("mass\n1 kg\n2\n3 lb\n")
     rows = read_rows(str(tmp_path / "later.csv"), facts)
     assert rows.arrays["numeric"].ravel().tolist() == [1, 2]
-    assert "later.csv line 4" in str(rows.errors[0])
+    assert "line 4: column 'mass' holds '3 lb', expected a number with kg" in str(rows.errors[0])
 
 
 @pytest.mark.parametrize("signs", [("$", "€"), ("", "<"), ("", "about ")])
@@ -384,3 +384,11 @@ def test_a_sheet_is_the_same_in_every_office(load, separator, marks, money, date
     later = read_rows(str(tmp_path / "later.csv"), dataset.facts).arrays
     assert later["dates"][0, 0] == days[0].astype(int)
     np.testing.assert_allclose(later["numeric"], [[900 * SIZES[0, 0] + 0.5]], rtol=1e-6)
+
+
+def test_comments_above_a_table_of_texts_are_said(load):
+    rows = [f"Total,{NAMES[n % 2]}" if n == 29 else f"text {n},{NAMES[n % 2]}" for n in range(30)]
+    content = "# export of 2021\ntext,label\n" + "\n".join(rows)
+    dataset = load(content, task="text_classification")
+    assert sum(map(len, dataset.splits.values())) == 30
+    assert "line 1 before the header left out ('# export of 2021')" in "\n".join(dataset.notes)
