@@ -72,7 +72,8 @@ class TableFacts(CommonFacts):
     """The columns of a table, in the order in which the network takes them.
 
     `notations` says of columns how they write numbers and dates, where not as programs do;
-    `header` whether the first row of a file names the columns, where a user said so.
+    `header` whether the first row of a file names the columns, where a user said so, and
+    `keep_all_rows` whether rows count that repeat the header or sum up the others.
     """
 
     examples: ClassVar[str] = "rows of a table"
@@ -83,6 +84,7 @@ class TableFacts(CommonFacts):
     target_name: str
     notations: dict[str, Notation] = {}
     header: bool | None = None
+    keep_all_rows: bool = False
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
@@ -155,6 +157,7 @@ class ForecastFacts(CommonFacts):
     future_covariates: tuple[NumericColumn, ...] = ()
     notations: dict[str, Notation] = {}
     header: bool | None = None
+    keep_all_rows: bool = False
     time_zone: str = ""
 
     def describe(self) -> str:

@@ -244,7 +244,7 @@ def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
             f"folder '{root}' has no {' or '.join(TARGET_FILES)}; expected a table whose first "
             "column names the images and whose others hold the numbers to predict"
         )
-    table = read_table(path)
+    table = read_table(path, keep_all_rows=True)
     guesses = guess_columns(table.frame, separator=table.separator)
     table = replace(table, notations={name: one.notation for name, one in guesses.items()})
     first, *others = table.frame.columns

@@ -22,6 +22,7 @@ from threefold.core.files import parse_json
 from threefold.core.options import Option, arguments_of, check_options, options_of
 from threefold.datasets.dataset import Dataset
 from threefold.datasets.facts import Facts
+from threefold.datasets.file_kinds import suggest_remedy
 from threefold.datasets.folder_files import require_regular, visible_files
 from threefold.datasets.reader import readers
 
@@ -144,7 +145,7 @@ def _reader_of_file(path: Path) -> str:
     if suffix not in endings:
         raise UserError(
             f"cannot read '{path}' as a dataset: expected a folder or a file of the kinds "
-            f"{', '.join(sorted(endings))}"
+            f"{', '.join(sorted(endings))}{suggest_remedy(path.name)}"
         )
     return endings[suffix]
 

@@ -88,8 +88,10 @@ def load(
     covariates = (past_covariates, future_covariates)
     explicit = Columns(time or "", series, target, *covariates, time_zone or "")
     run = facts if isinstance(facts, ForecastFacts) else None
-    header = run.header if run else notation_config.header
-    table = read_table(path, encoding=encoding, header=header)
+    said = run or notation_config
+    table = read_table(
+        path, encoding=encoding, header=said.header, keep_all_rows=said.keep_all_rows
+    )
     return from_table(table, path, explicit, window_config, facts, notation_config)
 
 
@@ -134,15 +136,15 @@ def from_table(
         read.series, window_config.validation_fraction, window_config.test_fraction
     )
     fixed = [fill_series(read, one, boundaries, window_config.fill) for one in read.series]
-    series, notes = [one for one, _ in fixed], list(read.notes)
+    series, notes = [one for one, _ in fixed], [*table.notes, *read.notes]
     if filled := sum(count for _, count in fixed):
         count = f"{filled} step{'s' if filled > 1 else ''}"
         notes.append(f"filled by {window_config.fill}: {count}, which the metrics do not count")
     found = run or _describe(columns, read.step, series, boundaries, window_config)
     if run is None:
         used = {n: one for n, one in table.notations.items() if one != PLAIN}
-        update = {"notations": used, "header": notation_config.header}
-        found = found.model_copy(update=update)
+        said = {name: getattr(notation_config, name) for name in ("header", "keep_all_rows")}
+        found = found.model_copy(update={"notations": used, **said})
     series, left_out = _keep_long(table, series, found)
     notes += left_out
     splits = _cut(series, boundaries, found, window_config.stride)

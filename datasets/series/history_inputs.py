@@ -61,7 +61,12 @@ def _read_histories(
         Inputs. One window a series, and an error for each that is too short or has gaps.
     """
     try:
-        table = read_table(source, encoding=encoding, header=facts.header)
+        table = read_table(
+            source,
+            encoding=encoding,
+            header=facts.header,
+            keep_all_rows=facts.keep_all_rows,
+        )
         table = replace(table, notations=facts.notations)
         step = Step(facts.unit, facts.step, facts.time_zone)
         read = read_series(table, columns_of(facts, table), step)

@@ -23,6 +23,7 @@ TIME_NAMES = ("time", "timestamp", "datetime", "date", "ds", "moment")
 COUNT_NAMES = ("year", "month", "week", "day", "hour", "period", "step", "t")
 TARGET_NAMES = ("target", "y", "value")
 SERIES_NAMES = ("series", "unique_id", "item_id", "series_id", "id")
+_CLOCK = r"\d{1,2}[:.h]\d{2}([:.]\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?( Uhr)?"
 _SHOWN = 8  # names written out in a note
 
 
@@ -264,9 +265,21 @@ def _guess_series(
     worded = [name for name in free if guesses[name].kind == "categorical"]
     for name in dict.fromkeys([*named, *worded]):
         if not table.frame.duplicated([time, name]).any():
+            _require_no_clock(table, time, name)
             return (name,)
     # Either the stamps are wrong, or several columns are wanted: the repeated stamp is shown then.
     return ()
+
+
+def _require_no_clock(table: Table, time: str, name: str) -> None:
+    """Refuse to take the times of a day for the names of series: they are half of a stamp."""
+    text = as_text(table.frame[name]).dropna()
+    if len(text) and text.str.fullmatch(_CLOCK).all():
+        raise UserError(
+            f"{table.name}: '{time}' has the days and '{name}' the time of the day, such as "
+            f"'{text.iloc[0]}'; write both in one column, or pass -d series={name} if each is a "
+            "series of its own"
+        )
 
 
 def _guess_values(

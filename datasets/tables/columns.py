@@ -21,6 +21,7 @@ from threefold.datasets.tables.notations import (
     guess_notation,
     usual_notation,
 )
+from threefold.datasets.tables.units import describe_mixture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,12 @@ Kind = Literal["numeric", "date", "categorical"]
 
 # What stands for a missing cell, in any case and with spaces around it. "none" is not among them:
 # it is a common word for a class.
-MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "?", "-", "--", ".", "<na>", "nat", "#div/0!")
+MISSING = (
+    *("", "na", "n/a", "#n/a", "nan", "null", "?", "-", "--", ".", "<na>", "nat", "n.a.", "k.a."),
+    # Errors of spreadsheets, in English, German, French and Spanish.
+    *("#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#wert!", "#bezug!", "#zahl!"),
+    *("#nv", "#valeur!", "#nom?", "#nombre!", "#¡div/0!", "#¡valor!", "#¡ref!", "#n/d"),
+)
 PARTS = 16  # of equal numbers of cells, into which a column of numbers is cut
 NAMES_OF_ROWS = re.compile(r"unnamed: \d+|index|row|(.*[ _-])?id", re.IGNORECASE)
 
@@ -50,9 +56,6 @@ class ColumnGuess(NamedTuple):
     notation: Notation = PLAIN
     mark: str = ""
     is_open: bool = False
-
-
-_WORDS = ColumnGuess("categorical")
 
 
 def as_text(column: "pd.Series", missing: tuple[str, ...] = MISSING) -> "pd.Series":
@@ -125,7 +128,10 @@ def guess_kind(
     found = guess_notation(counts, str(column.name), config, usual, kind=kind, time=time)
     if kind is None and not found.kind:
         alone = len(counts) == len(text)
-        return ColumnGuess(None, "another word in every row") if alone else _WORDS
+        doubt = describe_mixture(counts.index.tolist())
+        if alone:
+            return ColumnGuess(None, f"another word in every row{', ' if doubt else ''}{doubt}")
+        return ColumnGuess("categorical", f"read as words, {doubt}" if doubt else "")
     if kind is None and found.kind == "numeric" and _counts_rows(column):
         return ColumnGuess(None, "row number")
     return ColumnGuess(kind or found.kind, found.remark, found.notation, found.mark, found.is_open)

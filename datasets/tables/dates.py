@@ -37,7 +37,7 @@ _NAMES = (
 _TIME = (
     r"(?:[T\s,:]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:[.,]\d+)?))?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
-    r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?(?:\s*\([A-Z]+\))?)?"
+    r"\s*(?P<zone>(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?|Z|UTC|GMT)?(?:\s*\([A-Z]+\))?)?"
 )
 _WEEKDAY = r"(?:[^\W\d]{2,10}\.?,?\s+)?"
 _MONTH = r"(?P<name>[^\W\d_]{3,10})\.?"
@@ -161,6 +161,8 @@ def default_order(words: Sequence[str]) -> Order:
 def _read_one(word: str, reading: str) -> float:
     """Return the days of one cell, NaN where it is no date."""
     word = " ".join(word.split())
+    if word[:1] == "[" and word[-1:] == "]":  # as in logs
+        word = word[1:-1]
     if reading == COMPACT:
         match = _COMPACT.fullmatch(word)
         return _count(match.groupdict()) if match else np.nan
@@ -211,10 +213,12 @@ def _count(parts: dict[str, str | None]) -> float:
 
 def _offset(zone: str | None) -> int:
     """Return by how many seconds a zone such as `+02:00` is ahead of UTC."""
+    zone = (zone or "").removeprefix("UTC").removeprefix("GMT")
     if not zone or zone[0] not in "+-":
         return 0
     digits = zone[1:].replace(":", "")
-    return int(zone[0] + "1") * (3_600 * int(digits[:2]) + 60 * int(digits[2:]))
+    hours, minutes = (digits[:-2], digits[-2:]) if len(digits) > 2 else (digits, "0")
+    return int(zone[0] + "1") * (3_600 * int(hours) + 60 * int(minutes))
 
 
 def days_of(moments: "pd.Series") -> np.ndarray:

@@ -113,9 +113,12 @@ def load(
         UserError: for a file, a row or a cell that cannot be read, with its place.
     """
     known = facts if isinstance(facts, TableFacts) else None
-    header = known.header if known else notation_config.header
+    said = known or notation_config
+    table = read_table(
+        path, encoding=encoding, header=said.header, keep_all_rows=said.keep_all_rows
+    )
     return from_table(
-        read_table(path, encoding=encoding, header=header),
+        table,
         path,
         column_roles=ColumnRoles(
             target, ignore, _explicit_kinds(numeric, dates, categorical), split_column
@@ -192,7 +195,8 @@ def from_table(
         described = _describe(
             columns, found_target, splits["train"], max_categories, table.notations
         )
-        known = described.model_copy(update={"header": notation_config.header})
+        said = ("header", "keep_all_rows")
+        known = described.model_copy(update={n: getattr(notation_config, n) for n in said})
     arrays = encode(columns, known) | found_target.arrays
     about = f"{table.name}: {len(table.frame)} rows; predicts {found_target.describe()}{found}"
     remarks += [*about_columns, *count_unknown(columns, arrays), how]
@@ -203,7 +207,7 @@ def from_table(
         facts=known,
         splits={name: SubsetSource(source, rows) for name, rows in splits.items()},
         fingerprint=_fingerprint(columns, found_target),
-        notes=["; ".join([about, *remarks])],
+        notes=["; ".join([about, *remarks]), *table.notes],
     )
 
 
@@ -221,7 +225,13 @@ def read_rows(source: str | Path | IO, facts: TableFacts, *, encoding: str = "ut
     Raises:
         UserError: where the file cannot be read at all or lacks a column.
     """
-    table = read_table(source, encoding=encoding, header=facts.header, skip_bad_rows=True)
+    table = read_table(
+        source,
+        encoding=encoding,
+        header=facts.header,
+        keep_all_rows=facts.keep_all_rows,
+        skip_bad_rows=True,
+    )
     table = replace(table, notations=facts.notations)
     errors = dict(table.errors)
     columns, keep = [], np.ones(len(table.frame), bool)
@@ -236,7 +246,7 @@ def read_rows(source: str | Path | IO, facts: TableFacts, *, encoding: str = "ut
     in_order = [errors[position] for position in sorted(errors)]
     names = [table.where(row) for row in np.flatnonzero(keep)]
     arrays = encode(columns, facts)
-    return Rows(arrays, names, in_order, count_unsaid(table.name, columns, arrays))
+    return Rows(arrays, names, in_order, [*table.notes, *count_unsaid(table.name, columns, arrays)])
 
 
 def _explicit_kinds(

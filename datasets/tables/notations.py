@@ -21,6 +21,15 @@ from threefold.datasets.tables.dates import (
     find_order,
     read_dates,
 )
+from threefold.datasets.tables.units import (
+    Multiples,
+    guess_multiples,
+    guess_unit,
+    plain_sign,
+    plain_signs,
+    split_multiple,
+    split_multiples,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,11 +42,6 @@ TIME_NAMES = re.compile(
     re.IGNORECASE,
 )
 _SPACES = " \u00a0\u202f\u2009'\u2019"  # between thousands, whatever the decimal mark
-_UNIT = re.compile(
-    r"(?P<before>[$€£¥₹₽₩₺₴฿]|[A-Z]{1,3}\$|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK)?\s*"
-    r"(?P<number>[+-]?[\d.,\s'\u2019]*\d[\d.,]*(?:[eE][+-]?\d+)?)\s*"
-    r"(?P<after>[$€£¥₹₽₩₺₴฿%‰]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|kr|zł)?"
-)
 # What can only be decimals: not three digits after the mark, or what no group of three follows;
 # and what can only be read with the other mark between thousands, which stands there twice.
 _NEEDS = (
@@ -65,6 +69,8 @@ class NotationConfig:
             or seconds, milliseconds or microseconds since 1970; guessed if None.
         header: bool. Whether the first row of a CSV names the columns, which else are called
             column_1, ...; if None it must, and what looks like no names is refused.
+        keep_all_rows: bool. Whether rows of a CSV that repeat the header, or that sum up the rows
+            above at its end, are read as rows.
     """
 
     decimal: Literal[".", ","] | None = None
@@ -72,6 +78,7 @@ class NotationConfig:
     day_first: bool | None = None
     date_format: str | None = None
     header: bool | None = None
+    keep_all_rows: bool = False
 
     def check(self) -> None:
         """Raise a UserError for marks that cannot be told apart, and a format that is none."""
@@ -94,7 +101,9 @@ class Notation:
     Args:
         decimal: str. The mark before decimals.
         thousands: str. The mark between thousands.
-        unit: str. What stands before or after each number, such as `$` or `%`.
+        unit: str. What stands before or after each number, such as `$`, `%` or `°C`.
+        multiples: str. Whether letters after numbers multiply them: `amounts` (`340K`, `1.2M`) or
+            `sizes` (`340 KB`, `1.2 GB`).
         dates: str. A reading of `dates.read_dates`.
     """
 
@@ -102,6 +111,7 @@ class Notation:
     thousands: Literal[".", ",", ""] = ","
     unit: str = ""
     dates: str = ""
+    multiples: Multiples = ""
 
     def read_numbers(self, text: "pd.Series") -> np.ndarray:
         """Read numbers such as `12`, `1e5` and `1,234.5`.
@@ -123,12 +133,14 @@ class Notation:
             words = text[rest]
             marked = words.str.contains(r"\d", na=False).to_numpy(bool)
             rest[rest] = marked
-            numbers[rest] = pd.to_numeric(self._plain(words[marked]), errors="coerce")
+            words, factors = plain_signs(words[marked]), np.ones(marked.sum())
+            if self.multiples:
+                words, factors = split_multiples(words, self.multiples)
+            numbers[rest] = pd.to_numeric(self._plain(words), errors="coerce") * factors
         return numbers
 
     def _plain(self, text: "pd.Series") -> "pd.Series":
         """Return cells as any program reads numbers, missing where they are not written so."""
-        text = text.str.replace("\u2212", "-", regex=False)
         if self.unit:
             unit = re.escape(self.unit)
             text = text.str.replace(rf"^([+-]?)\s*{unit}\s*|\s*{unit}$", r"\1", regex=True)
@@ -240,7 +252,11 @@ def usual_notation(guesses: Collection[Guess], separator: str) -> Notation:
 
 def _guess_numbers(words: list[str], config: NotationConfig, usual: Notation) -> Guess:
     """Return how numbers are written among some words."""
-    unit = _guess_unit(words)
+    words = [plain_sign(word) for word in words]
+    multiples = guess_multiples(words)
+    if multiples:
+        words = [split_multiple(word, multiples)[0] for word in words]
+    unit = guess_unit(words, MOSTLY)
     mark, is_open = _find_decimal([word.replace(unit, "") for word in words] if unit else words)
     decimal = config.decimal or {",": ".", ".": ",", None: None}[config.thousands]
     decimal = decimal or mark or usual.decimal
@@ -250,7 +266,10 @@ def _guess_numbers(words: list[str], config: NotationConfig, usual: Notation) ->
         remarks.append("read with decimal commas (else: -d decimal=.)")
     if unit:
         remarks.append(f"read without its {unit}")
-    written = Notation(decimal, thousands, unit)
+    if multiples:
+        kinds = "K, M, B" if multiples == "amounts" else "KB, MB, GB"
+        remarks.append(f"multiplied as {kinds} and the like say")
+    written = Notation(decimal, thousands, unit, multiples=multiples)
     return Guess(written, "numeric", ", ".join(remarks), mark, is_open)
 
 
@@ -263,19 +282,6 @@ def _find_decimal(words: list[str]) -> tuple[Literal[".", ",", ""], bool]:
     if any(map(_NEEDS_COMMA.fullmatch, digits)):
         return ("", True) if point else (",", False)
     return (".", False) if point else ("", True)
-
-
-def _guess_unit(words: list[str]) -> str:
-    """Return what stands beside every number, where it is the same one of the known units."""
-    sample = words[:100]
-    matches = [_UNIT.fullmatch(word.lstrip("+-\u2212")) for word in sample]
-    found = [match["before"] or match["after"] or "" for match in matches if match]
-    units = {*found} - {""}
-    if len(units) != 1 or len(found) < MOSTLY * len(sample):
-        return ""
-    unit = units.pop()
-    # A share of a hundred is not what the same number without the sign is.
-    return "" if unit in "%‰" and found.count(unit) < MOSTLY * len(found) else unit
 
 
 def _guess_stamps(

@@ -10,7 +10,7 @@ from threefold.core.errors import UserError
 from threefold.datasets.facts import TableFacts
 from threefold.datasets.tables.column_roles import require_column
 from threefold.datasets.tables.columns import ColumnGuess, Kind, encode_words, is_constant
-from threefold.datasets.tables.notations import MOSTLY
+from threefold.datasets.tables.notations import MOSTLY, PLAIN
 from threefold.datasets.tables.table_files import Table
 
 if TYPE_CHECKING:
@@ -124,7 +124,9 @@ def _read_column(table: Table, name: str, kind: Kind, remedy: str) -> tuple[Colu
 
 def bad_cell(table: Table, name: str, kind: Kind, row: int) -> UserError:
     """Return what to say of a cell that is not of its column's kind."""
-    expected = {"numeric": "a number that float32 can hold", "date": "a date such as 2024-05-31"}
+    unit = table.notations.get(name, PLAIN).unit
+    number = f"a number with {unit} or alone" if unit else "a number that float32 can hold"
+    expected = {"numeric": number, "date": "a date such as 2024-05-31"}
     return UserError(
         f"{table.where(row)}: column '{name}' holds '{table.show(row, name)}', "
         f"expected {expected[kind]}"

@@ -19,7 +19,9 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from threefold.core.errors import UserError
+from threefold.datasets.file_kinds import START, codec_of, refuse_foreign, suggest_encoding
 from threefold.datasets.tables.columns import Kind, read_cells
+from threefold.datasets.tables.layout import Layout, find_layout, find_strays
 from threefold.datasets.tables.notations import PLAIN, Notation
 from threefold.datasets.tables.plain_csv import read_plain
 
@@ -31,7 +33,6 @@ SUFFIXES = (".csv", ".tsv", ".parquet")
 # Parsing 200,000 rows takes 2.4 times as long as in pandas and 16 times as long as in pyarrow, a
 # second in all; but of 12 kinds of damage they read 7 and 5 as if nothing were, and neither names
 # the line of a wrong byte.
-_SEPARATORS = ",;\t|"
 _LONGEST = 2**31 - 1  # characters of a cell
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
 _BLOCK = 50_000  # rows held as Python text at a time
@@ -53,6 +54,7 @@ class Table:
         separator: str. What stands between the cells of a CSV; empty of anything else.
         notations: mapping of str to Notation. How columns write numbers and dates, where it is not
             as programs do.
+        notes: tuple of str. What of the file is no row and was left out.
     """
 
     frame: "pd.DataFrame"
@@ -63,6 +65,7 @@ class Table:
     errors: dict[int, UserError] = field(default_factory=dict)
     separator: str = ""
     notations: Mapping[str, Notation] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def read(self, column: str, kind: Kind) -> tuple["np.ndarray | pd.Series", np.ndarray]:
         """Read a column's cells as one kind; see `columns.read_cells`."""
@@ -107,6 +110,7 @@ def read_table(
     *,
     encoding: str = "utf-8",
     header: bool | None = None,
+    keep_all_rows: bool = False,
     skip_bad_rows: bool = False,
 ) -> Table:
     """Read a CSV, TSV or Parquet file.
@@ -116,6 +120,8 @@ def read_table(
         encoding: str. Of a CSV. A byte-order mark is no part of the first column's name.
         header: bool. Whether the first row of a CSV names the columns, which else are called
             `column_1`, ...; with None it must, and what looks like no names is refused.
+        keep_all_rows: bool. Whether rows of a CSV are kept that repeat the header or sum up the
+            others.
         skip_bad_rows: bool. Whether a row that cannot be read is left out, and reported in the
             table's `errors`, instead of raised.
 
@@ -128,16 +134,19 @@ def read_table(
     if isinstance(source, str | Path) and Path(source).suffix.lower() == ".parquet":
         return _read_parquet(Path(source))
     name = str(source) if isinstance(source, str | Path) else "standard input"
-    codec = find_codec(encoding)
     try:
-        with _open_text(source, codec) as handle:
-            separator = _sniff_separator(handle.read(2**16))
+        handle, codec = _open_text(source, find_codec(encoding), name)
+        with handle:
+            layout = find_layout(handle.read(2**16), name, header)
             handle.seek(0)
-            if isinstance(source, str | Path) and codec == "utf-8-sig":
-                plain = read_plain(Path(source), separator)
-                if plain is not None:
-                    return _table_of_plain(plain, name, separator, header)
-            return _read_rows(handle, name, separator, header, skip_bad_rows)
+            table = None
+            plain = not layout.skip and not layout.ends_open and codec == "utf-8-sig"
+            if plain and isinstance(source, str | Path):
+                frame = read_plain(Path(source), layout.separator)
+                if frame is not None:
+                    table = _table_of_plain(frame, name, layout.separator, header)
+            table = table or _read_rows(handle, name, layout, header, skip_bad_rows)
+        return _tidy(replace(table, notes=layout.notes), header, keep_all_rows)
     except UnicodeDecodeError as error:
         # The decoder saw the file in pieces: only the file itself shows the line.
         content = Path(source).read_bytes() if isinstance(source, str | Path) else error.object
@@ -164,13 +173,20 @@ def find_codec(encoding: str) -> str:
     return "utf-8-sig" if codec == "utf-8" else codec
 
 
-def _open_text(source: str | Path | IO, codec: str) -> IO[str]:
+def _open_text(source: str | Path | IO, codec: str, name: str) -> tuple[IO[str], str]:
+    """Open a table's text; a mark of UTF-16 at its start says more than the default does."""
     if isinstance(source, str | Path):
-        return open(source, encoding=codec, newline="")
+        with open(source, "rb") as file:
+            start = file.read(START)
+        refuse_foreign(start, name, table=True)
+        codec = codec_of(start, codec, name)
+        return open(source, encoding=codec, newline=""), codec
     content = source.read()
     if isinstance(content, bytes):
+        refuse_foreign(content[:START], name, table=True)
+        codec = codec_of(content, codec, name)
         content = content.decode(codec)
-    return io.StringIO(content.removeprefix("\ufeff"), newline="")
+    return io.StringIO(content.removeprefix("\ufeff"), newline=""), codec
 
 
 def describe_bad_bytes(content: bytes, name: str, encoding: str, error: UnicodeDecodeError) -> str:
@@ -181,10 +197,9 @@ def describe_bad_bytes(content: bytes, name: str, encoding: str, error: UnicodeD
     except UnicodeDecodeError as whole:
         start = whole.start
     line = content.count(b"\n", 0, start) + 1
-    other = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "latin-1"
     return (
         f"{name} line {line}: byte 0x{content[start]:02x} is not {encoding}; "
-        f"save the file as UTF-8 or pass -d encoding={other}"
+        f"save the file as UTF-8 or pass -d encoding={suggest_encoding(content)}"
     )
 
 
@@ -204,6 +219,24 @@ def _read_parquet(path: Path) -> Table:
     return table_of(frame, str(path))
 
 
+def _tidy(table: Table, header: bool | None, keep_all_rows: bool) -> Table:
+    """Leave out what no name and no cell is in, the header where it stands again, and sums."""
+    frame = table.frame
+    empty = [
+        name
+        for place, name in enumerate(frame.columns)
+        if (name.startswith("Unnamed: ") or (header is False and place == len(frame.columns) - 1))
+        and not frame[name].str.strip().any()
+    ]
+    if empty and len(empty) < len(frame.columns):
+        table = replace(table, frame=frame.drop(columns=empty))
+    if keep_all_rows:
+        return table
+    names = list(table.frame.columns)
+    keep, notes = find_strays(table.frame, names, table.numbers, table.name)
+    return replace(table.take(keep) if not keep.all() else table, notes=(*table.notes, *notes))
+
+
 def _table_of_plain(frame: "pd.DataFrame", name: str, separator: str, header: bool | None) -> Table:
     names, named = _name_columns(frame.iloc[0].tolist(), header, name)
     if named and len(frame) == 1:
@@ -214,11 +247,11 @@ def _table_of_plain(frame: "pd.DataFrame", name: str, separator: str, header: bo
 
 
 def _read_rows(
-    handle: IO[str], name: str, separator: str, header: bool | None, skip_bad_rows: bool
+    handle: IO[str], name: str, layout: Layout, header: bool | None, skip_bad_rows: bool
 ) -> Table:
     import pandas as pd
 
-    rows = _split(handle, separator, name)
+    rows = _split(handle, layout, name)
     line, first = next(rows, (1, None))
     if first is None:
         raise UserError(f"{name} is empty; expected a line of column names, then rows")
@@ -233,6 +266,8 @@ def _read_rows(
     while block := list(itertools.islice(rows, _BLOCK)):
         good = []
         for line, row in block:
+            if layout.ends_open and not isinstance(row, UserError) and not row[-1].strip():
+                row = row[:-1]
             if not isinstance(row, UserError) and len(row) != len(names):
                 cells = f"{len(row)} cell{'s' if len(row) != 1 else ''}"
                 what = "the header names" if named else "the first row has"
@@ -251,19 +286,21 @@ def _read_rows(
         raise UserError(f"{name} has a header and no rows")
     frame = pd.concat(blocks, ignore_index=True)
     lines, places = np.array(numbers, int), np.array(positions, int)
-    return Table(frame, name, "line", lines, places, errors, separator)
+    return Table(frame, name, "line", lines, places, errors, layout.separator)
 
 
 def _split(
-    handle: IO[str], separator: str, name: str
+    handle: IO[str], layout: Layout, name: str
 ) -> Iterator[tuple[int, list[str] | UserError]]:
     """Yield every row that is not blank, with the line where it starts, or what is wrong there."""
     # Spaces before a quote are skipped as the cells' own are later; `strict` refuses quotes left
     # open or closed in the middle of a cell, which else would join cells and rows silently.
     csv.field_size_limit(_LONGEST)  # of the process; 131,072 are less than a long document has
-    reader = csv.reader(handle, delimiter=separator, skipinitialspace=True, strict=True)
+    for _ in range(layout.skip):
+        handle.readline()
+    reader = csv.reader(handle, delimiter=layout.separator, skipinitialspace=True, strict=True)
     while True:
-        line = reader.line_num + 1
+        line = layout.skip + reader.line_num + 1
         try:
             row = next(reader)
         except StopIteration:
@@ -277,28 +314,11 @@ def _split(
             yield line, row
 
 
-def _sniff_separator(sample: str) -> str:
-    """Return the separator by which the first rows agree best with the header."""
-    lines = sample.splitlines(keepends=True)[:50]
-
-    def score(separator: str) -> tuple[float, int]:
-        try:
-            rows = csv.reader(lines, delimiter=separator, skipinitialspace=True)
-            widths = [len(row) for row in rows if row]
-        except csv.Error:
-            return 0, 0
-        if not widths or widths[0] < 2:
-            return 0, 0
-        return sum(width == widths[0] for width in widths) / len(widths), widths[0]
-
-    return max(_SEPARATORS, key=score)
-
-
 def _name_columns(cells: list[str], header: bool | None, name: str) -> tuple[list[str], bool]:
     """Return the names of columns, and whether the first row is what names them."""
     if header is False:
         return [f"column_{place}" for place in range(1, len(cells) + 1)], False
-    cells = [cell.strip() for cell in cells]
+    cells = [" ".join(cell.splitlines()).strip() for cell in cells]
     if header is None and _looks_like_a_row(cells):
         raise UserError(
             f"{name} line 1: expected column names, found numbers ({', '.join(cells[:3])}); "

@@ -189,7 +189,8 @@ def _read_table(
     found_target = read_target(table, [label], "tabular_classification", known)
     rows, how = divide(table, found_target, splitting, split_fractions, known)
     about = f"{table.name}: {len(table.frame)} texts of column '{text}'"
-    notes = [f"{about}; classes of {found_target.describe()}", *remarks, how]
+    before = [note.partition("; -d ")[0] for note in table.notes]  # an option of other tables
+    notes = [f"{about}; classes of {found_target.describe()}", *before, *remarks, how]
     where = [table.where(row) for row in range(len(table.frame))]
     return Documents(
         read_texts(table, text), where, found_target.values, found_target.class_names, rows, notes

@@ -10,6 +10,7 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.core.files import parse_json
+from threefold.datasets.file_kinds import START, codec_of, refuse_foreign
 from threefold.datasets.tables.column_roles import require_column
 from threefold.datasets.tables.table_files import (
     SUFFIXES,
@@ -66,8 +67,9 @@ def read_text(path: str | Path, *, encoding: str = "utf-8") -> str:
 
 def decode_text(content: bytes, name: str, *, encoding: str = "utf-8") -> str:
     """Turn bytes into text, as `read_text` does; `name` is what messages call them."""
+    refuse_foreign(content[:START], name)
     try:
-        text = content.decode(find_codec(encoding))
+        text = content.decode(codec_of(content, find_codec(encoding)))
     except UnicodeDecodeError as error:
         raise UserError(describe_bad_bytes(content, name, encoding, error)) from None
     except UnicodeError as error:
@@ -104,7 +106,7 @@ def read_text_table(source: str | Path | IO, *, encoding: str = "utf-8") -> Tabl
         UserError: where the file, or one of its rows, cannot be read.
     """
     if not isinstance(source, str | Path) or Path(source).suffix.lower() != ".jsonl":
-        return read_table(source, encoding=encoding)
+        return read_table(source, encoding=encoding, keep_all_rows=True)
     import pandas as pd
 
     name = str(source)

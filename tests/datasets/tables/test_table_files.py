@@ -85,7 +85,8 @@ def test_columns_without_a_name_get_one():
         ('a,b\n1,"2"3\n', ["line 2", "quotes"]),
         ("5.1,3.5,1\n4.9,3.0,0\n", ["line 1", "expected column names", "5.1"]),
         ("a,b\n1,é\n".encode("latin-1"), ["line 2: byte 0xe9 is not utf-8", "-d encoding=latin-1"]),
-        ("a,b\n1,2\n".encode("utf-16"), ["line 1: byte 0xff", "-d encoding=utf-16"]),
+        ("a,b\n1,2\n".encode("utf-16-le"), ["as UTF-16 has", "-d encoding=utf-16-le"]),
+        ("a,b\n1,€\n".encode("cp1252"), ["line 2: byte 0x80", "-d encoding=cp1252"]),
     ],
 )
 def test_bad_files_are_refused_in_one_line(content, words, tmp_path):
