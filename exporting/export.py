@@ -30,7 +30,7 @@ from threefold.exporting.artifact import (
 from threefold.exporting.example import write_example
 from threefold.exporting.processes import run_child
 from threefold.reporting.card import write_card
-from threefold.tasks.evaluation import evaluate, fit_evaluator_on_training_split
+from threefold.tasks.evaluation import evaluate, fit_evaluator_on_training_split, join_batches
 from threefold.tasks.signature import Signature
 from threefold.training.building import bind_task, rebuild_model
 from threefold.training.checkpoints import arrays_digest
@@ -162,7 +162,12 @@ def _answer_on_training_backend(run: Run, scratch: Path) -> str:
     kept |= {f"truth/{name}": array for name, array in found.truth.items()}
     probes = task.probes(source[np.arange(min(PROBE_ROWS, batch_size, len(source)))])
     for situation, examples in probes.items():
-        kept |= {f"{situation}/{name}": array for name, array in answer(examples).items()}
+        rows = len(next(iter(examples.values())))
+        parts = [
+            answer({name: array[start : start + batch_size] for name, array in examples.items()})
+            for start in range(0, rows, batch_size)
+        ]
+        kept |= {f"{situation}/{name}": array for name, array in join_batches(parts).items()}
     kept["probe_rows"] = np.array(min(PROBE_ROWS, batch_size, len(source)))
     np.savez(scratch / "reference.npz", **kept)
     return split
