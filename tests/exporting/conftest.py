@@ -229,7 +229,12 @@ def predict_in_process():
             [sys.executable, "-c", PREDICT, json.dumps(commands)],
             capture_output=True,
             text=True,
-            env={name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"},
+            # jax sets the other in any process that imports it, and TensorFlow heeds it.
+            env={
+                name: value
+                for name, value in os.environ.items()
+                if name not in ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL")
+            },
         )
         assert ended.returncode == 0, ended.stderr
         found = json.loads(ended.stdout)
