@@ -1,10 +1,10 @@
 """Time how tables are read, beside `pandas.read_csv`.
 
-    python benchmarks/tables.py            a million rows of 20 columns, and 10,000 columns of 20 rows
+    python benchmarks/tables.py    a million rows of 20 columns, and 10,000 columns of 20 rows
 
-Prints the seconds of pandas, of reading the cells and of loading the whole data set (cells, guesses,
-facts of the training split, fingerprint), their ratios, and the memory that loading takes beside
-the size of the file. The files are made in a temporary folder.
+Prints the seconds of pandas, of reading the cells and of loading the whole data set (cells,
+guesses, facts of the training split, fingerprint), their ratios, and the memory that loading takes
+beside the size of the file. The files are made in a temporary folder.
 """
 
 import resource
