@@ -27,7 +27,7 @@ from threefold.training.run import open_run
 
 BATCH_SIZES = (1, 2, 7, 32)
 REPEATED_ROWS = 64  # replayed at every batch size; the whole split at the largest
-LARGE = 10.0  # units of an output, from which on a difference counts as a share
+LARGE = 10.0  # units of a probe's output, from which on a difference counts as a share
 EXAMPLES = 4  # rows kept with the artifact
 
 
@@ -99,8 +99,18 @@ class Comparison:
         """The least limit of the outputs."""
         return self.atol or min(output.limit for output in self.outputs if output.limit)
 
-    def add(self, predictions: Arrays, reference: Arrays, situation: str) -> None:
-        """Compare the answers of one batch; whatever cannot be is a refusal."""
+    def add(
+        self, predictions: Arrays, reference: Arrays, situation: str, *, probe: bool = False
+    ) -> None:
+        """Compare the answers of one batch; whatever cannot be is a refusal.
+
+        Args:
+            predictions: dict of str to array. Those of the artifact.
+            reference: dict of str to array. Those of the trained model.
+            situation: str. Of what rows, in which batch.
+            probe: bool. Whether they are no real rows: a trained model, too, may then answer what
+                is no number, or so large a one that differences count as a share of it.
+        """
         near_ties = self.task.near_ties(reference, self.limit)
         for output in self.outputs:
             found, wanted = predictions.get(output.name), reference[output.name]
@@ -121,24 +131,29 @@ class Comparison:
                     self.refuse(f"{output.name} differs in {np.count_nonzero(~same)} of "
                                 f"{len(same)} rows {situation}")  # fmt: skip
             else:
-                self._add_numbers(output, found, wanted, situation)
+                self._add_numbers(output, found, wanted, situation, probe)
 
     def _add_numbers(
-        self, output: Output, found: np.ndarray, wanted: np.ndarray, situation: str
+        self,
+        output: Output,
+        found: np.ndarray,
+        wanted: np.ndarray,
+        situation: str,
+        probe: bool,
     ) -> None:
         if not found.size:  # of a single token there is none that follows another
             return
         limit = self.atol or output.limit
-        # Of extreme inputs the trained model may answer what is no number, or a large one.
-        known = np.isfinite(wanted)
-        units = np.broadcast_to(np.array(output.scale), wanted.shape)
-        units = units * np.maximum(1, np.abs(np.where(known, wanted, 0) / units) / LARGE)
-        far = np.abs(np.where(known, found.astype(np.float64) - np.where(known, wanted, 0), 0))
-        far /= units
+        known = np.isfinite(wanted) if probe else np.ones(wanted.shape, bool)
         if not (np.isfinite(found) == known).all():
             self.refuse(f"{output.name} is not a number in some rows {situation}")
             self.worst, self.whole = float("inf"), False
             return
+        units = np.broadcast_to(np.array(output.scale), wanted.shape)
+        if probe:
+            units = units * np.maximum(1, np.abs(np.where(known, wanted, 0) / units) / LARGE)
+        found, wanted = (np.where(known, a, 0).astype(np.float64) for a in (found, wanted))
+        far = np.abs(found - wanted) / units
         self.worst = max(self.worst, float(far.max()))
         self.total += float(far.sum())
         self.numbers += far.size
@@ -169,14 +184,14 @@ def compare(
         dict of str to array. The artifact's answers for all rows, or `None` where it lacks some.
     """
 
-    def replay(examples: Arrays, wanted: Arrays, situation: str) -> Arrays:
+    def replay(examples: Arrays, wanted: Arrays, situation: str, probe: bool = False) -> Arrays:
         try:
             predictions = run(task.raw_inputs(examples))
         except Exception as error:  # of as many kinds as there are runtimes
             comparison.refuse(f"the runtime fails {situation}: {' '.join(str(error).split())}")
             comparison.whole = False
             return {}
-        comparison.add(predictions, wanted, situation)
+        comparison.add(predictions, wanted, situation, probe=probe)
         return predictions
 
     wanted = _only(reference, "answers")
@@ -189,7 +204,7 @@ def compare(
     if not comparison.whole:
         return None
     for situation, examples in _probes(task, source, reference).items():
-        replay(examples, _only(reference, situation), f"on inputs {situation}")
+        replay(examples, _only(reference, situation), f"on inputs {situation}", probe=True)
     return join_batches(found) if comparison.whole else None
 
 

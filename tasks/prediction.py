@@ -67,11 +67,11 @@ def predict(
         found.records += answers
         found.errors += errors
         found.remarks += remarks
-    _leave_blank(found.records)
+    _fill_blank(found.records)
     return found
 
 
-def _leave_blank(records: list[dict[str, Any]]) -> None:
+def _fill_blank(records: list[dict[str, Any]]) -> None:
     """Give the records of blank lines the fields of the others, without a value."""
     answered = next((record for record in records if BLANK not in record), {})
     fields = [name for name, value in answered.items() if not isinstance(value, Mapping)]

@@ -207,10 +207,8 @@ def read_quantities(table: Table, names: Sequence[str]) -> tuple[np.ndarray, lis
                 f"{table.where(row)}: column '{name}' holds '{table.show(row, name)}', expected a "
                 "number that float32 can hold"
             )
-        found[bad, place] = np.nan
-        more = f" and {count - 1} more cells" if count > 1 else ""
-        shown = f"'{table.show(row, name)}' ({table.unit} {table.numbers[row]})"
-        remarks.append(f"{name}: {shown}{more} taken for missing")
+        found[:, place], remark = table.leave_out(name, found[:, place], bad)
+        remarks.append(f"{name}: {remark}")
     return found, remarks
 
 

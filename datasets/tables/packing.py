@@ -114,12 +114,8 @@ def _read_column(table: Table, name: str, kind: Kind, remedy: str) -> tuple[Colu
     if count > (1 - MOSTLY) * len(bad):
         more = f" (the first of {count} such cells)" if count > 1 else ""
         raise UserError(f"{bad_cell(table, name, kind, row)}{more}; {remedy}")
-    cells = np.where(bad, np.nan, cells)
-    others = f" and {count - 1} more cells" if count > 1 else ""
-    place = f"{table.unit} {table.numbers[row]}"
-    return Column(name, kind, cells), (
-        f"'{table.show(row, name)}' ({place}){others} taken for missing"
-    )
+    cells, remark = table.leave_out(name, cells, bad)
+    return Column(name, kind, cells), remark
 
 
 def bad_cell(table: Table, name: str, kind: Kind, row: int) -> UserError:

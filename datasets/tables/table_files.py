@@ -71,6 +71,20 @@ class Table:
         """Read a column's cells as one kind; see `columns.read_cells`."""
         return read_cells(self.frame[column], kind, self.notations.get(column, PLAIN))
 
+    def leave_out(self, column: str, cells: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, str]:
+        """Return cells without the few that are not of their column's kind, and a remark on them.
+
+        Args:
+            column: str. Its name.
+            cells: float64 array of shape (rows,).
+            bad: bool array of shape (rows,). Which are missing from now on; at least one.
+        """
+        row, count = int(np.flatnonzero(bad)[0]), int(bad.sum())
+        others = f" and {count - 1} more cells" if count > 1 else ""
+        place = f"{self.unit} {self.numbers[row]}"
+        remark = f"'{self.show(row, column)}' ({place}){others} taken for missing"
+        return np.where(bad, np.nan, cells), remark
+
     def where(self, row: int) -> str:
         """Return where the row at a position of the frame stands: `table.csv line 7`."""
         return f"{self.name} {self.unit} {self.numbers[row]}"

@@ -191,3 +191,29 @@ def test_keras_in_the_process_that_proves_is_refused(run_of, artifact_of, export
     with pytest.raises(Failure, match="Keras was imported where the artifact was to run without"):
         export_run(run_of("digits"), Request("onnx", "it"))
     assert [path.name for path in in_tmp.iterdir()] == ["it.parity.json"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_answer_that_is_no_number_is_refused_though_the_trained_model_gave_it(numbers, value):
+    for kind in ("answers", "all black or all white"):
+        numbers.reference[f"{kind}/predictions"][0, 0] = value
+
+    def spoil(raw, predictions):
+        if raw["image"].shape[1:3] == (2, 2):
+            predictions["predictions"][0, 0] = value
+        return predictions
+
+    refusals = numbers.compare(spoil)[0].refusals
+    assert "predictions is not a number in some rows in a batch of 1" in refusals
+
+
+def test_large_answers_of_real_rows_have_no_wider_limit(numbers):
+    numbers.reference["answers/predictions"] += np.float32(1e5) * np.array([1, 0], np.float32)
+
+    def spoil(raw, predictions):
+        if raw["image"].shape[1:3] == (2, 2):
+            predictions["predictions"] += np.float32([1e5 + 0.5, 0])
+        return predictions
+
+    refusals = numbers.compare(spoil)[0].refusals
+    assert any("is off by 0.000" in one and "in a batch of" in one for one in refusals)
