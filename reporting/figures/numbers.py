@@ -48,6 +48,7 @@ def residuals(evaluation: Evaluation) -> Figure:
                    edgecolor="white", linewidth=0.5)  # fmt: skip
         right.axvline(0, color=GRAY, linestyle="--", linewidth=1.2)
         right.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        right.xaxis.set_major_locator(MaxNLocator(5))  # more would touch where they are long
         right.set(xlabel="error: predicted − true", ylabel="examples")
         right.set_title(f"mean error {error.mean():.3g}, standard deviation {error.std():.3g}")
     return figure
