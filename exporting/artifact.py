@@ -21,7 +21,7 @@ from threefold.core.files import parse_json, replace_file
 from threefold.tasks.signature import Signature
 from threefold.training.run import RunRecord
 
-VERSION = 2
+VERSION = 3
 RECORD = "artifact.json"
 MODELS = {"onnx": "model.onnx", "savedmodel": "1/saved_model.pb"}
 
@@ -36,6 +36,7 @@ class Parity(BaseModel):
     split: str
     rows: int
     batch_sizes: tuple[int, ...]
+    empty_batch: bool  # whether a batch of no row is answered, by none
     probes: tuple[str, ...]  # what else was tried: what the signature allows and rows do not hold
     max_abs_diff: float  # in the units of `scale` of each output
     mean_abs_diff: float
@@ -50,7 +51,7 @@ class ArtifactRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Literal[2] = VERSION
+    version: Literal[3] = VERSION
     format: Format
     task: str
     signature: Signature
@@ -108,7 +109,8 @@ def open_artifact(path: str) -> Artifact:
         raise Failure(f"the artifact {path} is damaged: {RECORD}: {error}; export again") from error
     if content.get("version") != VERSION:
         raise UserError(
-            f"{path} is of version {content.get('version')}, this program reads {VERSION}"
+            f"{path} is of version {content.get('version')}, this program reads {VERSION}; export "
+            "the run again"
         )
     if content.get("parity") is None:
         raise Failure(f"{path} has no parity report: nothing proves it; export again")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,8 +27,8 @@ from threefold.exporting.artifact import (
     open_artifact,
     write_record,
 )
-from threefold.exporting.example import write_example
 from threefold.exporting.processes import run_child
+from threefold.exporting.sidecars import check_written, write_sidecars
 from threefold.reporting.card import write_card
 from threefold.tasks.evaluation import evaluate, fit_evaluator_on_training_split, join_batches
 from threefold.tasks.signature import Signature
@@ -94,10 +94,16 @@ def export_run(run: Run, request: Request) -> Artifact:
         run_child("building", scratch)
         if request.quantize:
             run_child("quantizing", scratch)
+        task = bind_task(run.record)
+        write_sidecars(staged, task, request.format)
         run_child("parity", scratch)
         report = json.loads((scratch / "parity.json").read_text(encoding="utf-8"))
-        _check_metrics(report, request, bind_task(run.record).primary_metric, place)
+        declared = report.pop("declared")
+        _check_metrics(report, request, task.primary_metric, place)
         _finish(run, request, staged, report)
+        wrong = list(check_written(staged, declared, task.facts.class_names))
+        if wrong:
+            _refuse(wrong, report, place)
         _put_in_place(staged, place, scratch / "replaced")
     return open_artifact(str(place))
 
@@ -187,25 +193,25 @@ def _check_metrics(report: dict[str, Any], request: Request, score: str, place: 
                             f"{request.max_metric_drop:g}")  # fmt: skip
     report["quantized"] = bool(request.quantize)
     if refusals:
-        beside = place.with_name(place.name + ".parity.json")
-        text = json.dumps({"refusals": refusals} | report, indent=1)
-        replace_file(beside, text.encode())
-        more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
-        raise Failure(
-            f"the exported model does not answer as the trained one does: {refusals[0]}{more}; "
-            f"no artifact was written; report: {beside}"
-        )
+        _refuse(refusals, report, place)
+
+
+def _refuse(refusals: list[str], report: dict[str, Any], place: Path) -> NoReturn:
+    """Write the report alongside, and say the first of the reasons."""
+    beside = place.with_name(place.name + ".parity.json")
+    text = json.dumps({"refusals": refusals} | report, indent=1)
+    replace_file(beside, text.encode())
+    more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+    raise Failure(
+        f"the exported model does not answer as the trained one does: {refusals[0]}{more}; "
+        f"no artifact was written; report: {beside}"
+    )
 
 
 def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) -> None:
     """Write the sidecars, and the record over all of them."""
     task = bind_task(run.record)
     signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
-    for name, text in task.facts.sidecars().items():
-        replace_file(staged / name, text.encode())
-    predictions = {output.name for output in signature.outputs}
-    in_classes = {"label_index", "probabilities"} <= predictions
-    write_example(staged / "example.py", request.format, in_classes)
     versions = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):

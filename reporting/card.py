@@ -61,6 +61,7 @@ def _describe_parity(parity: Mapping[str, Any], backend: str, runtime: str) -> s
     sizes = ", ".join(map(str, parity["batch_sizes"]))
     tried = ", ".join(parity["probes"])
     other = f"; so were inputs {tried}" if tried else ""
+    none = "is answered, too" if parity["empty_batch"] else "is refused by the runtime"
     verdict = "the score fell by less than allowed" if parity["quantized"] else (
         f"at most {parity['limit']:g} was allowed"
     )  # fmt: skip
@@ -69,7 +70,7 @@ def _describe_parity(parity: Mapping[str, Any], backend: str, runtime: str) -> s
         f"batches of {sizes}{other}. They were compared with what the trained model had answered "
         f"on {backend}: largest difference {parity['max_abs_diff']:.2g}, mean "
         f"{parity['mean_abs_diff']:.2g} ({verdict}); the same answer for "
-        f"{100 * parity['agreement']:.4g} % of the rows."
+        f"{100 * parity['agreement']:.4g} % of the rows. A batch of no row {none}."
     )
 
 
