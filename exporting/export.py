@@ -203,9 +203,8 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) ->
     signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
     for name, text in task.facts.sidecars().items():
         replace_file(staged / name, text.encode())
-    predictions = {output.name for output in signature.outputs}
-    in_classes = {"label_index", "probabilities"} <= predictions
-    write_example(staged / "example.py", request.format, in_classes)
+    rows = load_run_dataset(run.record, run.record.facts.raw()).splits[report["split"]]
+    program = write_example(staged, request.format, task, rows[np.arange(1)])
     versions = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -223,5 +222,5 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) ->
         "versions": versions,
         "parity": report,
     }  # fmt: skip
-    write_card(staged, content)
+    write_card(staged, content, program)
     write_record(staged, content)
