@@ -17,6 +17,7 @@ from threefold.datasets.inference_inputs import read_inputs
 from threefold.datasets.texts.tokenizing import KINDS
 from threefold.exporting.example import write_example
 from threefold.tasks.generation import GenerationConfig, _begin
+from threefold.training.data import load_dataset
 
 pytestmark = pytest.mark.once
 TEXTS = odd_texts(500, WORDS)
@@ -115,7 +116,9 @@ TASKS = {cell.task: cell for cell in CELLS if cell.task != "image_generation"}
 
 def program_of(cell: FittedCell, folder: Path, row: int) -> dict[str, np.ndarray]:
     """Write the program of an artifact that there need not be; return its example."""
-    dataset, task = cell.dataset, cell.task
+    task = cell.task
+    reference, options = cell.cell.data(folder)
+    dataset = load_dataset(reference, options, task=cell.task_name, facts=task.facts.raw())
     for name, text in task.facts.sidecars().items():
         (folder / name).write_text(text, encoding="utf-8")
     fields = [field.model_dump() for field in task.input_fields()]
@@ -138,7 +141,6 @@ def test_the_example_gives_the_inputs_that_the_task_makes(task_name, row, in_tmp
         assert len(asked["uniforms"][0]) > 1 and asked["tokens"][0, 0] == 2
     elif task_name == "masked_language_modeling":
         wanted = masked_by_hand(task, assigned_in(in_tmp, "text"), in_tmp)
-        asked = {n: a[:, : wanted[n].shape[1]] for n, a in asked.items()}
     elif task_name == "question_answering":
         train = cell.dataset.splits["train"]
         train = train[np.arange(len(train))]
@@ -158,12 +160,12 @@ def test_the_example_gives_the_inputs_that_the_task_makes(task_name, row, in_tmp
 
 
 def masked_by_hand(task, text: str, folder: Path) -> dict[str, np.ndarray]:
-    """Return what `predict` asks of a text, without what fills masks up."""
+    """Return what `predict` asks of a text, without what fills it up."""
     (folder / "masked.txt").write_text(text, encoding="utf-8")
     (inputs,) = read_inputs([str(folder / "masked.txt")], task.facts, None, 1)
-    wanted = task.raw_inputs(inputs.examples)
-    count = text.count("[MASK]")
-    return {n: a[:, :count] if n in ("masked", "wanted") else a for n, a in wanted.items()}
+    wanted, masks = task.raw_inputs(inputs.examples), text.count("[MASK]")
+    lengths = {name: max(1, np.count_nonzero(wanted[name])) for name in task.texts}
+    return {name: array[:, : lengths.get(name, masks)] for name, array in wanted.items()}
 
 
 def test_a_prompt_without_its_start_is_another(in_tmp):
