@@ -3,9 +3,10 @@
 digits-onnx/
 artifact.json         what goes in and out, where it comes from, the parity report, checksums
 model.onnx            or 1/saved_model.pb in TensorFlow Serving's layout
-labels.txt            one class a line
+labels.txt            one class a line; of texts also tokenizer.json
 examples.npz          some rows of the data, and what the trained model answers for them
-example.py            asks the model with NumPy and the runtime alone
+example.py            asks the model, from what a user has, in its runtime
+example.png           what it asks of; of recordings example.wav, of series example.csv
 README.md             the model card, with an image
 """
 

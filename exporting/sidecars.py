@@ -15,22 +15,24 @@ from threefold.core.files import replace_file
 from threefold.exporting.artifact import Format, open_artifact
 from threefold.exporting.declared import Declared, check_declared
 from threefold.exporting.example import write_example
-from threefold.tasks.task import Task
+from threefold.tasks.task import Arrays, Task
 
 
-def write_sidecars(folder: Path, task: Task, format: Format) -> None:
+def write_sidecars(folder: Path, task: Task, format: Format, example: Arrays) -> str:
     """Write all but what the parity check finds out: what the data need, and the example.
 
     Args:
         folder: Path. The artifact's.
         task: Task. Bound to the facts.
         format: str. `onnx` or `savedmodel`.
+        example: dict of str to array. A row of the data, read with `facts.raw()`.
+
+    Returns:
+        str. The lines of `example.py` that ask the model.
     """
     for name, text in task.facts.sidecars().items():
         replace_file(folder / name, text.encode())
-    predictions = {output.name for output in task.output_fields()}
-    in_classes = {"label_index", "probabilities"} <= predictions
-    write_example(folder / "example.py", format, in_classes)
+    return write_example(folder, format, task, example)
 
 
 def check_sidecars(folder: Path, task: Task) -> Iterator[str]:

@@ -125,9 +125,10 @@ def after(module, name: str, spoil: Callable[[Path], None], monkeypatch) -> None
     """Let a function whose first argument is the folder be followed by a defect."""
     real = getattr(module, name)
 
-    def changed(folder: Path, *given) -> None:
-        real(folder, *given)
+    def changed(folder: Path, *given):
+        returned = real(folder, *given)
         spoil(folder)
+        return returned
 
     monkeypatch.setattr(module, name, changed)
 
@@ -169,16 +170,28 @@ SIDECARS = {
 }  # fmt: skip
 
 
+def let_texts_be_of_any_length(folder: Path) -> None:
+    content = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    assert content["truncation"]
+    (folder / "tokenizer.json").write_text(json.dumps(content | {"truncation": None}), "utf-8")
+
+
+def test_a_tokenizer_that_cuts_no_text_is_refused(
+    run_of, artifact_of, export_from, in_tmp, monkeypatch
+):
+    export_from(artifact_of("prose", "onnx"))
+    after(sidecars, "write_example", let_texts_be_of_any_length, monkeypatch)
+    reason = "tokenizer.json is not what the answers were trained with"
+    assert reason in refuse(run_of("prose"), "onnx")
+
+
 @pytest.mark.parametrize("name", SIDECARS)
 def test_a_defect_of_any_file_alongside_is_refused(
     name, run_of, artifact_of, export_from, in_tmp, monkeypatch
 ):
     module, function, spoil, reason = SIDECARS[name]
     export_from(artifact_of("digits", "onnx"))
-    if function == "write_example":  # is given its own file
-        after(module, function, lambda path: spoil(path.parent), monkeypatch)
-    else:
-        after(module, function, spoil, monkeypatch)
+    after(module, function, spoil, monkeypatch)
     assert reason in refuse(run_of("digits"), "onnx")
 
 
