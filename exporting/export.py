@@ -28,7 +28,7 @@ from threefold.exporting.artifact import (
     write_record,
 )
 from threefold.exporting.processes import run_child
-from threefold.exporting.sidecars import check_written, write_sidecars
+from threefold.exporting.sidecars import check_sidecars, write_sidecars
 from threefold.reporting.card import write_card
 from threefold.tasks.evaluation import evaluate, fit_evaluator_on_training_split, join_batches
 from threefold.tasks.signature import Signature
@@ -103,7 +103,7 @@ def export_run(run: Run, request: Request) -> Artifact:
         declared = report.pop("declared")
         _check_metrics(report, request, task.primary_metric, place)
         _finish(run, request, staged, report, program)
-        wrong = list(check_written(staged, declared, task.facts.class_names))
+        wrong = list(check_sidecars(staged, task, declared))
         if wrong:
             _refuse(wrong, report, place)
         _put_in_place(staged, place, scratch / "replaced")

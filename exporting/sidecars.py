@@ -5,6 +5,7 @@ type, or of an `example.py` that fails: each is compared with what the model fil
 answers, before the artifact is shipped.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -35,19 +36,39 @@ def write_sidecars(folder: Path, task: Task, format: Format, example: Arrays) ->
     return write_example(folder, format, task, example)
 
 
-def check_sidecars(folder: Path, task: Task) -> Iterator[str]:
-    """Yield what is wrong in the files that other programs read; there is no card yet.
+def check_sidecars(folder: Path, task: Task, declared: Mapping[str, Declared]) -> Iterator[str]:
+    """Yield in what a file alongside the model says something else than the model does.
 
     Args:
-        folder: Path. The artifact's, with its model and `examples.npz`.
+        folder: Path. The artifact's, whole.
         task: Task. Bound to the facts.
+        declared: dict of str to dict. The model file's `inputs` and `outputs`.
     """
     for name, text in task.facts.sidecars().items():
         if (folder / name).read_text(encoding="utf-8") != text:
             yield f"{name} is not what the answers were trained with"
+    try:
+        record = open_artifact(str(folder)).record
+    except Failure as error:
+        yield str(error)
+        return
+    yield from (f"artifact.json: {wrong}" for wrong in check_declared(declared, record.signature))
+    if record.labels != task.facts.class_names:
+        yield "artifact.json does not name the classes in the order of the answers"
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    rows = {line.split(" | ")[0].strip("| `"): line for line in card.splitlines() if "|" in line}
+    for found in declared.values():
+        for name, (dtype, _) in found.items():
+            if f"| {dtype} | (" not in rows.get(name, ""):
+                yield f"README.md does not say that '{name}' is {dtype}"
+    yield from _check_example(folder)
+
+
+def _check_example(folder: Path) -> Iterator[str]:
     ended = subprocess.run(
         [sys.executable, "-P", "example.py"],
         cwd=folder,
+        env=os.environ | {"PYTHONUTF8": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
         errors="replace",
@@ -57,29 +78,3 @@ def check_sidecars(folder: Path, task: Task) -> Iterator[str]:
         yield f"example.py fails: {lines[-1] if lines else f'exit code {ended.returncode}'}"
     elif not ended.stdout.endswith("as expected\n"):
         yield "example.py does not find the answers as expected"
-
-
-def check_written(
-    folder: Path, declared: Mapping[str, Declared], labels: tuple[str, ...]
-) -> Iterator[str]:
-    """Yield in what the card or `artifact.json` says something else than the model file.
-
-    Args:
-        folder: Path. The artifact's, whole.
-        declared: dict of str to dict. The file's `inputs` and `outputs`.
-        labels: tuple of str. The classes in the order of the answers.
-    """
-    try:
-        record = open_artifact(str(folder)).record
-    except Failure as error:
-        yield str(error)
-        return
-    yield from (f"artifact.json: {wrong}" for wrong in check_declared(declared, record.signature))
-    if record.labels != labels:
-        yield "artifact.json does not name the classes in the order of the answers"
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    rows = {line.split(" | ")[0].strip("| `"): line for line in card.splitlines() if "|" in line}
-    for found in declared.values():
-        for name, (dtype, _) in found.items():
-            if f"| {dtype} | (" not in rows.get(name, ""):
-                yield f"README.md does not say that '{name}' is {dtype}"

@@ -170,17 +170,17 @@ SIDECARS = {
 }  # fmt: skip
 
 
-def let_texts_be_of_any_length(folder: Path) -> None:
+def let_prompts_begin_anyhow(folder: Path) -> None:
     content = json.loads((folder / "tokenizer.json").read_text("utf-8"))
-    assert content["truncation"]
-    (folder / "tokenizer.json").write_text(json.dumps(content | {"truncation": None}), "utf-8")
+    assert content["post_processor"]
+    (folder / "tokenizer.json").write_text(json.dumps(content | {"post_processor": None}), "utf-8")
 
 
-def test_a_tokenizer_that_cuts_no_text_is_refused(
+def test_a_tokenizer_without_the_start_of_a_prompt_is_refused(
     run_of, artifact_of, export_from, in_tmp, monkeypatch
 ):
     export_from(artifact_of("prose", "onnx"))
-    after(sidecars, "write_example", let_texts_be_of_any_length, monkeypatch)
+    after(sidecars, "write_example", let_prompts_begin_anyhow, monkeypatch)
     reason = "tokenizer.json is not what the answers were trained with"
     assert reason in refuse(run_of("prose"), "onnx")
 

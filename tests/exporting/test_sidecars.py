@@ -16,7 +16,9 @@ from programs import asked_by, assigned_in
 from threefold.datasets.inference_inputs import read_inputs
 from threefold.datasets.texts.tokenizing import KINDS
 from threefold.exporting.example import write_example
+from threefold.exporting.sidecars import check_sidecars
 from threefold.tasks.generation import GenerationConfig, _begin
+from threefold.training.building import bind_task
 from threefold.training.data import load_dataset
 
 pytestmark = pytest.mark.once
@@ -109,6 +111,8 @@ def test_odd_texts_are_answered_alike(classifier, in_tmp):
     content["truncation"] = None
     (spoilt / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
     assert differing(found[0], ask_alone(spoilt, seen(TEXTS)))
+    reason = next(check_sidecars(spoilt, bind_task(run.record), {}))
+    assert reason == "tokenizer.json is not what the answers were trained with"
 
 
 TASKS = {cell.task: cell for cell in CELLS if cell.task != "image_generation"}

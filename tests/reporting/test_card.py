@@ -37,6 +37,7 @@ def content(examples):
                 "split": "test",
                 "rows": 1234,
                 "batch_sizes": (1, 2, 7, 32),
+                "empty_batch": True,
                 "probes": ("of another size", "of one token"),
                 "max_abs_diff": 3.21e-7,
                 "mean_abs_diff": 1.5e-8,
