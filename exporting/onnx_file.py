@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 
 from threefold.core.errors import Failure
+from threefold.exporting.onnx_recurrent import add_recurrent_operators
 from threefold.tasks.signature import Field
 
 OPSET = 18
@@ -46,6 +47,7 @@ def _convert(savedmodel: Path, inputs: Sequence[Field]) -> onnx.ModelProto:
     from tf2onnx import convert, tf_loader
 
     _add_missing_operations()
+    add_recurrent_operators()
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     # What `python -m tf2onnx.convert --saved-model` does, without a third import of TensorFlow.
     graph, names_in, names_out, tables, renamed = tf_loader.from_saved_model(
