@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from threefold.datasets.facts_base import CommonFacts
+from threefold.datasets.texts.tokenizer_sidecar import complete_tokenizer
 
 
 class TextFacts(CommonFacts):
@@ -30,7 +31,10 @@ class TextFacts(CommonFacts):
 
     def sidecars(self) -> dict[str, str]:
         """Return what other programs must know of the data."""
-        return super().sidecars() | {"tokenizer.json": self.tokenizer}
+        if not self.class_names:  # of texts that go on, from any number of tokens
+            return {"tokenizer.json": complete_tokenizer(self.tokenizer, start=True)}
+        tokenizer = complete_tokenizer(self.tokenizer, self.max_length)
+        return super().sidecars() | {"tokenizer.json": tokenizer}
 
 
 class TextPairFacts(CommonFacts):
@@ -56,7 +60,8 @@ class TextPairFacts(CommonFacts):
 
     def sidecars(self) -> dict[str, str]:
         """Return what other programs must know of the data."""
-        return super().sidecars() | {"tokenizer.json": self.tokenizer}
+        tokenizer = complete_tokenizer(self.tokenizer, self.max_length)
+        return super().sidecars() | {"tokenizer.json": tokenizer}
 
 
 class MaskedTextFacts(CommonFacts):
@@ -84,7 +89,8 @@ class MaskedTextFacts(CommonFacts):
 
     def sidecars(self) -> dict[str, str]:
         """Return what other programs must know of the data."""
-        return super().sidecars() | {"tokenizer.json": self.tokenizer}
+        tokenizer = complete_tokenizer(self.tokenizer, 2 * self.max_length, mask=True)
+        return super().sidecars() | {"tokenizer.json": tokenizer}
 
 
 class QuestionFacts(CommonFacts):
@@ -115,7 +121,8 @@ class QuestionFacts(CommonFacts):
 
     def sidecars(self) -> dict[str, str]:
         """Return what other programs must know of the data."""
-        return super().sidecars() | {"tokenizer.json": self.tokenizer}
+        tokenizer = complete_tokenizer(self.tokenizer, self.max_length, stride=self.stride)
+        return super().sidecars() | {"tokenizer.json": tokenizer}
 
 
 class PairFacts(CommonFacts):
@@ -148,6 +155,8 @@ class PairFacts(CommonFacts):
     def sidecars(self) -> dict[str, str]:
         """Return what other programs must know of the data."""
         return super().sidecars() | {
-            "source_tokenizer.json": self.source_tokenizer,
+            "source_tokenizer.json": complete_tokenizer(
+                self.source_tokenizer, self.max_source_length
+            ),
             "target_tokenizer.json": self.target_tokenizer,
         }

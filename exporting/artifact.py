@@ -3,9 +3,10 @@
 digits-onnx/
 artifact.json         what goes in and out, where it comes from, the parity report, checksums
 model.onnx            or 1/saved_model.pb in TensorFlow Serving's layout
-labels.txt            one class a line
+labels.txt            one class a line; of texts also tokenizer.json
 examples.npz          some rows of the data, and what the trained model answers for them
-example.py            asks the model with NumPy and the runtime alone
+example.py            asks the model, from what a user has, in its runtime
+example.png           what it asks of; of recordings example.wav, of series example.csv
 README.md             the model card, with an image
 """
 
@@ -21,7 +22,7 @@ from threefold.core.files import parse_json, replace_file
 from threefold.tasks.signature import Signature
 from threefold.training.run import RunRecord
 
-VERSION = 2
+VERSION = 3
 RECORD = "artifact.json"
 MODELS = {"onnx": "model.onnx", "savedmodel": "1/saved_model.pb"}
 
@@ -36,6 +37,7 @@ class Parity(BaseModel):
     split: str
     rows: int
     batch_sizes: tuple[int, ...]
+    empty_batch: bool  # whether a batch of no row is answered, by none
     probes: tuple[str, ...]  # what else was tried: what the signature allows and rows do not hold
     max_abs_diff: float  # in the units of `scale` of each output
     mean_abs_diff: float
@@ -50,7 +52,7 @@ class ArtifactRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Literal[2] = VERSION
+    version: Literal[3] = VERSION
     format: Format
     task: str
     signature: Signature
@@ -108,7 +110,8 @@ def open_artifact(path: str) -> Artifact:
         raise Failure(f"the artifact {path} is damaged: {RECORD}: {error}; export again") from error
     if content.get("version") != VERSION:
         raise UserError(
-            f"{path} is of version {content.get('version')}, this program reads {VERSION}"
+            f"{path} is of version {content.get('version')}, this program reads {VERSION}; export "
+            "the run again"
         )
     if content.get("parity") is None:
         raise Failure(f"{path} has no parity report: nothing proves it; export again")

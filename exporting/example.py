@@ -1,70 +1,98 @@
-"""The program that stands in an artifact and shows how to run it."""
+"""The program that stands in an artifact and shows how to ask it, from what a user has."""
 
-from pathlib import Path
-
-from threefold.core.files import replace_file
-
-_HEAD = '''"""Ask this model: NumPy and {package} are all that it takes.
-
-    python example.py
-
-`README.md` and `artifact.json` say what goes in and what comes out. The rows of `examples.npz` are
-real data, with the answers that were proven to be those of the trained model.
-"""
-
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import {module}
 
-here = Path(__file__).parent
-examples = np.load(here / "examples.npz")
+from threefold.core.files import replace_file
+from threefold.exporting.examples import media, numbers, texts
+from threefold.exporting.examples.parts import Parts
+from threefold.tasks.task import Task
+
+# What a program begins with, by the kind of a dataset's facts.
+ASKED: dict[str, Callable[[Task, Mapping[str, np.ndarray]], Parts]] = {
+    "image": media.ask_image,
+    "speech": media.ask_recording,
+    "table": numbers.ask_row,
+    "sequence": numbers.ask_series,
+    "forecast": numbers.ask_history,
+    "text": texts.ask_text,
+    "text_pair": texts.ask_text_pair,
+    "masked_text": texts.ask_masked_text,
+    "question": texts.ask_question,
+    "pair": texts.ask_source,
+}
+MADE = {"images": media.make_image, "texts": texts.ask_prompt}
+
+_HEAD = '''"""Ask this model: {packages} are all that it takes.
+
+    python example.py
+
+`README.md` and `artifact.json` say what goes in and what comes out.
+"""
+
 '''
 
-_ONNX = """
-session = onnxruntime.InferenceSession(str(here / "model.onnx"))
-inputs = {field.name: examples[field.name] for field in session.get_inputs()}
-names = [field.name for field in session.get_outputs()]
-answers = dict(zip(names, session.run(names, inputs)))
+_ONNX = """session = onnxruntime.InferenceSession(str(here / "model.onnx"))
+
+
+def ask(values):
+    inputs = {field.name: values[field.name] for field in session.get_inputs()}
+    names = [field.name for field in session.get_outputs()]
+    return dict(zip(names, session.run(names, inputs)))
 """
 
-_SAVEDMODEL = """
-model = tensorflow.saved_model.load(str(here / "1"))
+_SAVEDMODEL = """model = tensorflow.saved_model.load(str(here / "1"))
 serve = model.signatures["serving_default"]
-names = serve.structured_input_signature[1]
-inputs = {name: tensorflow.constant(examples[name]) for name in names}
-answers = {name: tensor.numpy() for name, tensor in serve(**inputs).items()}
-"""
 
-_LABELS = """
-labels = (here / "labels.txt").read_text(encoding="utf-8").splitlines()
-for index, row in zip(answers["label_index"], answers["probabilities"]):
-    print(f"{labels[index]}  {row[index]:.4f}")
-"""
 
-_NUMBERS = """
-for name, array in answers.items():
-    print(name, array.tolist())
+def ask(values):
+    names = serve.structured_input_signature[1]
+    inputs = {name: tensorflow.constant(values[name]) for name in names}
+    return {name: tensor.numpy() for name, tensor in serve(**inputs).items()}
 """
 
 _TAIL = """
-for name, array in answers.items():
-    expected = examples[f"expected_{name}"]
-    np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-5)
+# Rows of real data, with the answers that were proven to be those of the trained model.
+examples = np.load(here / "examples.npz")
+for name, array in ask(examples).items():
+    np.testing.assert_allclose(array, examples[f"expected_{name}"], rtol=1e-4, atol=1e-5)
 print("as expected")
 """
 
 
-def write_example(path: Path, format: str, classes: bool) -> None:
-    """Write the program.
+def write_example(folder: Path, format: str, task: Task, example: Mapping[str, np.ndarray]) -> str:
+    """Write the program, and the files that it begins with.
 
     Args:
-        path: Path. Its place.
+        folder: Path. The artifact's.
         format: str. `onnx` or `savedmodel`.
-        classes: bool. Whether the model names classes.
+        task: Task. Bound to the facts of the run.
+        example: mapping of str to array. A row of the data, read with `facts.raw()`.
+
+    Returns:
+        str. The lines that make inputs of what a user has and print the answers.
     """
-    module = "onnxruntime" if format == "onnx" else "tensorflow"
-    run = _ONNX if format == "onnx" else _SAVEDMODEL
-    show = _LABELS if classes else _NUMBERS
-    text = _HEAD.format(package=module, module=module) + run + show + _TAIL
-    replace_file(path, text.encode())
+    write = MADE.get(task.generates) or ASKED[task.facts.kind]
+    parts = write(task, example)
+    runtime, run = ("onnxruntime", _ONNX) if format == "onnx" else ("tensorflow", _SAVEDMODEL)
+    for name, content in parts.files.items():
+        replace_file(folder / name, content)
+    core = _import("from pathlib import Path", "import numpy as np", f"import {runtime}",
+                   *parts.imports)  # fmt: skip
+    core += f"\n\nhere = Path(__file__).parent\n{run}\n\n{parts.code}"
+    *others, last = ("NumPy", runtime, *parts.packages)
+    head = _HEAD.format(packages=f"{', '.join(others)} and {last}")
+    replace_file(folder / "example.py", (head + core + _TAIL).encode())
+    return core
+
+
+def _import(*lines: str) -> str:
+    """Return imports in the usual order: Python's own first, then the others."""
+    own, others = [], []
+    for line in sorted(lines, key=lambda line: (line.startswith("from"), line)):
+        top = line.split()[1].partition(".")[0]
+        (own if top in sys.stdlib_module_names else others).append(line)
+    return "\n".join(own) + "\n\n" + "\n".join(others)

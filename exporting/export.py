@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,11 +27,12 @@ from threefold.exporting.artifact import (
     open_artifact,
     write_record,
 )
-from threefold.exporting.example import write_example
 from threefold.exporting.processes import run_child
+from threefold.exporting.sidecars import check_written, write_sidecars
 from threefold.reporting.card import write_card
 from threefold.tasks.evaluation import evaluate, fit_evaluator_on_training_split, join_batches
 from threefold.tasks.signature import Signature
+from threefold.tasks.task import Arrays
 from threefold.training.building import bind_task, rebuild_model
 from threefold.training.checkpoints import arrays_digest
 from threefold.training.data import load_run_dataset, require_same_data
@@ -81,6 +82,7 @@ def export_run(run: Run, request: Request) -> Artifact:
     """
     place = _choose_place(run, request)
     with _staging(place) as (staged, scratch):
+        split, example = _answer_on_training_backend(run, scratch)
         job = {
             "run": str(run.folder.resolve()),
             "format": request.format,
@@ -88,16 +90,22 @@ def export_run(run: Run, request: Request) -> Artifact:
             "staged": str(staged.resolve()),
             "scratch": str(scratch.resolve()),
             "atol": request.atol,
-            "split": _answer_on_training_backend(run, scratch),
+            "split": split,
         }
         replace_file(scratch / "job.json", json.dumps(job).encode())
         run_child("building", scratch)
         if request.quantize:
             run_child("quantizing", scratch)
+        task = bind_task(run.record)
+        program = write_sidecars(staged, task, request.format, example)
         run_child("parity", scratch)
         report = json.loads((scratch / "parity.json").read_text(encoding="utf-8"))
-        _check_metrics(report, request, bind_task(run.record).primary_metric, place)
-        _finish(run, request, staged, report)
+        declared = report.pop("declared")
+        _check_metrics(report, request, task.primary_metric, place)
+        _finish(run, request, staged, report, program)
+        wrong = list(check_written(staged, declared, task.facts.class_names))
+        if wrong:
+            _refuse(wrong, report, place)
         _put_in_place(staged, place, scratch / "replaced")
     return open_artifact(str(place))
 
@@ -147,8 +155,8 @@ def _put_in_place(staged: Path, place: Path, aside: Path) -> None:
         raise
 
 
-def _answer_on_training_backend(run: Run, scratch: Path) -> str:
-    """Write what the trained model answers for real rows; return the split that they are of."""
+def _answer_on_training_backend(run: Run, scratch: Path) -> tuple[str, Arrays]:
+    """Write what the trained model answers for real rows; return their split, and one of them."""
     dataset = load_run_dataset(run.record, run.record.facts.raw())
     require_same_data(run, dataset, ": nothing to prove the export with; put it back")
     split = next(name for name in ("test", "validation", "train") if name in dataset.splits)
@@ -170,7 +178,7 @@ def _answer_on_training_backend(run: Run, scratch: Path) -> str:
         kept |= {f"{situation}/{name}": array for name, array in join_batches(parts).items()}
     kept["probe_rows"] = np.array(min(PROBE_ROWS, batch_size, len(source)))
     np.savez(scratch / "reference.npz", **kept)
-    return split
+    return split, source[np.arange(1)]
 
 
 def _check_metrics(report: dict[str, Any], request: Request, score: str, place: Path) -> None:
@@ -187,25 +195,25 @@ def _check_metrics(report: dict[str, Any], request: Request, score: str, place: 
                             f"{request.max_metric_drop:g}")  # fmt: skip
     report["quantized"] = bool(request.quantize)
     if refusals:
-        beside = place.with_name(place.name + ".parity.json")
-        text = json.dumps({"refusals": refusals} | report, indent=1)
-        replace_file(beside, text.encode())
-        more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
-        raise Failure(
-            f"the exported model does not answer as the trained one does: {refusals[0]}{more}; "
-            f"no artifact was written; report: {beside}"
-        )
+        _refuse(refusals, report, place)
 
 
-def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) -> None:
-    """Write the sidecars, and the record over all of them."""
+def _refuse(refusals: list[str], report: dict[str, Any], place: Path) -> NoReturn:
+    """Write the report alongside, and say the first of the reasons."""
+    beside = place.with_name(place.name + ".parity.json")
+    text = json.dumps({"refusals": refusals} | report, indent=1)
+    replace_file(beside, text.encode())
+    more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+    raise Failure(
+        f"the exported model does not answer as the trained one does: {refusals[0]}{more}; "
+        f"no artifact was written; report: {beside}"
+    )
+
+
+def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any], program: str) -> None:
+    """Write the card, and the record over all files."""
     task = bind_task(run.record)
     signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
-    for name, text in task.facts.sidecars().items():
-        replace_file(staged / name, text.encode())
-    predictions = {output.name for output in signature.outputs}
-    in_classes = {"label_index", "probabilities"} <= predictions
-    write_example(staged / "example.py", request.format, in_classes)
     versions = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -223,5 +231,5 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any]) ->
         "versions": versions,
         "parity": report,
     }  # fmt: skip
-    write_card(staged, content)
+    write_card(staged, content, program)
     write_record(staged, content)

@@ -17,7 +17,9 @@ import numpy as np
 
 from threefold.core.files import replace_file
 from threefold.datasets.dataset import Source
-from threefold.exporting.runtime import Run, load_runtime
+from threefold.exporting.declared import check_declared, read_declared
+from threefold.exporting.runtime import Run, fits, load_runtime
+from threefold.exporting.sidecars import check_sidecars
 from threefold.tasks.evaluation import Evaluation, fit_evaluator_on_training_split, join_batches
 from threefold.tasks.signature import Output, Signature
 from threefold.tasks.task import Arrays, Task
@@ -42,9 +44,11 @@ def main() -> None:
     fit_evaluator_on_training_split(task, splits)
     signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
     run = load_runtime(staged / job["model"], job["format"], signature)
+    declared = read_declared(staged / job["model"], job["format"])
     with np.load(scratch / "reference.npz", allow_pickle=False) as file:
         reference = {name: file[name] for name in file.files}
     comparison = Comparison(task, signature.outputs, job["atol"])
+    comparison.refusals.extend(check_declared(declared, signature))
     predictions = compare(run, task, source, reference, comparison)
     truth = _only(reference, "truth")
     metrics = {"run": task.compute_metrics(_only(reference, "answers"), truth)}
@@ -54,9 +58,14 @@ def main() -> None:
         except ValueError as error:  # of numbers that no model of this task answers
             comparison.refuse(f"the answers cannot be evaluated: {error}")
             predictions = None
+    if predictions is not None:
+        _keep_examples(staged, run, task, source)
+        comparison.refusals.extend(check_sidecars(staged, task))
     report = comparison.report() | {
         "split": job["split"],
         "rows": len(source),
+        "empty_batch": predictions is not None and _answers_none(run, task, source),
+        "declared": declared,
         "batch_sizes": BATCH_SIZES,
         "probes": list(_probes(task, source, reference)),
         "metrics": {
@@ -68,7 +77,6 @@ def main() -> None:
     replace_file(scratch / "parity.json", json.dumps(report).encode())
     if predictions is None:
         return
-    _keep_examples(staged, run, task, source)
     evaluation = Evaluation(job["split"], task, source, predictions, truth, metrics["artifact"])
     _plot(staged, task, evaluation)
 
@@ -122,6 +130,10 @@ class Comparison:
                 shape = "nothing" if found is None else f"the shape {found.shape}"
                 self.refuse(f"{output.name} has {shape}, not {wanted.shape}, {situation}")
                 self.whole = False
+            elif not fits(found.shape, output.shape) or not _is_of(output.dtype, found):
+                declared = f"{output.dtype} ({', '.join(map(str, output.shape))})"
+                self.refuse(f"{output.name} is {found.dtype} {found.shape}, not {declared}, as "
+                            f"the card says, {situation}")  # fmt: skip
             elif output.limit is None:
                 equal = (found == wanted).reshape(len(found), -1).all(axis=1)
                 same = equal | near_ties
@@ -201,6 +213,10 @@ def compare(
         for chosen in _batches(rows, batch_size):
             part = {name: array[chosen] for name, array in wanted.items()}
             found.append(replay(source[chosen], part, f"in a batch of {len(chosen)}"))
+        if rows < batch_size:  # what the card says was run is run: few rows, again and again
+            chosen = np.arange(batch_size) % rows
+            part = {name: array[chosen] for name, array in wanted.items()}
+            replay(source[chosen], part, f"in a batch of {batch_size}")
     if not comparison.whole:
         return None
     for situation, examples in _probes(task, source, reference).items():
@@ -213,6 +229,11 @@ def _probes(task: Task, source: Source, reference: Arrays) -> dict[str, Arrays]:
     return task.probes(source[np.arange(int(reference["probe_rows"]))])
 
 
+def _is_of(dtype: str, array: np.ndarray) -> bool:
+    """Return whether an array is of a field's type."""
+    return array.dtype.kind in "OSU" if dtype == "string" else array.dtype.name == dtype
+
+
 def _batches(rows: int, batch_size: int) -> Iterator[np.ndarray]:
     for start in range(0, rows, batch_size):
         yield np.arange(start, min(start + batch_size, rows))
@@ -220,6 +241,17 @@ def _batches(rows: int, batch_size: int) -> Iterator[np.ndarray]:
 
 def _only(reference: Arrays, kind: str) -> Arrays:
     return {n.partition("/")[2]: a for n, a in reference.items() if n.startswith(f"{kind}/")}
+
+
+def _answers_none(run: Run, task: Task, source: Source) -> bool:
+    """Return whether a batch of no row is answered by none; a runtime may refuse it."""
+    raw = task.raw_inputs(source[np.arange(1)])
+    try:
+        found = run({name: array[:0] for name, array in raw.items()})
+    except Exception:  # of as many kinds as there are runtimes
+        return False
+    fields = task.output_fields()
+    return all(len(found[f.name]) == 0 and fits(found[f.name].shape, f.shape) for f in fields)
 
 
 def _keep_examples(staged: Path, run: Run, task: Task, source: Source) -> None:

@@ -42,7 +42,7 @@ def load_runtime(model: Path, format: str, signature: Signature) -> Run:
 
     def checked(raw: Arrays) -> Arrays:
         if raw.keys() == plain.keys() and all(
-            raw[name].dtype == dtype and _fits(raw[name].shape, shape)
+            raw[name].dtype == dtype and fits(raw[name].shape, shape)
             for name, (dtype, shape) in plain.items()
         ):
             return run(raw)
@@ -108,7 +108,7 @@ def _check(raw: Arrays, fields: tuple[Field, ...]) -> None:
         mixed = array.dtype == object and array.ndim == 1 and field.dtype != "string"
         for batch in [np.asarray(item)[None] for item in array] if mixed else [array]:
             kind = "string" if batch.dtype.kind == "U" else batch.dtype.name
-            if kind != field.dtype or not _fits(batch.shape, field.shape):
+            if kind != field.dtype or not fits(batch.shape, field.shape):
                 got = _format_type(kind, ("batch", *batch.shape[1:]) if batch.ndim else ())
                 wanted = _format_type(field.dtype, field.shape)
                 raise UserError(f"input '{field.name}': expected {wanted}, got {got}")
@@ -118,7 +118,8 @@ def _format_type(dtype: str, shape: tuple[int | str, ...]) -> str:
     return f"{dtype} of shape ({', '.join(map(str, shape))})"
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int | str, ...]) -> bool:
+def fits(shape: tuple[int, ...], wanted: tuple[int | str, ...]) -> bool:
+    """Return whether an array's shape is one that a field allows."""
     return len(shape) == len(wanted) and all(
         isinstance(want, str) or length == want for length, want in zip(shape, wanted, strict=True)
     )

@@ -13,12 +13,13 @@ WORDS_SHOWN = 12
 FIELDS_SHOWN = 40
 
 
-def write_card(folder: Path, content: Mapping[str, Any]) -> None:
+def write_card(folder: Path, content: Mapping[str, Any], program: str) -> None:
     """Write `README.md` into an artifact.
 
     Args:
         folder: Path. The artifact's, with its image in it.
         content: mapping. The fields of ArtifactRecord but `files`.
+        program: str. The lines of `example.py` that ask the model.
     """
     run, parity = content["run"], content["parity"]
     data, file = run.dataset, "model.onnx" if content["format"] == "onnx" else "1/saved_model.pb"
@@ -31,7 +32,8 @@ def write_card(folder: Path, content: Mapping[str, Any]) -> None:
         + (" Its weights and activations are 8-bit integers." if parity["quantized"] else ""),
         "## Use",
         f"Answers for {run.facts.examples} such as those that it was trained on; what is unlike "
-        "them gets an answer too, which means nothing. `python example.py` shows how to ask it.",
+        "them gets an answer too, which means nothing. `python example.py` asks it so:",
+        f"```python\n{program.strip()}\n```",
         _table(("input", "type", "shape", "meaning"), map(_row, content["signature"].inputs)),
         _table(("output", "type", "shape", "meaning"), map(_row, content["signature"].outputs)),
     ]
@@ -61,6 +63,7 @@ def _describe_parity(parity: Mapping[str, Any], backend: str, runtime: str) -> s
     sizes = ", ".join(map(str, parity["batch_sizes"]))
     tried = ", ".join(parity["probes"])
     other = f"; so were inputs {tried}" if tried else ""
+    none = "is answered, too" if parity["empty_batch"] else "is refused by the runtime"
     verdict = "the score fell by less than allowed" if parity["quantized"] else (
         f"at most {parity['limit']:g} was allowed"
     )  # fmt: skip
@@ -69,7 +72,7 @@ def _describe_parity(parity: Mapping[str, Any], backend: str, runtime: str) -> s
         f"batches of {sizes}{other}. They were compared with what the trained model had answered "
         f"on {backend}: largest difference {parity['max_abs_diff']:.2g}, mean "
         f"{parity['mean_abs_diff']:.2g} ({verdict}); the same answer for "
-        f"{100 * parity['agreement']:.4g} % of the rows."
+        f"{100 * parity['agreement']:.4g} % of the rows. A batch of no row {none}."
     )
 
 

@@ -8,14 +8,17 @@ import sys
 from importlib import import_module, util
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from threefold.cli import cli
 from threefold.core.options import options_of
 from threefold.datasets import loading
+from threefold.datasets.facts import ImageFacts
 from threefold.datasets.reader import readers
 from threefold.exporting.example import write_example
 from threefold.exporting.proven import render_table
+from threefold.tasks.task import find_task
 from threefold.training import building
 from threefold.training.inspection.description import catalogue
 from threefold.training.settings import TrainingSettings
@@ -166,10 +169,12 @@ def test_every_file_that_the_architecture_names_exists():
 
 @pytest.mark.parametrize("format", ["onnx", "savedmodel"])
 def test_an_artifact_is_run_as_its_own_example_does(format, tmp_path):
-    write_example(tmp_path / "example.py", format, classes=True)
+    facts = ImageFacts(image_shape=(8, 8, 1), class_names=("0", "1"), class_counts=(1, 1))
+    image = {"image": np.zeros((1, 8, 8, 1), np.uint8)}
+    write_example(tmp_path, format, find_task("image_classification")(facts), image)
     example = (tmp_path / "example.py").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", PAGES["docs/export.md"], re.DOTALL)
-    assert any(block in example for block in blocks)
+    assert sum(block in example for block in blocks) == 2  # of its runtime, and of an image
 
 
 def test_the_table_of_families_has_every_cell():

@@ -14,6 +14,7 @@ from threefold.tasks.task import Arrays, Task
 _WIDE = "; float64, for float32 would make differing ones alike"
 UNSEEN = -1  # the id of a word that training had not, to probe an exported model with
 NO_WORD = "\u2042 no such word"  # for it
+FIRST_AND_LAST_DAY = ((-719_162,), (2_932_896,))  # 0001-01-01 and 9999-12-31, from 1970 on
 EXTREMES = (-1e30, 1e30)  # whose squares are beyond float32, as are those of all that follow
 MOST_MISSING = 256  # columns that are missing one by one
 KINDS = ("numeric", "dates", "categorical")
@@ -123,6 +124,10 @@ class TableInputs(Task):
             }
             if numbers:
                 found[name] = there | numbers
+        if "dates" in there:
+            days = np.resize(FIRST_AND_LAST_DAY, (len(there["dates"]), 1))
+            dates = np.zeros_like(there["dates"]) + days.astype(there["dates"].dtype)
+            found["of the earliest and latest dates"] = there | {"dates": dates}
         if "categorical" in there:
             unseen = np.full_like(there["categorical"], UNSEEN)
             found["with words never seen"] = there | {"categorical": unseen}

@@ -72,9 +72,10 @@ def assert_whole(artifact: Artifact, task: Task) -> None:
     """Check the files, and that the examples hold what goes in and what comes out."""
     folder, record = artifact.folder, artifact.record
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    images = {name for name in names if name.endswith(".png")}
+    asked = names & {"example.png", "example.wav", "example.csv"}  # what example.py asks of
+    images = {name for name in names - asked if name.endswith(".png")}
     facts = task.facts.sidecars()
-    sidecars = {"artifact.json", "examples.npz", "example.py", "README.md", *facts}
+    sidecars = {"artifact.json", "examples.npz", "example.py", "README.md", *facts, *asked}
     assert names - images == FILES[record.format] | sidecars
     assert len(images) == 1 and set(record.files) == names - {"artifact.json"}
     for name, text in facts.items():

@@ -42,6 +42,14 @@ SMALL = {
         {},
     ),
     "table": ("dnn", "table.csv", {"target": "answer"}, {"widths": "8"}, {}),
+    "complete": ("dnn", "complete.csv", {"target": "large"}, {"widths": "8"}, {}),
+    "prose": (
+        "rnn",
+        "prose.txt",
+        {"tokenizer": "character", "context": "12"},
+        {"units": "8", "embedding_dim": "4"},
+        {},
+    ),
 }
 
 # Prints what each command said, and what was imported.
@@ -120,6 +128,26 @@ def write_table(path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def complete(place) -> Path:
+    """A table where no cell is missing, so that none of its rows shows what is made of those."""
+    return make_once(place, "complete.csv", write_complete_table)
+
+
+def write_complete_table(path: Path) -> None:
+    sample = np.random.default_rng(0)
+    rows = [(f"{sample.normal():.3f}", ("Bonn", "Köln")[row % 2]) for row in range(90)]
+    lines = [f"{size},{city},{'no' if float(size) < 0 else 'yes'}" for size, city in rows]
+    path.write_text("\n".join(["size,city,large", *lines, ""]), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def prose(place) -> Path:
+    """A text of one sentence, again and again."""
+    text = "the quick brown fox jumps over the lazy dog. " * 60
+    return make_once(place, "prose.txt", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
 def fit(place) -> Callable[..., Run]:
     """Fit in this process, one epoch by default; return the run."""
 
@@ -141,8 +169,8 @@ def fit(place) -> Callable[..., Run]:
 
 
 @pytest.fixture(scope="session")
-def run_of(place, fit, photos, table) -> Callable[[str], Run]:
-    """The run on `digits`, `photos` or `table`."""
+def run_of(place, fit, photos, table, complete, prose) -> Callable[[str], Run]:
+    """The run on one of `SMALL`."""
 
     @cache
     def run_of(kind: str) -> Run:
@@ -152,7 +180,10 @@ def run_of(place, fit, photos, table) -> Callable[[str], Run]:
         with one_at_a_time(place, f"run-{kind}"):
             if folder.exists():
                 return open_run(str(folder))
-            return fit(kind, blueprint, dataset=dataset, data=data, options=options, **settings)
+            task = "text_generation" if kind == "prose" else None
+            return fit(
+                kind, blueprint, task, dataset=dataset, data=data, options=options, **settings
+            )
 
     return run_of
 

@@ -1,22 +1,27 @@
-"""`example.py` asks an artifact wherever it lies, with NumPy and the runtime alone."""
+"""`example.py` asks an artifact wherever it lies, with what it names and nothing else."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import asked_by
+
+from threefold.training.building import bind_task
+from threefold.training.data import load_run_dataset
 
 pytestmark = pytest.mark.once
 
-# Hides all that threefold depends on, but for NumPy and the runtime; once the runtime is there,
-# whatever else is not of Python itself.
+# Hides all that threefold depends on, but for what the program says that it takes; once that is
+# there, whatever else is not of Python itself.
 ALONE = """
 import runpy, sys
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 
-script, runtime, *hidden = sys.argv[1:]
+script, packages, *hidden = sys.argv[1:]
 allowed = None
 
 class Finder:
@@ -29,20 +34,27 @@ class Finder:
         return PathFinder.find_spec(name, path, target)
 
 sys.meta_path[:] = [BuiltinImporter, FrozenImporter, Finder]
-import numpy
-__import__(runtime)
+for package in packages.split():
+    __import__(package)
 allowed = {name.partition(".")[0] for name in sys.modules}
 runpy.run_path(script, run_name="__main__")
 """
 HIDDEN = ("threefold", "keras", "keras_hub", "jax", "torch", "onnx", "tf2onnx", "pandas", "scipy",
-           "sklearn", "PIL", "pydantic", "click", "rich", "matplotlib", "pyarrow")  # fmt: skip
+           "sklearn", "pydantic", "click", "rich", "matplotlib", "pyarrow")  # fmt: skip
 
 
-def run_example(folder: Path, format: str) -> subprocess.CompletedProcess:
+PILLOW = ("PIL.Image", "PIL.PngImagePlugin")
+# Of a kind, what its program takes beside NumPy and the runtime.
+TAKEN = {"digits": PILLOW, "photos": PILLOW, "table": ()}
+
+
+def run_example(folder: Path, format: str, kind: str) -> subprocess.CompletedProcess:
     runtime, other = ("onnxruntime", "tensorflow"), ("tensorflow", "onnxruntime")
     runtime, other = runtime if format == "onnx" else other
+    packages = " ".join(("numpy", runtime, *TAKEN[kind]))
+    hidden = (other, *HIDDEN) if TAKEN[kind] else (other, "PIL", *HIDDEN)
     return subprocess.run(
-        [sys.executable, "-I", "-c", ALONE, folder / "example.py", runtime, other, *HIDDEN],
+        [sys.executable, "-I", "-c", ALONE, folder / "example.py", packages, *hidden],
         capture_output=True,
         text=True,
         cwd="/",
@@ -52,19 +64,39 @@ def run_example(folder: Path, format: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize("kind", ["digits", "photos", "table"])
 def test_the_example_answers_as_expected(kind, format, artifact_of):
-    ended = run_example(artifact_of(kind, format), format)
+    ended = run_example(artifact_of(kind, format), format, kind)
     assert ended.returncode == 0, ended.stderr
-    *predictions, last = ended.stdout.splitlines()
+    answer, last = ended.stdout.splitlines()
     assert last == "as expected"
     names = {
         "digits": set("0123456789"),
         "photos": {"dark", "dim", "light"},
         "table": {"yes", "no way"},
     }
-    assert len(predictions) >= 1
-    for answer in predictions:
-        label, probability = answer.split("  ")
-        assert label in names[kind] and 0 < float(probability) <= 1
+    label, probability = answer.split("  ")
+    assert label in names[kind] and 0 < float(probability) <= 1
+
+
+@pytest.mark.parametrize("kind", ["digits", "photos", "table"])
+def test_the_example_asks_what_predict_is_asked(kind, artifact_of, run_of):
+    """What it makes of the file or the row is what the model is proven with."""
+    folder, run = artifact_of(kind, "onnx"), run_of(kind)
+    data = load_run_dataset(run.record, run.record.facts.raw())
+    task = bind_task(run.record)
+    wanted = task.raw_inputs(data.splits["test"][np.arange(1)])
+    asked = asked_by(folder, wanted)
+    assert asked.keys() == wanted.keys()
+    for name, array in wanted.items():
+        array = np.stack(list(array)) if array.dtype == object else array
+        assert asked[name].dtype.kind == array.dtype.kind and asked[name].shape == array.shape
+        np.testing.assert_array_equal(asked[name], array)
+
+
+def test_the_card_shows_the_program(artifact_of, format):
+    folder = artifact_of("table", format)
+    program = (folder / "example.py").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text("utf-8"), re.S)
+    assert block.strip() in program and '"größe (cm)": ' in block and 'days("20' in block
 
 
 def test_the_example_fails_where_the_answer_is_another(copy_of, format):
@@ -73,27 +105,6 @@ def test_the_example_fails_where_the_answer_is_another(copy_of, format):
         examples = {name: file[name] for name in file.files}
     examples["expected_probabilities"][1] += np.array([0.01, -0.01], np.float32)
     np.savez(folder / "examples.npz", **examples)
-    ended = run_example(folder, format)
+    ended = run_example(folder, format, "table")
     assert ended.returncode == 1 and "as expected" not in ended.stdout
     assert "AssertionError" in ended.stderr
-
-
-def test_the_example_prints_the_numbers_of_a_regression(tmp_path):
-    """Its text alone: the runtime is played."""
-    from threefold.exporting.example import write_example
-
-    write_example(tmp_path / "example.py", "onnx", classes=False)
-    np.savez(tmp_path / "examples.npz", x=np.ones(2), expected_predictions=np.ones((2, 1)))
-    (tmp_path / "onnxruntime.py").write_text(
-        "class Field:\n    def __init__(self, name): self.name = name\n"
-        "class InferenceSession:\n"
-        "    def __init__(self, path): assert path.endswith('model.onnx')\n"
-        "    def get_inputs(self): return [Field('x')]\n"
-        "    def get_outputs(self): return [Field('predictions')]\n"
-        "    def run(self, names, inputs): return [inputs['x'][:, None]]\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, tmp_path / "example.py"], capture_output=True, text=True, cwd="/"
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.splitlines() == ["predictions [[1.0], [1.0]]", "as expected"]

@@ -73,10 +73,13 @@ REASONS = {
     "a weight 1 % off": "probabilities is off by",
     "one weight not a number": "probabilities is not a number in some rows in a batch of 1",
     "pixels divided by 128": "probabilities is off by",
-    "outputs swapped": "probabilities has the shape (1,), not (1, 10), in a batch of 1",
-    "an output of another name": "label_index has nothing, not (1,), in a batch of 1",
-    "a frozen batch": "the runtime fails in a batch of 2: ",
-    "a frozen height": "the runtime fails on inputs of another size: ",
+    "outputs swapped": "the file declares the output 'probabilities' as int64 (batch), not "
+    "float32 (batch, 10)",
+    "an output of another name": "the file has the outputs label, probabilities, not "
+    "probabilities, label_index",
+    "a frozen batch": "the file declares the input 'image' as uint8 (1, height, width, 1), not "
+    "uint8 (batch, height, width, 1)",
+    "a frozen height": "the file declares the input 'image' as uint8 (batch, 8, width, 1), not ",
     "logarithms for probabilities": "probabilities is off by",
 }
 

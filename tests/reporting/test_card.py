@@ -53,7 +53,7 @@ def content(examples):
 def write(folder, content, *images) -> str:
     for name in images:
         (folder / name).write_bytes(b"")
-    write_card(folder, content)
+    write_card(folder, content, "answers = ask(row)\n")
     return (folder / "README.md").read_text("utf-8")
 
 

@@ -1,0 +1,60 @@
+"""What the program of an artifact is put together from."""
+
+from dataclasses import dataclass, field
+
+TEXT_SHOWN = 400  # characters
+WIDTH = 80  # of one line of a text in a program
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How a program asks a model.
+
+    Args:
+        code: str. Lines that make inputs of what a user has, give them to `ask`, and print its
+            answers.
+        imports: tuple of str. Lines that import what it takes beside NumPy and the runtime.
+        packages: tuple of str. Those of them that are not Python's own.
+        files: dict of str to bytes. What it reads, by the names of files.
+    """
+
+    code: str
+    imports: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+def literal(text: str) -> str:
+    """Return a text as it is written in a program: what cannot be seen is escaped."""
+    # Python quotes a text with " that holds ', as the house does all.
+    return repr(text) if '"' in text else f'"{repr(chr(39) + text)[2:]}'
+
+
+def text_literal(text: str) -> str:
+    """Return the beginning of a text of any length, in several lines where it is long."""
+    if len(text) > TEXT_SHOWN:
+        text = text.strip()[:TEXT_SHOWN].rsplit(maxsplit=1)[0]
+    if len(text) <= WIDTH:
+        return literal(text)
+    ends = [*range(WIDTH, len(text), WIDTH), len(text)]
+    lines = [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return "(\n" + "".join(f"    {literal(line)}\n" for line in lines) + ")"
+
+
+LABELS = """labels = (here / "labels.txt").read_text(encoding="utf-8").splitlines()
+"""
+PRINT_LABEL = f"""
+{LABELS}best = answers["label_index"][0]
+print(f"{{labels[best]}}  {{answers['probabilities'][0, best]:.4f}}")
+"""
+
+
+def print_target(names: tuple[str, ...]) -> str:
+    """Return what prints the class, or the numbers of these names."""
+    if not names:
+        return PRINT_LABEL
+    listed = ", ".join(map(literal, names))
+    return f"""
+for name, number in zip([{listed}], answers["predictions"][0]):
+    print(f"{{name}}  {{number:.6g}}")
+"""
