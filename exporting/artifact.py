@@ -83,8 +83,12 @@ class Artifact:
 
 
 def is_artifact(path: str) -> bool:
-    """Return whether a path is an artifact rather than a run."""
-    return (Path(path).expanduser() / RECORD).exists()
+    """Return whether a path is an artifact rather than a run, be it one that lost its record."""
+    folder = Path(path).expanduser()
+    if (folder / RECORD).exists():
+        return True
+    model = any((folder / name).is_file() for name in MODELS.values())
+    return model and any((folder / name).is_file() for name in ("examples.npz", "example.py"))
 
 
 def open_artifact(path: str) -> Artifact:
@@ -106,6 +110,9 @@ def open_artifact(path: str) -> Artifact:
         content = parse_json(text)
         if text != _seal(content):
             raise ValueError("it is not what was written")
+    except FileNotFoundError:
+        gone = f"the artifact {path} is damaged: {RECORD} is missing; export again"
+        raise Failure(gone) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Failure(f"the artifact {path} is damaged: {RECORD}: {error}; export again") from error
     if content.get("version") != VERSION:

@@ -1,7 +1,5 @@
 """A process of its own, on TensorFlow: rebuild a run's model and write it as a file.
 
-    python -m threefold.exporting.building JOB.json
-
 TensorFlow serves both formats best, whichever backend trained: its SavedModel is the native one,
 and tf2onnx makes a complete ONNX graph of that.
 """
@@ -73,7 +71,3 @@ def main() -> None:
         write_savedmodel(model, task, savedmodel)
     if for_onnx:
         write_onnx(savedmodel, task.input_fields(), task.output_fields(), staged / "model.onnx")
-
-
-if __name__ == "__main__":
-    main()

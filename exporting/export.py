@@ -7,9 +7,6 @@ TensorFlow writes the model file (`building.py`); one without Keras runs it and 
 
 import contextlib
 import json
-import shutil
-import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,11 +16,12 @@ import numpy as np
 
 from threefold.core.errors import Failure, UserError
 from threefold.core.files import replace_file
+from threefold.core.staging import put_in_place, staging
 from threefold.exporting.artifact import (
     MODELS,
+    RECORD,
     Artifact,
     Format,
-    is_artifact,
     open_artifact,
     write_record,
 )
@@ -81,7 +79,7 @@ def export_run(run: Run, request: Request) -> Artifact:
             then the report lies alongside the place of the artifact, and nothing else.
     """
     place = _choose_place(run, request)
-    with _staging(place) as (staged, scratch):
+    with staging(place) as (staged, scratch):
         split, example = _answer_on_training_backend(run, scratch)
         job = {
             "run": str(run.folder.resolve()),
@@ -106,7 +104,8 @@ def export_run(run: Run, request: Request) -> Artifact:
         wrong = list(check_written(staged, declared, task.facts.class_names))
         if wrong:
             _refuse(wrong, report, place)
-        _put_in_place(staged, place, scratch / "replaced")
+        put_in_place(staged, scratch, place)
+    _report_beside(place).unlink(missing_ok=True)  # of an export in vain
     return open_artifact(str(place))
 
 
@@ -120,39 +119,9 @@ def _choose_place(run: Run, request: Request) -> Path:
         raise UserError(f"{place} is there already; --force replaces it, --output names another")
     if place.exists() and not place.is_dir():
         raise UserError(f"{place} is a file; --output names a folder")
-    if place.is_dir() and any(place.iterdir()) and not is_artifact(str(place)):
+    if place.is_dir() and any(place.iterdir()) and not (place / RECORD).exists():
         raise UserError(f"{place} is no artifact; --force replaces nothing else")
     return place
-
-
-@contextlib.contextmanager
-def _staging(place: Path) -> Iterator[tuple[Path, Path]]:
-    """Give a folder alongside the artifact's place, to be renamed, and one for what is not kept."""
-    staged = place.parent / f".staged-{uuid.uuid4().hex}"
-    scratch = place.parent / f".scratch-{uuid.uuid4().hex}"
-    try:
-        staged.mkdir(parents=True)
-        scratch.mkdir()
-        yield staged, scratch
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise Failure(f"cannot write the artifact to {place}: {reason}; nothing is left") from error
-    finally:
-        for folder in (staged, scratch):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _put_in_place(staged: Path, place: Path, aside: Path) -> None:
-    """Rename an artifact to its place; what it replaces is moved aside, and back if that fails."""
-    replaces = place.exists()
-    if replaces:
-        place.rename(aside)
-    try:
-        staged.rename(place)
-    except OSError:
-        if replaces:
-            aside.rename(place)
-        raise
 
 
 def _answer_on_training_backend(run: Run, scratch: Path) -> tuple[str, Arrays]:
@@ -198,9 +167,13 @@ def _check_metrics(report: dict[str, Any], request: Request, score: str, place: 
         _refuse(refusals, report, place)
 
 
+def _report_beside(place: Path) -> Path:
+    return place.with_name(place.name + ".parity.json")
+
+
 def _refuse(refusals: list[str], report: dict[str, Any], place: Path) -> NoReturn:
     """Write the report alongside, and say the first of the reasons."""
-    beside = place.with_name(place.name + ".parity.json")
+    beside = _report_beside(place)
     text = json.dumps({"refusals": refusals} | report, indent=1)
     replace_file(beside, text.encode())
     more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
@@ -226,7 +199,7 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any], pr
         "preprocessing": "inside the graph, from these on: " + "; ".join(
             f"{field.name}: {field.meaning}" for field in signature.inputs[:8]
         ),
-        "run": run.record,
+        "run": run.record.without_places(),
         "weights": arrays_digest(run.checkpoints, "best"),
         "versions": versions,
         "parity": report,

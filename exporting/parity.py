@@ -1,7 +1,5 @@
 """A process of its own, without Keras: run a model file on real rows and compare.
 
-    python -m threefold.exporting.parity JOB.json
-
 What the training backend answered for the same rows lies in `reference.npz`, written before the
 export began.
 """
@@ -280,7 +278,3 @@ def _plot(staged: Path, task: Task, evaluation: Evaluation) -> None:
         if plotted is not None:
             save_figure(staged / f"{figure.name}.png", plotted)
             return
-
-
-if __name__ == "__main__":
-    main()

@@ -58,7 +58,3 @@ class _Rows(CalibrationDataReader):
         if raw is None:
             return None
         return {name: a.astype(object) if a.dtype.kind == "U" else a for name, a in raw.items()}
-
-
-if __name__ == "__main__":
-    main()

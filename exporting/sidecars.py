@@ -5,6 +5,7 @@ type, or of an `example.py` that fails: each is compared with what the model fil
 answers, before the artifact is shipped.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from threefold.core.errors import Failure
 from threefold.core.files import replace_file
-from threefold.exporting.artifact import Format, open_artifact
+from threefold.exporting.artifact import RECORD, Format, open_artifact
 from threefold.exporting.declared import Declared, check_declared
 from threefold.exporting.example import write_example
 from threefold.tasks.task import Arrays, Task
@@ -32,6 +33,9 @@ def write_sidecars(folder: Path, task: Task, format: Format, example: Arrays) ->
     """
     for name, text in task.facts.sidecars().items():
         replace_file(folder / name, text.encode())
+    # All that an example reads of the record, which is written when everything is proven.
+    fields = {"inputs": [field.model_dump(mode="json") for field in task.input_fields()]}
+    replace_file(folder / RECORD, json.dumps({"signature": fields}).encode())
     return write_example(folder, format, task, example)
 
 

@@ -26,7 +26,7 @@ def write_card(folder: Path, content: Mapping[str, Any], program: str) -> None:
     runtime = "onnxruntime" if content["format"] == "onnx" else "TensorFlow"
     sizes = ", ".join(f"{count:,} {name}" for name, count in data.sizes.items())
     parts = [
-        f"# {run.blueprint} on {_name(data.reference)}",
+        f"# {run.blueprint} on {data.reference}",
         f"A `{run.blueprint}` network for {run.task.replace('_', ' ')}, trained with Keras on "
         f"{run.backend} and exported for {runtime} (`{file}`)."
         + (" Its weights and activations are 8-bit integers." if parity["quantized"] else ""),
@@ -41,8 +41,8 @@ def write_card(folder: Path, content: Mapping[str, Any], program: str) -> None:
     parts += [f"Words of `{f.name}`: {_some(f.words)}." for f in words[:FIELDS_SHOWN]]
     if content["labels"]:
         parts.append(f"Classes, in the order of `labels.txt`: {_some(content['labels'])}.")
-    parts += ["## Data", f"`{_name(data.reference)}`: {run.facts.describe()}; {sizes} examples."]
-    parts += [f"- {note.replace(data.reference, _name(data.reference))}" for note in data.notes]
+    parts += ["## Data", f"`{data.reference}`: {run.facts.describe()}; {sizes} examples."]
+    parts += [f"- {note}" for note in data.notes]
     parts += ["## Metrics", f"On the {parity['split']} split, {parity['rows']:,} examples:"]
     metrics = parity["metrics"]
     parts.append(
@@ -55,7 +55,8 @@ def write_card(folder: Path, content: Mapping[str, Any], program: str) -> None:
     parts += [f"![{figure.caption}]({image})\n\n{figure.caption}"
               for figure, image in images if (folder / image).is_file()]  # fmt: skip
     parts += ["## Parity", _describe_parity(parity, run.backend, runtime)]
-    parts += ["## Origin", f"```\n{repeat_command(_without_folders(run))}\n```"]
+    command = repeat_command(run.model_dump(mode="json"))
+    parts += ["## Origin", f"```\n{command}\n```"]
     replace_file(folder / "README.md", ("\n\n".join(parts) + "\n").encode())
 
 
@@ -80,17 +81,6 @@ def _format_value(
     metrics: Mapping[str, Mapping[str, float]],
 ) -> list[tuple[str, Mapping[str, float]]]:
     return [("trained model", metrics["run"]), ("this file", metrics["artifact"])]
-
-
-def _name(reference: str) -> str:
-    """Return a path's last part: folders of the one who trained are nobody's business."""
-    return reference if ":" in reference else Path(reference).name or reference
-
-
-def _without_folders(run) -> dict[str, Any]:
-    record = run.model_dump(mode="json")
-    record["dataset"]["reference"] = _name(run.dataset.reference)
-    return record | {"init": run.init and _name(run.init)}
 
 
 def _some(words: Sequence[str]) -> str:

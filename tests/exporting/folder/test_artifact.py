@@ -127,11 +127,11 @@ def test_without_a_parity_report_nothing_is_proven(copy_of, run_cli):
 def test_another_version_is_refused_before_anything_else_is_read(copy_of, run_cli):
     folder = copy_of("digits", "onnx")
     reseal(folder, version=1, parity=None, new="field")
-    told = "copy is of version 1, this program reads 3; export the run again"
-    with pytest.raises(UserError, match=told):
+    version = "copy is of version 1, this program reads 3; export the run again"
+    with pytest.raises(UserError, match=version):
         open_artifact(str(folder))
     code, out, err = run_cli("predict", "copy", "x.png")
-    assert (code, out) == (2, "") and err == f"error: {told}\n"
+    assert (code, out) == (2, "") and err == f"error: {version}\n"
 
 
 @pytest.mark.parametrize(
