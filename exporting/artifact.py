@@ -29,6 +29,18 @@ MODELS = {"onnx": "model.onnx", "savedmodel": "1/saved_model.pb"}
 Format = Literal["savedmodel", "onnx"]
 
 
+class Cost(BaseModel):
+    """What a quantized file costs beside the file of floats that it was made of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    float_bytes: int
+    bytes: int
+    float_ms: float  # median time of one row
+    ms: float
+    ratio: float  # median of the times' ratios, each of two answers one after the other
+
+
 class Parity(BaseModel):
     """How an exported model's answers compare with the training backend's."""
 
@@ -45,6 +57,10 @@ class Parity(BaseModel):
     agreement: float  # share of rows whose derived answers (the class) are the same
     metrics: dict[str, dict[str, float]]  # headline metrics: of the `run`, of the `artifact`
     quantized: bool = False
+    cost: Cost | None = None  # of what is quantized
+    intervals: dict[str, tuple[float, float]] = {}  # 95 %, of the artifact's metrics
+    by_class: dict[str, dict[str, float]] = {}  # of the artifact
+    baselines: dict[str, dict[str, float]] = {}  # of simple methods on the same rows
 
 
 class ArtifactRecord(BaseModel):
