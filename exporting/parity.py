@@ -259,8 +259,8 @@ def _find_intervals(
         return {}
 
     def compute(rows: np.ndarray) -> dict[str, float]:
-        drawn = ({name: array[rows] for name, array in a.items()} for a in (predictions, truth))
-        return task.compute_metrics(*drawn)
+        sampled = ({name: array[rows] for name, array in a.items()} for a in (predictions, truth))
+        return task.compute_metrics(*sampled)
 
     rows = len(next(iter(truth.values())))
     return bootstrap_intervals(compute, rows, task.summary_metrics)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-DRAWS, FEWEST_DRAWS = 1000, 100
+SAMPLES, FEWEST_SAMPLES = 1000, 100
 MOST_SECONDS = 5.0
 BOUNDS = (2.5, 97.5)  # percentiles
 
@@ -14,7 +14,7 @@ BOUNDS = (2.5, 97.5)  # percentiles
 def bootstrap_intervals(
     compute: Callable[[np.ndarray], dict[str, float]], rows: int, names: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
-    """Return 95 % intervals of metrics, by drawing rows again and again with replacement.
+    """Return 95 % intervals of metrics, by sampling rows again and again with replacement.
 
     Args:
         compute: function from positions of rows, int array, to metrics of these rows.
@@ -22,19 +22,19 @@ def bootstrap_intervals(
         names: sequence of str. The metrics.
 
     Returns:
-        dict of str to (float, float). Nothing where the draws take too long, or a metric of theirs
+        dict of str to (float, float). Nothing where they take too long, or a metric of theirs
         is not defined.
     """
     random = np.random.default_rng(0)
-    until, drawn = time.monotonic() + MOST_SECONDS, []
+    until, sampled = time.monotonic() + MOST_SECONDS, []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # a draw may lack a class, or be of one row alone
-        while len(drawn) < DRAWS and time.monotonic() < until:
+        warnings.simplefilter("ignore")  # a sample may lack a class, or be of one row alone
+        while len(sampled) < SAMPLES and time.monotonic() < until:
             found = compute(random.integers(0, rows, rows))
-            drawn.append([found.get(name, np.nan) for name in names])
-    if len(drawn) < FEWEST_DRAWS:
+            sampled.append([found.get(name, np.nan) for name in names])
+    if len(sampled) < FEWEST_SAMPLES:
         return {}
-    bounds = np.percentile(np.array(drawn), BOUNDS, axis=0)
+    bounds = np.percentile(np.array(sampled), BOUNDS, axis=0)
     return {
         name: (float(low), float(high))
         for name, low, high in zip(names, *bounds, strict=True)
