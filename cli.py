@@ -270,8 +270,9 @@ def _open_artifact(path: str, backend: str | None):
     metavar="NUMBER",
     help="what 8-bit integers may cost of accuracy or r2",
 )
+@click.option("--force-quantize", is_flag=True, help="even if the file is larger or slower by it")
 @json_option
-def export(run, format, output, force, atol, quantize, max_metric_drop, as_json):
+def export(run, as_json, **options):
     """Ship RUN as a file that is proven to answer as the trained model does, or not at all."""
     from threefold.training.backend import choose_backend
     from threefold.training.run import open_run
@@ -282,8 +283,8 @@ def export(run, format, output, force, atol, quantize, max_metric_drop, as_json)
     from threefold.reporting.console import notes
     from threefold.reporting.session import show_export
 
-    request = Request(format, output, force, atol, quantize, max_metric_drop)
-    with notes.status(f"writing {format} and proving it, each in a process of its own"):
+    request = Request(**options)
+    with notes.status(f"writing {request.format} and proving it, each in a process of its own"):
         artifact = export_run(opened, request)
     show_export(artifact, as_json)
 

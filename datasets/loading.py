@@ -69,6 +69,17 @@ def load(
     return dataset
 
 
+def is_of_library(reference: str) -> bool:
+    """Return whether a reference is of a library's data, `tfds:` or `hf:`, and no path."""
+    prefix, _, name = reference.partition(":")
+    return prefix in PREFIXES and bool(name)
+
+
+def name_alone(reference: str) -> str:
+    """Return the name of a file or folder without its place; a library's reference as it is."""
+    return reference if is_of_library(reference) else Path(reference).name or reference
+
+
 def loader_options(loader: Callable) -> dict[str, Option]:
     """Return what a user may set for a loader."""
     return options_of(loader, reserved=CONTEXT)
@@ -83,9 +94,9 @@ def find_loader(
 
 
 def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
-    prefix, _, name = reference.partition(":")
     path = Path(reference).expanduser()
-    if prefix in PREFIXES and name:
+    if is_of_library(reference):
+        prefix, _, name = reference.partition(":")
         return partial(_module("hubs.hub_datasets").load, PREFIXES[prefix], name)
     if reference in bundled():
         module = _module(

@@ -1,9 +1,11 @@
 """Evaluating an artifact, and predicting with it: its own runtime runs the model, without Keras."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from threefold.core.errors import UserError
+from threefold.datasets.loading import bundled, is_of_library
 from threefold.exporting.artifact import Artifact
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.evaluation import Evaluation, PredictFn, evaluate_splits
@@ -19,9 +21,22 @@ def evaluate_artifact(
 ) -> list[Evaluation]:
     """Evaluate an artifact; arguments and errors are those of `training.evaluate.evaluate_run`."""
     record = artifact.record.run
+    if reference is None:
+        _require_place(record.dataset.reference)
     dataset, chosen = load_splits(record, record.facts.raw(), reference, data_options, split)
+    if reference is None and dataset.fingerprint != record.dataset.fingerprint:
+        raise UserError(
+            f"'{dataset.reference}' is not what the artifact was trained on: --dataset says where "
+            "that is, or which other data to evaluate"
+        )
     answer, task = _make_predict_fn(artifact)
     return evaluate_splits(answer, task, dataset.splits, chosen, record.settings.batch_size)
+
+
+def _require_place(name: str) -> None:
+    """Refuse a name that no file here has: an artifact does not say where its data were."""
+    if name not in bundled() and not is_of_library(name) and not Path(name).exists():
+        raise UserError(f"an artifact keeps the name of its data, '{name}': --dataset says where")
 
 
 def predict_artifact(

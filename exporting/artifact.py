@@ -29,6 +29,18 @@ MODELS = {"onnx": "model.onnx", "savedmodel": "1/saved_model.pb"}
 Format = Literal["savedmodel", "onnx"]
 
 
+class Cost(BaseModel):
+    """What a quantized file costs beside the file of floats that it was made of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    float_bytes: int
+    bytes: int
+    float_ms: float  # median time of one row
+    ms: float
+    ratio: float  # median of the times' ratios, each of two answers one after the other
+
+
 class Parity(BaseModel):
     """How an exported model's answers compare with the training backend's."""
 
@@ -45,6 +57,10 @@ class Parity(BaseModel):
     agreement: float  # share of rows whose derived answers (the class) are the same
     metrics: dict[str, dict[str, float]]  # headline metrics: of the `run`, of the `artifact`
     quantized: bool = False
+    cost: Cost | None = None  # of what is quantized
+    intervals: dict[str, tuple[float, float]] = {}  # 95 %, of the artifact's metrics
+    by_class: dict[str, dict[str, float]] = {}  # of the artifact
+    baselines: dict[str, dict[str, float]] = {}  # of simple methods on the same rows
 
 
 class ArtifactRecord(BaseModel):
@@ -83,8 +99,12 @@ class Artifact:
 
 
 def is_artifact(path: str) -> bool:
-    """Return whether a path is an artifact rather than a run."""
-    return (Path(path).expanduser() / RECORD).exists()
+    """Return whether a path is an artifact rather than a run, be it one that lost its record."""
+    folder = Path(path).expanduser()
+    if (folder / RECORD).exists():
+        return True
+    model = any((folder / name).is_file() for name in MODELS.values())
+    return model and any((folder / name).is_file() for name in ("examples.npz", "example.py"))
 
 
 def open_artifact(path: str) -> Artifact:
@@ -106,6 +126,9 @@ def open_artifact(path: str) -> Artifact:
         content = parse_json(text)
         if text != _seal(content):
             raise ValueError("it is not what was written")
+    except FileNotFoundError:
+        gone = f"the artifact {path} is damaged: {RECORD} is missing; export again"
+        raise Failure(gone) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Failure(f"the artifact {path} is damaged: {RECORD}: {error}; export again") from error
     if content.get("version") != VERSION:

@@ -1,11 +1,10 @@
 """A process of its own, on TensorFlow: rebuild a run's model and write it as a file.
 
-    python -m threefold.exporting.building JOB.json
-
 TensorFlow serves both formats best, whichever backend trained: its SavedModel is the native one,
 and tf2onnx makes a complete ONNX graph of that.
 """
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from threefold.exporting.onnx_file import write_onnx
+from threefold.exporting.onnx_recurrent import recurrent_operators
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Task
 from threefold.training.building import bind_task, build_model, rebuild_model
@@ -66,10 +66,8 @@ def main() -> None:
         model, task = rebuild_model(open_run(job["run"]), precision="float32")
     staged = Path(job["staged"])
     savedmodel = staged / "1" if job["format"] == "savedmodel" else Path(job["scratch"]) / "saved"
-    write_savedmodel(model, task, savedmodel)
-    if job["format"] == "onnx":
+    for_onnx = job["format"] == "onnx"
+    with recurrent_operators() if for_onnx else contextlib.nullcontext():
+        write_savedmodel(model, task, savedmodel)
+    if for_onnx:
         write_onnx(savedmodel, task.input_fields(), task.output_fields(), staged / "model.onnx")
-
-
-if __name__ == "__main__":
-    main()

@@ -7,8 +7,7 @@ TensorFlow writes the model file (`building.py`); one without Keras runs it and 
 
 import contextlib
 import json
-import shutil
-import uuid
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -19,11 +18,12 @@ import numpy as np
 
 from threefold.core.errors import Failure, UserError
 from threefold.core.files import replace_file
+from threefold.core.staging import put_in_place, staging
 from threefold.exporting.artifact import (
     MODELS,
+    RECORD,
     Artifact,
     Format,
-    is_artifact,
     open_artifact,
     write_record,
 )
@@ -42,6 +42,11 @@ from threefold.training.run import Run
 ARTIFACTS = Path("artifacts")
 PACKAGES = ("threefold", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
 PROBE_ROWS = 16
+# What 8-bit integers may cost: of the first of these that a task has, less is better.
+LOSSES = ("perplexity", "loss", "rmse", "mase")
+MOST_LOSS_RISE = 0.05  # as a share
+SMALL_LOSS = 0.01  # a loss near zero may rise by so much, whatever share of it that is
+MOST_SLOWER = 1.1  # times what the file of floats takes: less is within the noise of a clock
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Request:
         atol: float. The largest difference; `None` for that of each output.
         quantize: str. `int8`, or `None`.
         max_metric_drop: float. How much of the task's score 8-bit integers may cost.
+        force_quantize: bool. Whether to write what became larger or slower by them.
     """
 
     format: Format
@@ -63,6 +69,7 @@ class Request:
     atol: float | None = None
     quantize: str | None = None
     max_metric_drop: float = 0.01
+    force_quantize: bool = False
 
 
 def export_run(run: Run, request: Request) -> Artifact:
@@ -81,7 +88,7 @@ def export_run(run: Run, request: Request) -> Artifact:
             then the report lies alongside the place of the artifact, and nothing else.
     """
     place = _choose_place(run, request)
-    with _staging(place) as (staged, scratch):
+    with staging(place) as (staged, scratch):
         split, example = _answer_on_training_backend(run, scratch)
         job = {
             "run": str(run.folder.resolve()),
@@ -94,25 +101,33 @@ def export_run(run: Run, request: Request) -> Artifact:
         }
         replace_file(scratch / "job.json", json.dumps(job).encode())
         run_child("building", scratch)
+        cost = None
         if request.quantize:
             run_child("quantizing", scratch)
+            cost = json.loads((scratch / "cost.json").read_text(encoding="utf-8"))
+            if not request.force_quantize:
+                _require_cheaper(cost)
         task = bind_task(run.record)
         program = write_sidecars(staged, task, request.format, example)
         run_child("parity", scratch)
         report = json.loads((scratch / "parity.json").read_text(encoding="utf-8"))
+        report["cost"] = cost
         declared = report.pop("declared")
         _check_metrics(report, request, task.primary_metric, place)
         _finish(run, request, staged, report, program)
         wrong = list(check_sidecars(staged, task, declared))
         if wrong:
             _refuse(wrong, report, place)
-        _put_in_place(staged, place, scratch / "replaced")
+        put_in_place(staged, scratch, place)
+    _report_beside(place).unlink(missing_ok=True)  # of an export in vain
     return open_artifact(str(place))
 
 
 def _choose_place(run: Run, request: Request) -> Path:
     if request.quantize and request.format != "onnx":
         raise UserError("--quantize is for --format onnx")
+    if request.quantize and request.atol is not None:
+        raise UserError("--atol is for floats: 8-bit integers are judged by --max-metric-drop")
     suffix = f"-{request.quantize}" if request.quantize else ""
     default = ARTIFACTS / f"{run.folder.resolve().name}-{request.format}{suffix}"
     place = Path(request.output).expanduser() if request.output else default
@@ -120,39 +135,9 @@ def _choose_place(run: Run, request: Request) -> Path:
         raise UserError(f"{place} is there already; --force replaces it, --output names another")
     if place.exists() and not place.is_dir():
         raise UserError(f"{place} is a file; --output names a folder")
-    if place.is_dir() and any(place.iterdir()) and not is_artifact(str(place)):
+    if place.is_dir() and any(place.iterdir()) and not (place / RECORD).exists():
         raise UserError(f"{place} is no artifact; --force replaces nothing else")
     return place
-
-
-@contextlib.contextmanager
-def _staging(place: Path) -> Iterator[tuple[Path, Path]]:
-    """Give a folder alongside the artifact's place, to be renamed, and one for what is not kept."""
-    staged = place.parent / f".staged-{uuid.uuid4().hex}"
-    scratch = place.parent / f".scratch-{uuid.uuid4().hex}"
-    try:
-        staged.mkdir(parents=True)
-        scratch.mkdir()
-        yield staged, scratch
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise Failure(f"cannot write the artifact to {place}: {reason}; nothing is left") from error
-    finally:
-        for folder in (staged, scratch):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _put_in_place(staged: Path, place: Path, aside: Path) -> None:
-    """Rename an artifact to its place; what it replaces is moved aside, and back if that fails."""
-    replaces = place.exists()
-    if replaces:
-        place.rename(aside)
-    try:
-        staged.rename(place)
-    except OSError:
-        if replaces:
-            aside.rename(place)
-        raise
 
 
 def _answer_on_training_backend(run: Run, scratch: Path) -> tuple[str, Arrays]:
@@ -187,20 +172,47 @@ def _check_metrics(report: dict[str, Any], request: Request, score: str, place: 
     if report.pop("keras"):
         refusals.append("Keras was imported where the artifact was to run without it")
     if request.quantize:
-        scores = {who: found.get(score, float("nan")) for who, found in report["metrics"].items()}
-        drop = scores["run"] - scores.get("artifact", float("nan"))
         refusals = [r for r in refusals if " is off by " not in r and " differs in " not in r]
-        if not drop <= request.max_metric_drop:
-            refusals.append(f"{score} falls by {drop:.4f}; --max-metric-drop is "
-                            f"{request.max_metric_drop:g}")  # fmt: skip
+        refusals += _check_quantized(report, request, score)
     report["quantized"] = bool(request.quantize)
     if refusals:
         _refuse(refusals, report, place)
 
 
+def _check_quantized(report: dict[str, Any], request: Request, score: str) -> Iterator[str]:
+    """Yield why a file of integers is not worth having."""
+    before, after = report["metrics"]["run"], report["metrics"].get("artifact", {})
+    drop = before.get(score, math.nan) - after.get(score, math.nan)
+    if not drop <= request.max_metric_drop:
+        yield f"{score} falls by {drop:.4f}; --max-metric-drop is {request.max_metric_drop:g}"
+    for name in [name for name in LOSSES if name in before][:1]:
+        most = (1 + MOST_LOSS_RISE) * before[name] + (SMALL_LOSS if name == "loss" else 0)
+        if not after.get(name, math.nan) <= most:
+            yield (f"{name} rises from {before[name]:.4g} to {after.get(name, math.nan):.4g}, and "
+                   f"{most:.4g} is allowed")  # fmt: skip
+
+
+def _require_cheaper(cost: dict[str, float]) -> None:
+    """Refuse integers that save nothing."""
+    reason = ""
+    if cost["bytes"] > cost["float_bytes"]:
+        reason = f"the file has {cost['bytes']:,} bytes, that of floats {cost['float_bytes']:,}"
+    elif cost["ratio"] > MOST_SLOWER:
+        reason = f"one row takes {cost['ratio']:.2f} times as long as with floats"
+    if reason:
+        raise Failure(
+            f"8-bit integers do not pay: {reason}; --force-quantize writes them all the same; no "
+            "artifact was written"
+        )
+
+
+def _report_beside(place: Path) -> Path:
+    return place.with_name(place.name + ".parity.json")
+
+
 def _refuse(refusals: list[str], report: dict[str, Any], place: Path) -> NoReturn:
     """Write the report alongside, and say the first of the reasons."""
-    beside = place.with_name(place.name + ".parity.json")
+    beside = _report_beside(place)
     text = json.dumps({"refusals": refusals} | report, indent=1)
     replace_file(beside, text.encode())
     more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
@@ -213,7 +225,15 @@ def _refuse(refusals: list[str], report: dict[str, Any], place: Path) -> NoRetur
 def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any], program: str) -> None:
     """Write the card, and the record over all files."""
     task = bind_task(run.record)
-    signature = Signature(inputs=task.input_fields(), outputs=task.output_fields())
+    ranges = report.pop("ranges")
+    inputs = tuple(
+        field.model_copy(update={"range": tuple(ranges[field.name])})
+        if field.name in ranges
+        else field
+        for field in task.input_fields()
+    )
+    signature = Signature(inputs=inputs, outputs=task.output_fields())
+    report["baselines"] = run.read_metrics().get(report["split"], {}).get("baselines", {})
     versions = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -226,7 +246,7 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any], pr
         "preprocessing": "inside the graph, from these on: " + "; ".join(
             f"{field.name}: {field.meaning}" for field in signature.inputs[:8]
         ),
-        "run": run.record,
+        "run": run.record.without_places(),
         "weights": arrays_digest(run.checkpoints, "best"),
         "versions": versions,
         "parity": report,

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 
 from threefold.core.errors import Failure
+from threefold.exporting.onnx_recurrent import add_recurrent_operators
 from threefold.tasks.signature import Field
 
 OPSET = 18
@@ -34,6 +35,9 @@ def write_onnx(
     _name_dimensions(model.graph.input, inputs)
     _name_dimensions(model.graph.output, outputs)
     del model.graph.value_info[:]  # of intermediate results: the old names of free dimensions
+    used = {node.domain for node in _nodes(model.graph)}
+    for imported in [i for i in model.opset_import if i.domain and i.domain not in used]:
+        model.opset_import.remove(imported)
     model.producer_name, model.doc_string = "threefold", ""
     model.graph.name = "serve"
     onnx.checker.check_model(model, full_check=True)
@@ -46,6 +50,7 @@ def _convert(savedmodel: Path, inputs: Sequence[Field]) -> onnx.ModelProto:
     from tf2onnx import convert, tf_loader
 
     _add_missing_operations()
+    add_recurrent_operators()
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     # What `python -m tf2onnx.convert --saved-model` does, without a third import of TensorFlow.
     graph, names_in, names_out, tables, renamed = tf_loader.from_saved_model(
@@ -81,13 +86,22 @@ def _convert(savedmodel: Path, inputs: Sequence[Field]) -> onnx.ModelProto:
     known = {"", "ai.onnx.ml"}
     foreign = {
         node.op_type
-        for node in model.graph.node
+        for node in _nodes(model.graph)
         if node.domain not in known
         or not (node.domain or onnx.defs.has(node.op_type))
     }  # fmt: skip
     if foreign:
         raise Failure(f"ONNX has no counterpart of: {', '.join(sorted(foreign))}")
     return model
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Go through a graph's nodes, and through those of the graphs in them."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from _nodes(attribute.g)
 
 
 @contextlib.contextmanager

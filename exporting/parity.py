@@ -1,7 +1,5 @@
 """A process of its own, without Keras: run a model file on real rows and compare.
 
-    python -m threefold.exporting.parity JOB.json
-
 What the training backend answered for the same rows lies in `reference.npz`, written before the
 export began.
 """
@@ -20,6 +18,7 @@ from threefold.datasets.dataset import Source
 from threefold.exporting.declared import check_declared, read_declared
 from threefold.exporting.runtime import Run, fits, load_runtime
 from threefold.tasks.evaluation import Evaluation, fit_evaluator_on_training_split, join_batches
+from threefold.tasks.metrics.bootstrap import bootstrap_intervals
 from threefold.tasks.signature import Output, Signature
 from threefold.tasks.task import Arrays, Task
 from threefold.training.building import bind_task
@@ -29,6 +28,7 @@ from threefold.training.run import open_run
 BATCH_SIZES = (1, 2, 7, 32)
 REPEATED_ROWS = 64  # replayed at every batch size; the whole split at the largest
 LARGE = 10.0  # units of a probe's output, from which on a difference counts as a share
+RANGE_ROWS = 1024  # of the training split, read at a time
 EXAMPLES = 4  # rows kept with the artifact
 
 
@@ -67,11 +67,19 @@ def main() -> None:
         "batch_sizes": BATCH_SIZES,
         "probes": list(_probes(task, source, reference)),
         "metrics": {
-            who: {name: found[name] for name in task.summary_metrics if name in found}
+            who: {
+                name: found[name]
+                for name in dict.fromkeys((*task.summary_metrics, task.primary_metric))
+                if name in found
+            }
             for who, found in metrics.items()
         },
         "keras": sys.modules.get("keras") is not None,
     }
+    if predictions is not None:
+        report["by_class"] = metrics["artifact"].get("by_class", {})
+        report["intervals"] = _find_intervals(task, predictions, truth)
+        report["ranges"] = _find_ranges(task, splits.get("train", source))
     replace_file(scratch / "parity.json", json.dumps(report).encode())
     if predictions is None:
         return
@@ -241,6 +249,35 @@ def _only(reference: Arrays, kind: str) -> Arrays:
     return {n.partition("/")[2]: a for n, a in reference.items() if n.startswith(f"{kind}/")}
 
 
+def _find_intervals(
+    task: Task, predictions: Arrays, truth: Arrays
+) -> dict[str, tuple[float, float]]:
+    """Return how sure the metrics are; those of images that were made are of no single rows."""
+    if task.generates == "images":
+        return {}
+
+    def compute(rows: np.ndarray) -> dict[str, float]:
+        sampled = ({name: array[rows] for name, array in a.items()} for a in (predictions, truth))
+        return task.compute_metrics(*sampled)
+
+    rows = len(next(iter(truth.values())))
+    return bootstrap_intervals(compute, rows, task.summary_metrics)
+
+
+def _find_ranges(task: Task, train: Source) -> dict[str, tuple[float, float]]:
+    """Return the least and the largest number of each column of a table."""
+    columns = [field.name for field in task.input_fields() if field.column and not field.words]
+    found: dict[str, tuple[float, float]] = {}
+    for rows in _batches(len(train), RANGE_ROWS) if columns else ():
+        raw = task.raw_inputs(train[rows])
+        for name in columns:
+            numbers = raw[name][np.isfinite(raw[name])] if raw[name].dtype.kind == "f" else ()
+            if len(numbers):
+                both = (*found.get(name, ()), float(numbers.min()), float(numbers.max()))
+                found[name] = (min(both), max(both))
+    return found
+
+
 def _answers_none(run: Run, task: Task, source: Source) -> bool:
     """Return whether a batch of no row is answered by none; a runtime may refuse it."""
     raw = task.raw_inputs(source[np.arange(1)])
@@ -278,7 +315,3 @@ def _plot(staged: Path, task: Task, evaluation: Evaluation) -> None:
         if plotted is not None:
             save_figure(staged / f"{figure.name}.png", plotted)
             return
-
-
-if __name__ == "__main__":
-    main()

@@ -56,7 +56,8 @@ def check_sidecars(folder: Path, task: Task, declared: Mapping[str, Declared]) -
     if record.labels != task.facts.class_names:
         yield "artifact.json does not name the classes in the order of the answers"
     card = (folder / "README.md").read_text(encoding="utf-8")
-    rows = {line.split(" | ")[0].strip("| `"): line for line in card.splitlines() if "|" in line}
+    lines = card.splitlines()[::-1]  # a class may be named as a column is: the first table counts
+    rows = {line.split(" | ")[0].strip("| `"): line for line in lines if "|" in line}
     for found in declared.values():
         for name, (dtype, _) in found.items():
             if f"| {dtype} | (" not in rows.get(name, ""):

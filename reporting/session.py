@@ -9,6 +9,7 @@ from rich.text import Text
 
 from threefold.core.visible import to_json
 from threefold.reporting.advice import advise, compare, repeat_in
+from threefold.reporting.card import describe_cost
 from threefold.reporting.console import (
     FitDisplay,
     breakdown_table,
@@ -205,6 +206,8 @@ def show_export(artifact, as_json: bool) -> None:
         f"{', '.join(map(str, parity.batch_sizes))}: largest difference "
         f"{parity.max_abs_diff:.2g} ({verdict}), same answer for {100 * parity.agreement:.4g} %"
     )
+    if parity.cost:
+        results.print(describe_cost(parity.cost.model_dump(), parity.rows))
     next_ = [
         f"threefold evaluate {folder}",
         predict_command(record.task, folder),

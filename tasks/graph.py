@@ -23,19 +23,15 @@ def fit_images(images, height: int, width: int, channels: int):
     images = tf.cast(images, tf.float32)
     batch, rows, columns, _ = tf.unstack(tf.shape(images))
 
-    def resize():
-        lines = tf.reshape(images, (batch, rows, columns * channels))
-        lines = tf.matmul(_resize_weights(rows, height), lines)  # (batch, height, columns × ch)
-        lines = tf.reshape(lines, (batch, height, columns, channels))
-        lines = tf.reshape(tf.transpose(lines, (0, 2, 1, 3)), (batch, columns, height * channels))
-        lines = tf.matmul(_resize_weights(columns, width), lines)  # (batch, width, height × ch)
-        lines = tf.reshape(lines, (batch, width, height, channels))
-        return tf.transpose(lines, (0, 2, 1, 3))
-
-    # Images that fit already, the usual case for small ones, cost nothing.
-    fits = tf.logical_and(tf.equal(rows, height), tf.equal(columns, width))
-    found = tf.cond(fits, lambda: images, resize)
-    return tf.reshape(found, (-1, height, width, channels))
+    # Images that fit already meet the identity matrix. A branch around it would cost less, but
+    # some runtimes of ONNX answer otherwise behind one.
+    lines = tf.reshape(images, (batch, rows, columns * channels))
+    lines = tf.matmul(_resize_weights(rows, height), lines)  # (batch, height, columns × ch)
+    lines = tf.reshape(lines, (batch, height, columns, channels))
+    lines = tf.reshape(tf.transpose(lines, (0, 2, 1, 3)), (batch, columns, height * channels))
+    lines = tf.matmul(_resize_weights(columns, width), lines)  # (batch, width, height × ch)
+    lines = tf.reshape(lines, (batch, width, height, channels))
+    return tf.reshape(tf.transpose(lines, (0, 2, 1, 3)), (-1, height, width, channels))
 
 
 def word_table(vocabulary: Sequence[str]):

@@ -100,6 +100,18 @@ def require_same_data(run: Run, dataset: Dataset, remedy: str) -> None:
     )
 
 
+def _is_own(record: RunRecord, facts: Facts, reference: str) -> bool:
+    """Return whether a path leads to the run's own data, of which an artifact keeps the name."""
+    if loading.name_alone(reference) != record.dataset.reference:
+        return False
+    options = record.dataset.options
+    try:
+        found = load_dataset(reference, options, task=record.task, facts=facts)
+    except UserError:  # options of the run's data may be of no use for others
+        return False
+    return found.fingerprint == record.dataset.fingerprint
+
+
 def load_splits(
     record: RunRecord,
     facts: Facts,
@@ -123,9 +135,9 @@ def load_splits(
     Raises:
         UserError: where the data do not fit the run, or have no such split.
     """
-    own = reference is None or reference == record.dataset.reference
+    own = reference in (None, record.dataset.reference) or _is_own(record, facts, reference)
     dataset = load_dataset(
-        record.dataset.reference if own else reference,
+        reference or record.dataset.reference,
         (record.dataset.options if own else {}) | data_options,
         task=record.task,
         facts=facts,

@@ -13,15 +13,17 @@ report/        figures and a page that holds them all
 import csv
 import io
 import json
+import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from threefold.core.errors import UserError, suggest
 from threefold.core.files import parse_json, replace_file
 from threefold.datasets.facts import Facts
+from threefold.datasets.loading import name_alone
 from threefold.training.checkpoints import CheckpointError
 from threefold.training.settings import TrainingSettings
 
@@ -63,6 +65,45 @@ class RunRecord(BaseModel):
     versions: dict[str, str]
     created: str
     init: str | None = None
+
+    def without_places(self) -> Self:
+        """Return the record for others to read: files and folders of this machine by name alone.
+
+        The fingerprint still says which data they were.
+        """
+        data = self.dataset
+        names = {data.reference: name_alone(data.reference)}
+        options = _strip_places(self.options, names)
+        data_options = _strip_places(data.options, names)
+        notes = [_strip_note(note, names) for note in data.notes]
+        reference = names[data.reference]
+        dataset = data.model_copy(
+            update={"reference": reference, "options": data_options, "notes": notes}
+        )
+        init = self.init and name_alone(self.init)
+        return self.model_copy(update={"dataset": dataset, "options": options, "init": init})
+
+
+def _strip_places(value: Any, names: dict[str, str]) -> Any:
+    """Return options with every path as its last part; note in `names` what was changed."""
+    if isinstance(value, dict):
+        return {name: _strip_places(item, names) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strip_places(item, names) for item in value]
+    if isinstance(value, str) and (
+        Path(value).is_absolute()
+        or value.startswith("~")
+        or (os.sep in value and Path(value).exists())
+    ):
+        return names.setdefault(value, name_alone(value))
+    return value
+
+
+def _strip_note(note: str, names: dict[str, str]) -> str:
+    for place in sorted(names, key=len, reverse=True):
+        note = note.replace(place, names[place])
+    roots = "|".join(re.escape(str(root)) for root in (Path.cwd(), Path.home()) if root.name)
+    return re.sub(rf"(?:{roots})/(?:[^\s/:;,'\"]+/)*", "", note) if roots else note
 
 
 class Run:

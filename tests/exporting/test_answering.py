@@ -52,12 +52,15 @@ def inputs(place, photos, table) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module", params=["onnx", "savedmodel"])
-def explicit(request, artifact_of, predict_in_process, inputs):
+def explicit(request, artifact_of, predict_in_process, inputs, place):
     """What a process told that was asked of both artifacts, and what it had loaded."""
     photos, table = (str(artifact_of(kind, request.param)) for kind in ("photos", "table"))
     commands = {
-        "evaluate photos": ("evaluate", photos, "--split", "all", "--json"),
-        "evaluate table": ("evaluate", table, "--json"),
+        "evaluate photos": (
+            *("evaluate", photos, "--dataset", str(place / "photos")),
+            *("--split", "all", "--json"),
+        ),
+        "evaluate table": ("evaluate", table, "--dataset", str(place / "table.csv"), "--json"),
         "predict photos": ("predict", photos, *inputs["photos"], "--json"),
         "predict table": ("predict", table, *inputs["table"], "--json"),
         "predict lacking": ("predict", table, *inputs["lacking"], "--json"),

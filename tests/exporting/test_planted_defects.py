@@ -180,3 +180,24 @@ def test_a_model_that_cannot_be_made_or_opened_is_one_line(
         export_run(run_of("digits"), Request("savedmodel", "shelf/it"))
     assert "\n" not in str(raised.value)
     assert list((in_tmp / "shelf").iterdir()) == []
+
+
+def test_gates_of_a_recurrent_layer_in_another_order_are_refused(fit, export_from, in_tmp):
+    run = fit("series", "rnn", options={"cell": "lstm", "units": "6", "bidirectional": "false"})
+    whole = export_run(run, Request("onnx", "whole"))
+    kinds = [node.op_type for node in onnx.load(whole.model).graph.node]
+    assert "LSTM" in kinds and "Loop" not in kinds
+
+    def spoil(path: Path) -> None:
+        model = onnx.load(path)
+
+        def swap_gates(array):
+            gates = np.split(array, 4, axis=1)
+            return np.concatenate([gates[gate] for gate in (0, 2, 1, 3)], axis=1)
+
+        change(model, lambda array: array.shape == (1, 24, 6), swap_gates)
+        onnx.save(model, path)
+
+    export_from(whole.model.parent, spoil)
+    with pytest.raises(Failure, match="probabilities is off by"):
+        export_run(run, Request("onnx", "shelf/it"))

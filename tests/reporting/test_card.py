@@ -24,7 +24,7 @@ def content(examples):
         record["dataset"]["notes"] = [f"no test split in {HOME}/my photos: 15 % kept for it"]
         run = RunRecord.model_validate(record)
         facts = facts or ImageFacts(image_shape=(4, 4, 1), class_names=("cat", "dog"))
-        run = run.model_copy(update={"facts": facts})
+        run = run.model_copy(update={"facts": facts}).without_places()
         bound = find_task(task)(facts)
         numbers = {name: 0.25 for name in bound.summary_metrics}
         return {
@@ -156,3 +156,34 @@ def test_8_bit_integers_are_judged_by_the_score(content, tmp_path):
     assert "Its weights and activations are 8-bit integers." in text
     assert "the score fell by less than allowed" in text and "was allowed)" not in text
     assert "98.77 %" in text and "another size" not in text
+
+
+def test_intervals_simple_methods_and_classes_stand_beside_the_metrics(content, tmp_path):
+    made = content()
+    by_class = {
+        f"c{i}": {"precision": 0.5, "recall": 0.25, "f1": 0.3, "count": 7} for i in range(41)
+    }
+    made["parity"] |= {
+        "rows": 12,
+        "intervals": {"accuracy": (0.125, 0.625), "f1": (0.1, 0.5)},
+        "baselines": {"linear": {"accuracy": 0.5, "loss": 1.25}},
+        "by_class": by_class,
+    }
+    text = write(tmp_path, made)
+    _, _, metrics, classes = tables(text)
+    assert metrics[4] == ["95 % interval", "0.1250 to 0.6250", "0.1000 to 0.5000", ""]
+    assert metrics[5] == ["linear (a simple method)", "0.5000", "", "1.2500"]
+    assert classes[0] == ["class", "precision", "recall", "f1", "examples"]
+    assert classes[2] == ["`c0`", "0.5000", "0.2500", "0.3000", "7"] and len(classes) == 42
+    assert "1 more classes are in `artifact.json`" in text and "12 examples are few" in text
+    assert "Licence and date of the data are not known here" in text
+    assert "with python 3.11.7, keras 3.15.1" in text
+
+
+def test_a_column_says_between_what_it_lay_in_training(content, tmp_path):
+    made = content(ODD, "tabular_regression", labels=())
+    first, *others = made["signature"].inputs
+    inputs = (first.model_copy(update={"range": (-2.5, 1e6)}), *others)
+    made["signature"] = made["signature"].model_copy(update={"inputs": inputs})
+    inputs, _, _ = tables(write(tmp_path, made))
+    assert inputs[2][3].endswith("; in training -2.5 to 1e+06") and "training" not in inputs[3][3]
