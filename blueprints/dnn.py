@@ -165,5 +165,5 @@ def _one_hot(ids, counts: tuple[int, ...]):
     # One table for all columns: each column's ids are moved after those of the columns before it.
     offsets = [sum(counts[:column]) for column in range(len(counts))]
     shifted = ids + ops.array(offsets, "int32")
-    encode = layers.CategoryEncoding(sum(counts), output_mode="multi_hot", name="one_hot")
-    return encode(shifted)  # (batch, sum of counts)
+    # Not Keras's own layer: it counts words, an operation that LiteRT lacks.
+    return ops.sum(ops.one_hot(shifted, sum(counts)), axis=1)  # (batch, sum of counts)

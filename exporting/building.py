@@ -2,8 +2,8 @@
 
     python -m threefold.exporting.building JOB.json
 
-TensorFlow serves both formats best, whichever backend trained: its SavedModel is the native one,
-and tf2onnx makes a complete ONNX graph of that.
+TensorFlow serves all formats best, whichever backend trained: its SavedModel is the native one,
+tf2onnx makes a complete ONNX graph of that, and its own converter a LiteRT file.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from threefold.exporting.litert_file import write_litert
 from threefold.exporting.onnx_file import write_onnx
 from threefold.exporting.onnx_recurrent import recurrent_operators
 from threefold.tasks.signature import Field
@@ -73,6 +74,8 @@ def main() -> None:
         write_savedmodel(model, task, savedmodel)
     if for_onnx:
         write_onnx(savedmodel, task.input_fields(), task.output_fields(), staged / "model.onnx")
+    elif job["format"] == "litert":
+        write_litert(savedmodel, staged / job["model"])
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from threefold.exporting.artifact import (
     write_record,
 )
 from threefold.exporting.processes import run_child
-from threefold.exporting.sidecars import check_written, write_sidecars
+from threefold.exporting.sidecars import check_sidecars, check_written, write_sidecars
 from threefold.reporting.card import write_card
 from threefold.tasks.evaluation import evaluate, fit_evaluator_on_training_split, join_batches
 from threefold.tasks.signature import Signature
@@ -40,7 +40,8 @@ from threefold.training.evaluate import make_predictions
 from threefold.training.run import Run
 
 ARTIFACTS = Path("artifacts")
-PACKAGES = ("threefold", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
+PACKAGES = ("threefold", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert",
+            "numpy")  # fmt: skip
 PROBE_ROWS = 16
 
 
@@ -49,7 +50,7 @@ class Request:
     """What the user asked for.
 
     Args:
-        format: str. `savedmodel` or `onnx`.
+        format: str. `savedmodel`, `onnx` or `litert`.
         output: str. The artifact's folder; `None` for one named after the run.
         force: bool. Whether to replace a folder that is there.
         atol: float. The largest difference; `None` for that of each output.
@@ -103,7 +104,8 @@ def export_run(run: Run, request: Request) -> Artifact:
         declared = report.pop("declared")
         _check_metrics(report, request, task.primary_metric, place)
         _finish(run, request, staged, report, program)
-        wrong = list(check_written(staged, declared, task.facts.class_names))
+        wrong = list(check_sidecars(staged, task))
+        wrong += check_written(staged, declared, task.facts.class_names)
         if wrong:
             _refuse(wrong, report, place)
         _put_in_place(staged, place, scratch / "replaced")

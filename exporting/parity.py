@@ -19,7 +19,6 @@ from threefold.core.files import replace_file
 from threefold.datasets.dataset import Source
 from threefold.exporting.declared import check_declared, read_declared
 from threefold.exporting.runtime import Run, fits, load_runtime
-from threefold.exporting.sidecars import check_sidecars
 from threefold.tasks.evaluation import Evaluation, fit_evaluator_on_training_split, join_batches
 from threefold.tasks.signature import Output, Signature
 from threefold.tasks.task import Arrays, Task
@@ -60,7 +59,6 @@ def main() -> None:
             predictions = None
     if predictions is not None:
         _keep_examples(staged, run, task, source)
-        comparison.refusals.extend(check_sidecars(staged, task))
     report = comparison.report() | {
         "split": job["split"],
         "rows": len(source),

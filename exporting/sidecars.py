@@ -24,7 +24,7 @@ def write_sidecars(folder: Path, task: Task, format: Format, example: Arrays) ->
     Args:
         folder: Path. The artifact's.
         task: Task. Bound to the facts.
-        format: str. `onnx` or `savedmodel`.
+        format: str. `onnx`, `savedmodel` or `litert`.
         example: dict of str to array. A row of the data, read with `facts.raw()`.
 
     Returns:
@@ -36,10 +36,10 @@ def write_sidecars(folder: Path, task: Task, format: Format, example: Arrays) ->
 
 
 def check_sidecars(folder: Path, task: Task) -> Iterator[str]:
-    """Yield what is wrong in the files that other programs read; there is no card yet.
+    """Yield what is wrong in the files that other programs read.
 
     Args:
-        folder: Path. The artifact's, with its model and `examples.npz`.
+        folder: Path. The artifact's, whole: the program reads what lies beside it.
         task: Task. Bound to the facts.
     """
     for name, text in task.facts.sidecars().items():

@@ -11,6 +11,11 @@ from threefold.tasks.task import find_task
 
 WORDS_SHOWN = 12
 FIELDS_SHOWN = 40
+RUNTIMES = {
+    "onnx": ("model.onnx", "onnxruntime"),
+    "savedmodel": ("1/saved_model.pb", "TensorFlow"),
+    "litert": ("model.tflite", "LiteRT"),
+}
 
 
 def write_card(folder: Path, content: Mapping[str, Any], program: str) -> None:
@@ -22,8 +27,7 @@ def write_card(folder: Path, content: Mapping[str, Any], program: str) -> None:
         program: str. The lines of `example.py` that ask the model.
     """
     run, parity = content["run"], content["parity"]
-    data, file = run.dataset, "model.onnx" if content["format"] == "onnx" else "1/saved_model.pb"
-    runtime = "onnxruntime" if content["format"] == "onnx" else "TensorFlow"
+    data, (file, runtime) = run.dataset, RUNTIMES[content["format"]]
     sizes = ", ".join(f"{count:,} {name}" for name, count in data.sizes.items())
     parts = [
         f"# {run.blueprint} on {_name(data.reference)}",
