@@ -52,7 +52,7 @@ def _read_litert(model: Path) -> dict[str, Declared]:
     return {
         side: {
             name: (
-                np.dtype(tensor["dtype"]).name,
+                _name_type(np.dtype(tensor["dtype"]).name),
                 tuple(size if size >= 0 else None for size in tensor["shape_signature"].tolist()),
             )
             for name, tensor in tensors.items()
@@ -83,7 +83,7 @@ def _read_savedmodel(model: Path) -> dict[str, Declared]:
 
 
 def _name_type(name: str) -> str:
-    return "string" if name == "object" else name
+    return "string" if name in ("object", "bytes") else name
 
 
 def check_declared(declared: Mapping[str, Declared], signature: Signature) -> Iterator[str]:

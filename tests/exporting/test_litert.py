@@ -90,11 +90,19 @@ def test_a_file_that_answers_otherwise_is_refused(
     assert [path.name for path in in_tmp.iterdir()] == ["it.parity.json"]
 
 
-def test_what_has_no_counterpart_is_named_before_the_training(run_of, in_tmp):
-    """Words are looked up in tables."""
-    record = run_of("table").record
-    reason = try_export(record, "litert")
-    assert WORDS in reason and "LookupTable" in reason
-    with pytest.raises(Failure, match=WORDS):
-        export_run(run_of("table"), Request("litert", "it"))
-    assert not [*in_tmp.iterdir()]
+def test_words_are_looked_up_inside_the_file(run_of, in_tmp):
+    artifact = export_run(run_of("table"), Request("litert", "it"))
+    assert_proven(artifact, run_of("table").record.dataset.sizes["test"])
+    assert "with words never seen" in artifact.record.parity.probes
+
+
+def test_what_has_no_counterpart_is_named_before_the_training(fit, in_tmp):
+    """A recurrent network keeps its steps in a list."""
+    (in_tmp / "prose.txt").write_text("one two three four five\n\n" * 40)
+    run = fit("recurrent", "rnn", "text_generation", str(in_tmp / "prose.txt"),
+              {"context": "6"}, {"units": "4"})  # fmt: skip
+    reason = try_export(run.record, "litert")
+    assert f"{WORDS}TensorListReserve" in reason
+    with pytest.raises(Failure, match=f"{WORDS}TensorListReserve"):
+        export_run(run, Request("litert", "it"))
+    assert not (in_tmp / "it").exists()
