@@ -14,9 +14,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from threefold.exporting.litert_file import write_litert
 from threefold.exporting.onnx_file import write_onnx
 from threefold.exporting.onnx_recurrent import recurrent_operators
+from threefold.exporting.writers.litert_file import write_litert
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Task
 from threefold.training.building import bind_task, build_model, rebuild_model

@@ -19,16 +19,17 @@ WORDS = "LiteRT has no counterpart of: "
 
 
 @pytest.fixture(scope="session")
-def numbers(place, fit):
-    """A run on a table of numbers alone, some of them missing."""
-    path = place / "numbers.csv"
+def rows(place, fit):
+    """A run on a table of numbers and words, some of them missing."""
+    path = place / "rows.csv"
     sample = np.random.default_rng(0)
     sizes = sample.normal(170, 10, 80)
-    lines = [f"{'' if row % 9 == 0 else f'{size:.2f}'},{row % 5},{'yes' if size > 170 else 'no'}"
+    lines = [f"{'' if row % 9 == 0 else f'{size:.2f}'},{'abc'[row % 3]},"
+             f"{('Bonn', 'Köln', '')[row % 3]},{'yes' if size > 170 else 'no'}"
              for row, size in enumerate(sizes)]  # fmt: skip
-    path.write_text("\n".join(["Size,self,answer", *lines]))
+    path.write_text("\n".join(["Size,self,city,answer", *lines]), encoding="utf-8")
     data, options = {"target": "answer"}, {"widths": "8"}
-    return fit("numbers", "dnn", dataset=str(path), data=data, options=options)
+    return fit("rows", "dnn", dataset=str(path), data=data, options=options)
 
 
 def assert_proven(artifact, rows: int) -> None:
@@ -45,19 +46,19 @@ def test_images_of_any_size_are_proven(run_of, artifact_of, predict_in_process):
     artifact = open_artifact(str(folder))
     assert_proven(artifact, run_of("photos").record.dataset.sizes["test"])
     assert "of extreme sizes" in artifact.record.parity.probes
-    pictures = [str(path) for path in sorted(Path(folder.parents[1], "photos/dim").iterdir())[:4]]
-    [(code, out)], loaded, said = predict_in_process(
-        ("predict", str(folder), *pictures, "--json")
-    )
+    images = [str(path) for path in sorted(Path(folder.parents[1], "photos/dim").iterdir())[:4]]
+    [(code, out)], loaded, said = predict_in_process(("predict", str(folder), *images, "--json"))
     assert code == 0, said
     assert len(json.loads(out)["predictions"]) == 4
     assert not {"keras", "tensorflow", "onnxruntime"} & {*loaded}
 
 
-def test_numbers_are_proven_and_the_example_answers(numbers, in_tmp):
-    artifact = export_run(numbers, Request("litert", "it"))
-    assert_proven(artifact, numbers.record.dataset.sizes["test"])
-    assert "with every column missing" in artifact.record.parity.probes
+def test_numbers_and_words_are_proven_and_the_example_answers(rows, in_tmp):
+    artifact = export_run(rows, Request("litert", "it"))
+    assert_proven(artifact, rows.record.dataset.sizes["test"])
+    assert {"with every column missing", "with words never seen"} <= {
+        *artifact.record.parity.probes
+    }
     ended = subprocess.run(
         [sys.executable, "-I", artifact.folder / "example.py"], capture_output=True, text=True
     )
@@ -66,9 +67,7 @@ def test_numbers_are_proven_and_the_example_answers(numbers, in_tmp):
 
 
 @pytest.mark.parametrize("defect", ["a weight 10 % off", "another name"])
-def test_a_file_that_answers_otherwise_is_refused(
-    run_of, artifact_of, export_from, in_tmp, defect
-):
+def test_a_file_that_answers_otherwise_is_refused(run_of, artifact_of, export_from, in_tmp, defect):
     def spoil(path: Path) -> None:
         content = bytearray(path.read_bytes())
         if defect == "another name":
@@ -88,12 +87,6 @@ def test_a_file_that_answers_otherwise_is_refused(
     with pytest.raises(Failure, match="does not answer as the trained one does"):
         export_run(run_of("photos"), Request("litert", "it"))
     assert [path.name for path in in_tmp.iterdir()] == ["it.parity.json"]
-
-
-def test_words_are_looked_up_inside_the_file(run_of, in_tmp):
-    artifact = export_run(run_of("table"), Request("litert", "it"))
-    assert_proven(artifact, run_of("table").record.dataset.sizes["test"])
-    assert "with words never seen" in artifact.record.parity.probes
 
 
 def test_what_has_no_counterpart_is_named_before_the_training(fit, in_tmp):
