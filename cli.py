@@ -22,7 +22,7 @@ from threefold.training.flags import (
 )
 
 EXIT_FAILURE, EXIT_ABORTED = 1, 130
-FORMATS = ("savedmodel", "onnx")
+FORMATS = ("savedmodel", "onnx", "litert")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

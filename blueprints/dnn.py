@@ -164,6 +164,7 @@ def _one_hot(ids, counts: tuple[int, ...]):
     """Return one 0 or 1 for every word of every column."""
     # One table for all columns: each column's ids are moved after those of the columns before it.
     offsets = [sum(counts[:column]) for column in range(len(counts))]
-    shifted = ids + ops.array(offsets, "int32")
-    encode = layers.CategoryEncoding(sum(counts), output_mode="multi_hot", name="one_hot")
-    return encode(shifted)  # (batch, sum of counts)
+    # In this order: the other way round Keras writes a bias, and LiteRT has none of integers.
+    shifted = ops.array(offsets, "int32") + ids
+    # Not Keras's own layer: it counts words, an operation that LiteRT lacks.
+    return ops.sum(ops.one_hot(shifted, sum(counts)), axis=1)  # (batch, sum of counts)

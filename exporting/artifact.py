@@ -2,7 +2,7 @@
 
 digits-onnx/
 artifact.json         what goes in and out, where it comes from, the parity report, checksums
-model.onnx            or 1/saved_model.pb in TensorFlow Serving's layout
+model.onnx            or model.tflite, or 1/saved_model.pb in TensorFlow Serving's layout
 labels.txt            one class a line; of texts also tokenizer.json
 examples.npz          some rows of the data, and what the trained model answers for them
 example.py            asks the model, from what a user has, in its runtime
@@ -24,9 +24,9 @@ from threefold.training.run import RunRecord
 
 VERSION = 3
 RECORD = "artifact.json"
-MODELS = {"onnx": "model.onnx", "savedmodel": "1/saved_model.pb"}
+MODELS = {"onnx": "model.onnx", "savedmodel": "1/saved_model.pb", "litert": "model.tflite"}
 
-Format = Literal["savedmodel", "onnx"]
+Format = Literal["savedmodel", "onnx", "litert"]
 
 
 class Cost(BaseModel):

@@ -1,7 +1,7 @@
 """A process of its own, on TensorFlow: rebuild a run's model and write it as a file.
 
-TensorFlow serves both formats best, whichever backend trained: its SavedModel is the native one,
-and tf2onnx makes a complete ONNX graph of that.
+TensorFlow serves all formats best, whichever backend trained: its SavedModel is the native one,
+tf2onnx makes a complete ONNX graph of that, and its own converter a LiteRT file.
 """
 
 import contextlib
@@ -12,8 +12,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from threefold.exporting.onnx_file import write_onnx
-from threefold.exporting.onnx_recurrent import recurrent_operators
+from threefold.exporting.writers.litert_file import write_litert
+from threefold.exporting.writers.onnx_file import write_onnx
+from threefold.exporting.writers.onnx_recurrent import recurrent_operators
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Task
 from threefold.training.building import bind_task, build_model, rebuild_model
@@ -71,3 +72,5 @@ def main() -> None:
         write_savedmodel(model, task, savedmodel)
     if for_onnx:
         write_onnx(savedmodel, task.input_fields(), task.output_fields(), staged / "model.onnx")
+    elif job["format"] == "litert":
+        write_litert(savedmodel, staged / job["model"])

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from threefold.tasks.signature import Field, Signature
 
 # Of each name the type and the shape, with None or a word for an axis that is free.
@@ -13,13 +15,14 @@ def read_declared(model: Path, format: str) -> dict[str, Declared]:
     """Read the signature of a model file: of a SavedModel that of `serving_default`.
 
     Args:
-        model: Path. `model.onnx`, or `1/saved_model.pb`.
-        format: str. `onnx` or `savedmodel`.
+        model: Path. `model.onnx`, `model.tflite`, or `1/saved_model.pb`.
+        format: str. `onnx`, `litert` or `savedmodel`.
 
     Returns:
         dict of str to dict. `inputs` and `outputs`, each by name.
     """
-    return _read_onnx(model) if format == "onnx" else _read_savedmodel(model)
+    read = {"onnx": _read_onnx, "litert": _read_litert, "savedmodel": _read_savedmodel}[format]
+    return read(model)
 
 
 def _read_onnx(model: Path) -> dict[str, Declared]:
@@ -42,6 +45,25 @@ def _read_onnx(model: Path) -> dict[str, Declared]:
     return found
 
 
+def _read_litert(model: Path) -> dict[str, Declared]:
+    from threefold.exporting.runtime import open_litert
+
+    serve = open_litert(model)
+    return {
+        side: {
+            name: (
+                _name_type(np.dtype(tensor["dtype"]).name),
+                tuple(size if size >= 0 else None for size in tensor["shape_signature"].tolist()),
+            )
+            for name, tensor in tensors.items()
+        }
+        for side, tensors in (
+            ("inputs", serve.get_input_details()),
+            ("outputs", serve.get_output_details()),
+        )
+    }
+
+
 def _read_savedmodel(model: Path) -> dict[str, Declared]:
     import tensorflow as tf
     from tensorflow.core.protobuf import saved_model_pb2
@@ -61,7 +83,7 @@ def _read_savedmodel(model: Path) -> dict[str, Declared]:
 
 
 def _name_type(name: str) -> str:
-    return "string" if name == "object" else name
+    return "string" if name in ("object", "bytes") else name
 
 
 def check_declared(declared: Mapping[str, Declared], signature: Signature) -> Iterator[str]:

@@ -54,6 +54,21 @@ def ask(values):
     return {name: tensor.numpy() for name, tensor in serve(**inputs).items()}
 """
 
+_LITERT = """model = Interpreter(str(here / "model.tflite"))
+serve = model.get_signature_runner("serving_default")
+
+
+def ask(values):
+    return serve(**{name: values[name] for name in serve.get_input_details()})
+"""
+
+# Of each format: the package, how it is imported, and how it runs the file.
+RUNTIMES = {
+    "onnx": ("onnxruntime", "import onnxruntime", _ONNX),
+    "savedmodel": ("tensorflow", "import tensorflow", _SAVEDMODEL),
+    "litert": ("ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter", _LITERT),
+}
+
 _TAIL = """
 # Rows of real data, with the answers that were proven to be those of the trained model.
 examples = np.load(here / "examples.npz")
@@ -68,7 +83,7 @@ def write_example(folder: Path, format: str, task: Task, example: Mapping[str, n
 
     Args:
         folder: Path. The artifact's.
-        format: str. `onnx` or `savedmodel`.
+        format: str. `onnx`, `savedmodel` or `litert`.
         task: Task. Bound to the facts of the run.
         example: mapping of str to array. A row of the data, read with `facts.raw()`.
 
@@ -77,10 +92,10 @@ def write_example(folder: Path, format: str, task: Task, example: Mapping[str, n
     """
     write = MADE.get(task.generates) or ASKED[task.facts.kind]
     parts = write(task, example)
-    runtime, run = ("onnxruntime", _ONNX) if format == "onnx" else ("tensorflow", _SAVEDMODEL)
+    runtime, imported, run = RUNTIMES[format]
     for name, content in parts.files.items():
         replace_file(folder / name, content)
-    core = _import("from pathlib import Path", "import numpy as np", f"import {runtime}",
+    core = _import("from pathlib import Path", "import numpy as np", imported,
                    *parts.imports)  # fmt: skip
     core += f"\n\nhere = Path(__file__).parent\n{run}\n\n{parts.code}"
     *others, last = ("NumPy", runtime, *parts.packages)

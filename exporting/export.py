@@ -40,7 +40,8 @@ from threefold.training.evaluate import make_predictions
 from threefold.training.run import Run
 
 ARTIFACTS = Path("artifacts")
-PACKAGES = ("threefold", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
+PACKAGES = ("threefold", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert",
+            "numpy")  # fmt: skip
 PROBE_ROWS = 16
 # What 8-bit integers may cost: of the first of these that a task has, less is better.
 LOSSES = ("perplexity", "loss", "rmse", "mase")
@@ -54,7 +55,7 @@ class Request:
     """What the user asked for.
 
     Args:
-        format: str. `savedmodel` or `onnx`.
+        format: str. `savedmodel`, `onnx` or `litert`.
         output: str. The artifact's folder; `None` for one named after the run.
         force: bool. Whether to replace a folder that is there.
         atol: float. The largest difference; `None` for that of each output.
@@ -114,6 +115,7 @@ def export_run(run: Run, request: Request) -> Artifact:
         report["cost"] = cost
         declared = report.pop("declared")
         _check_metrics(report, request, task.primary_metric, place)
+        report["empty_batch"] = _answers_empty_batch(scratch)
         _finish(run, request, staged, report, program)
         wrong = list(check_sidecars(staged, task, declared))
         if wrong:
@@ -121,6 +123,15 @@ def export_run(run: Run, request: Request) -> Artifact:
         put_in_place(staged, scratch, place)
     _report_beside(place).unlink(missing_ok=True)  # of an export in vain
     return open_artifact(str(place))
+
+
+def _answers_empty_batch(scratch: Path) -> bool:
+    """Return whether a batch of no row is answered, by none; a runtime may refuse it, or end."""
+    try:
+        run_child("empty_batch", scratch)
+    except Failure:
+        return False
+    return True
 
 
 def _choose_place(run: Run, request: Request) -> Path:

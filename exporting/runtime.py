@@ -1,9 +1,10 @@
-"""Running an artifact in its own runtime: onnxruntime, or TensorFlow without Keras."""
+"""Running an artifact in its own runtime: onnxruntime, LiteRT, or TensorFlow without Keras."""
 
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import join_arrays
 from threefold.tasks.signature import Field, Signature
 from threefold.tasks.task import Arrays
-from threefold.training.backend import import_without_greeting
+from threefold.training.backend import import_without_greeting, without_greeting
 
 Run = Callable[[Arrays], Arrays]
 
@@ -20,8 +21,8 @@ def load_runtime(model: Path, format: str, signature: Signature) -> Run:
     """Load a model file.
 
     Args:
-        model: Path. `model.onnx`, or `1/saved_model.pb`.
-        format: str. `onnx` or `savedmodel`.
+        model: Path. `model.onnx`, `model.tflite`, or `1/saved_model.pb`.
+        format: str. `onnx`, `litert` or `savedmodel`.
         signature: Signature. What goes in and out.
 
     Returns:
@@ -31,7 +32,8 @@ def load_runtime(model: Path, format: str, signature: Signature) -> Run:
     Raises:
         UserError: by the function, for inputs that are not of the signature.
     """
-    run = _load_onnx(model) if format == "onnx" else _load_savedmodel(model.parent)
+    load = {"onnx": _load_onnx, "litert": _load_litert, "savedmodel": _load_savedmodel}[format]
+    run = load(model)
 
     # One row takes as long as some dozens of Python's steps: the usual case is settled by few.
     plain = {
@@ -68,14 +70,40 @@ def _load_onnx(model: Path) -> Run:
     return run
 
 
-def _load_savedmodel(folder: Path) -> Run:
+def _load_litert(model: Path) -> Run:
+    serve = open_litert(model)
+    return lambda raw: serve(**raw)
+
+
+def open_litert(model: Path) -> Any:
+    """Open a LiteRT file.
+
+    Args:
+        model: Path. `model.tflite`.
+
+    Returns:
+        ai_edge_litert.interpreter.SignatureRunner. Of `serving_default`.
+
+    Raises:
+        UserError: where the runtime is not installed.
+    """
+    try:
+        with without_greeting():
+            from ai_edge_litert.interpreter import Interpreter
+
+            return Interpreter(str(model)).get_signature_runner("serving_default")
+    except ImportError:
+        raise UserError("litert needs its runtime: pip install 'threefold[litert]'") from None
+
+
+def _load_savedmodel(model: Path) -> Run:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow imports Keras on sight, and does without where it is not to be had.
     sys.modules.setdefault("keras", None)
     import_without_greeting("tensorflow")
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(folder))
+    loaded = tf.saved_model.load(str(model.parent))
     serve = loaded.signatures["serving_default"]
 
     def run(raw: Arrays, loaded=loaded) -> Arrays:  # the function alone does not keep its tables

@@ -25,7 +25,7 @@ def write_sidecars(folder: Path, task: Task, format: Format, example: Arrays) ->
     Args:
         folder: Path. The artifact's.
         task: Task. Bound to the facts.
-        format: str. `onnx` or `savedmodel`.
+        format: str. `onnx`, `savedmodel` or `litert`.
         example: dict of str to array. A row of the data, read with `facts.raw()`.
 
     Returns:

@@ -16,7 +16,7 @@ def try_export(record: RunRecord, format: Format) -> str | None:
 
     Args:
         record: RunRecord. What will be trained.
-        format: str. `savedmodel` or `onnx`.
+        format: str. `savedmodel`, `onnx` or `litert`.
 
     Returns:
         str. Why it cannot be, or `None` where it can.

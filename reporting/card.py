@@ -16,6 +16,11 @@ from threefold.tasks.task import find_task
 WORDS_SHOWN = 12
 FIELDS_SHOWN = CLASSES_SHOWN = 40
 ENOUGH_ROWS = 200  # to judge by them what 8-bit integers cost
+RUNTIMES = {
+    "onnx": ("model.onnx", "onnxruntime"),
+    "savedmodel": ("1/saved_model.pb", "TensorFlow"),
+    "litert": ("model.tflite", "LiteRT"),
+}
 
 
 def write_card(folder: Path, content: Mapping[str, Any], program: str) -> None:
@@ -27,8 +32,7 @@ def write_card(folder: Path, content: Mapping[str, Any], program: str) -> None:
         program: str. The lines of `example.py` that ask the model.
     """
     run, parity = content["run"], content["parity"]
-    data, file = run.dataset, "model.onnx" if content["format"] == "onnx" else "1/saved_model.pb"
-    runtime = "onnxruntime" if content["format"] == "onnx" else "TensorFlow"
+    data, (file, runtime) = run.dataset, RUNTIMES[content["format"]]
     sizes = ", ".join(f"{count:,} {name}" for name, count in data.sizes.items())
     parts = [
         f"# {run.blueprint} on {data.reference}",
@@ -80,7 +84,7 @@ def _describe_parity(parity: Mapping[str, Any], backend: str, runtime: str) -> s
     sizes = ", ".join(map(str, parity["batch_sizes"]))
     tried = ", ".join(parity["probes"])
     other = f"; so were inputs {tried}" if tried else ""
-    none = "is answered, too" if parity["empty_batch"] else "is refused by the runtime"
+    none = "is answered, too" if parity["empty_batch"] else "makes the runtime fail"
     verdict = "the score fell by less than allowed" if parity["quantized"] else (
         f"at most {parity['limit']:g} was allowed"
     )  # fmt: skip

@@ -113,13 +113,13 @@ class QuestionAnswering(TextInputs):
         places = tf.range(count)
         steps = places[None, :] - places[:, None]
         allowed = tf.logical_and(steps >= 0, steps < LONGEST_ANSWER)
-        spans = starts[:, 1:, None] + ends[:, None, 1:] + tf.where(allowed, 0.0, 2 * MASKED)
+        first, last = starts[:, 1:], ends[:, 1:]
+        spans = first[:, :, None] + last[:, None] + tf.where(allowed, 0.0, 2 * MASKED)
         spans = tf.reshape(spans, [-1, count * count])
-        best = tf.argmax(spans, axis=-1)
-        count = tf.cast(count, tf.int64)
+        best = tf.argmax(spans, axis=-1, output_type=tf.int32)  # LiteRT divides no int64
         return {
-            "start": best // count + 1,
-            "end": best % count + 1,
+            "start": tf.cast(best // count + 1, tf.int64),
+            "end": tf.cast(best % count + 1, tf.int64),
             "score": tf.reduce_max(spans, axis=-1) - starts[:, 0] - ends[:, 0],
             "start_probabilities": tf.exp(starts),
             "end_probabilities": tf.exp(ends),

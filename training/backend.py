@@ -1,11 +1,13 @@
 """The backend switch: chosen once, before anything imports Keras."""
 
+import contextlib
 import importlib
 import importlib.util
 import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from threefold.core.errors import UserError, suggest
@@ -125,9 +127,16 @@ def _configured() -> str | None:
 
 
 def import_without_greeting(package: str) -> None:
-    """Import TensorFlow, and hold back what its libraries say of their build as they are loaded.
+    """Import TensorFlow, and hold back what its libraries say of their build as they are loaded."""
+    with without_greeting():
+        importlib.import_module(package)
 
-    They write past Python and before any level of theirs counts. Where the import fails, all that
+
+@contextlib.contextmanager
+def without_greeting() -> Iterator[None]:
+    """Hold back what libraries say of themselves as they are loaded.
+
+    They write past Python and before any level of theirs counts. Where something fails, all that
     was written comes through.
     """
     sys.stderr.flush()
@@ -135,7 +144,7 @@ def import_without_greeting(package: str) -> None:
     with tempfile.TemporaryFile() as written:
         os.dup2(written.fileno(), 2)
         try:
-            importlib.import_module(package)
+            yield
         except BaseException:
             written.seek(0)
             os.write(terminal, written.read())

@@ -234,7 +234,7 @@ def export_from(monkeypatch):
                 for part in artifact.iterdir():
                     if part.is_dir():
                         shutil.copytree(part, staged / part.name)
-                    elif part.suffix == ".onnx":
+                    elif part.suffix in (".onnx", ".tflite"):
                         shutil.copy(part, staged)
                 spoil(staged / job["model"])
             elif module == "parity" and job["format"] == "onnx":

@@ -114,7 +114,7 @@ def some_rows(task: Task) -> list[dict[str, np.ndarray]]:
 
 def assert_answers_agree(blueprint: str, task: Task, options: dict[str, str], folder) -> None:
     from threefold.exporting.building import write_savedmodel
-    from threefold.exporting.onnx_file import write_onnx
+    from threefold.exporting.writers.onnx_file import write_onnx
 
     model, _ = build_model(blueprint, task, options, "float32")
     scatter_weights(model)
@@ -202,7 +202,7 @@ def write_function(function, length: int | None, folder):
     import onnx
     import tensorflow as tf
 
-    from threefold.exporting.onnx_file import write_onnx
+    from threefold.exporting.writers.onnx_file import write_onnx
     from threefold.tasks.signature import Field
 
     module = tf.Module()

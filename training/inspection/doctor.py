@@ -27,6 +27,7 @@ EXTRAS = {
     "jax": "the backend jax",
     "torch": "the backend torch",
     "hf": "hf: references to data",
+    "litert": "export to litert",
 }
 TIMEOUT_SECONDS = 120
 LITTLE_DISK_GB = 2

@@ -24,8 +24,8 @@ def write(
     """Write a function of named arrays as ONNX; return its operators and a session."""
     import tensorflow as tf
 
-    from threefold.exporting.onnx_file import write_onnx
-    from threefold.exporting.onnx_recurrent import recurrent_operators
+    from threefold.exporting.writers.onnx_file import write_onnx
+    from threefold.exporting.writers.onnx_recurrent import recurrent_operators
     from threefold.tasks.signature import Field
 
     module = tf.Module()
@@ -125,7 +125,7 @@ def test_a_mask_stays_a_loop(tmp_path):
 
 
 def test_keras_loops_as_before_once_the_file_is_written(tmp_path):
-    from threefold.exporting.onnx_recurrent import recurrent_operators
+    from threefold.exporting.writers.onnx_recurrent import recurrent_operators
 
     layer, x = make_layer("lstm"), some_sequences()[-1]
     with recurrent_operators():

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 
 from threefold.core.errors import Failure
-from threefold.exporting.onnx_recurrent import add_recurrent_operators
+from threefold.exporting.writers.onnx_recurrent import add_recurrent_operators
 from threefold.tasks.signature import Field
 
 OPSET = 18
