@@ -70,6 +70,10 @@ def _has_operator(layer) -> bool:
 def _trace(layer, sequences, initial_state):
     """Return what `inner_loop` does: the last output, all of them, and the state after them."""
     mode, operator = OPERATORS[type(layer)]
+    rows = tf.shape(sequences)[0]
+    shape = sequences.shape
+    # Of a batch of no row, onnxruntime's operators end the process: they get one of zeros.
+    sequences, *initial_state = (_not_empty(one, rows) for one in (sequences, *initial_state))
     hidden, *memory = (state[None] for state in initial_state)  # (1, batch, units)
     outputs, *after = tf.raw_ops.CudnnRNNV2(
         input=tf.transpose(sequences, (1, 0, 2)),
@@ -79,12 +83,18 @@ def _trace(layer, sequences, initial_state):
         rnn_mode=mode,
         is_training=False,
     )[:3]
-    states = [state[0] for state in after[: len(initial_state)]]
+    states = [state[0, :rows] for state in after[: len(initial_state)]]
     for state in states:
-        state.set_shape(initial_state[0].shape)
-    outputs = tf.transpose(outputs, (1, 0, 2))
-    outputs.set_shape((*sequences.shape[:2], layer.units))
+        state.set_shape((shape[0], layer.units))
+    outputs = tf.transpose(outputs, (1, 0, 2))[:rows]
+    outputs.set_shape((*shape[:2], layer.units))
     return states[0], outputs, states
+
+
+def _not_empty(array, rows):
+    """Return an array of as many rows, but of one at least."""
+    padded = tf.pad(array, [[0, tf.maximum(1 - rows, 0)]] + [[0, 0]] * (len(array.shape) - 1))
+    return tf.ensure_shape(padded, (None, *array.shape[1:]))  # the converter must know the widths
 
 
 def _lay_out(cell, gates: tuple[int, ...]) -> np.ndarray:

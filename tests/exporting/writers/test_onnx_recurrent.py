@@ -76,6 +76,14 @@ def test_layers_over_each_other_are_operators(cell, tmp_path):
 
 
 @pytest.mark.parametrize("cell", CELLS)
+def test_a_batch_of_no_row_is_answered_by_none(cell, tmp_path):
+    """The operators themselves end the whole process."""
+    _, session = write(make_layer(cell), {"x": ("batch", "time", WIDTH)}, tmp_path)
+    [found] = session.run(None, {"x": np.zeros((0, 4, WIDTH), "float32")})
+    assert found.shape == (0, 4, UNITS)
+
+
+@pytest.mark.parametrize("cell", CELLS)
 def test_a_layer_goes_on_from_a_state_and_returns_the_next(cell, tmp_path):
     layer = make_layer(cell, return_state=True)
     parts = ["h", "c"] if cell == "lstm" else ["h"]
