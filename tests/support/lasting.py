@@ -2,11 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from threefold.core.errors import Failure
 
 HERE = str(Path(__file__).parent)
 WORK = """
@@ -25,27 +26,15 @@ for line in sys.stdin:
 
 
 def build_once(building) -> None:
-    """Let the files of both formats come from one rebuilt model, and one SavedModel of it."""
-    newest = {}
-    kept = tempfile.TemporaryDirectory()
-    rebuild, write = building.rebuild_model, building.write_savedmodel
+    """Let the files of all formats come from one rebuilt model."""
+    newest, rebuild = {}, building.rebuild_model
 
     def rebuild_once(run, precision):
         if newest.get("run") != run.folder:
-            shutil.rmtree(newest.pop("saved", ""), ignore_errors=True)
             newest.update(run=run.folder, model=rebuild(run, precision))
         return newest["model"]
 
-    def write_once(model, task, folder):
-        if (model, task) != newest.get("model"):  # only tried, with its first weights
-            write(model, task, folder)
-        elif "saved" not in newest:
-            write(model, task, folder)
-            newest["saved"] = shutil.copytree(folder, Path(kept.name, folder.name))
-        else:
-            shutil.copytree(newest["saved"], folder)
-
-    building.rebuild_model, building.write_savedmodel = rebuild_once, write_once
+    building.rebuild_model = rebuild_once
 
 
 class LastingChildren:
@@ -68,6 +57,9 @@ class LastingChildren:
         child.stdin.flush()
         if child.stdout.readline() != "done\n":
             child.wait()
+            del self._children[kind]
+            if module == "empty_batch":  # which is an answer: not every runtime takes one
+                raise Failure("it died")
             self._errors.seek(0)
             raise AssertionError(f"{module} died: {self._errors.read()[-4000:]}")
 
