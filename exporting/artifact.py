@@ -25,6 +25,7 @@ from threefold.training.run import RunRecord
 VERSION = 3
 RECORD = "artifact.json"
 MODELS = {"onnx": "model.onnx", "savedmodel": "1/saved_model.pb", "litert": "model.tflite"}
+OPSET, LOWEST_OPSET, HIGHEST_OPSET = 18, 17, 18  # tf2onnx writes none above 18
 
 Format = Literal["savedmodel", "onnx", "litert"]
 

@@ -20,7 +20,10 @@ from threefold.core.errors import Failure, UserError
 from threefold.core.files import replace_file
 from threefold.core.staging import put_in_place, staging
 from threefold.exporting.artifact import (
+    HIGHEST_OPSET,
+    LOWEST_OPSET,
     MODELS,
+    OPSET,
     RECORD,
     Artifact,
     Format,
@@ -58,6 +61,7 @@ class Request:
         format: str. `savedmodel`, `onnx` or `litert`.
         output: str. The artifact's folder; `None` for one named after the run.
         force: bool. Whether to replace a folder that is there.
+        opset: int. The version of ONNX's operators; `None` for the default.
         atol: float. The largest difference; `None` for that of each output.
         quantize: str. `int8`, or `None`.
         max_metric_drop: float. How much of the task's score 8-bit integers may cost.
@@ -67,6 +71,7 @@ class Request:
     format: Format
     output: str | None = None
     force: bool = False
+    opset: int | None = None
     atol: float | None = None
     quantize: str | None = None
     max_metric_drop: float = 0.01
@@ -88,6 +93,7 @@ def export_run(run: Run, request: Request) -> Artifact:
         Failure: where the model cannot be written, or does not answer as the trained model does;
             then the report lies alongside the place of the artifact, and nothing else.
     """
+    _check_request(request)
     place = _choose_place(run, request)
     with staging(place) as (staged, scratch):
         split, example = _answer_on_training_backend(run, scratch)
@@ -97,6 +103,7 @@ def export_run(run: Run, request: Request) -> Artifact:
             "model": MODELS[request.format],
             "staged": str(staged.resolve()),
             "scratch": str(scratch.resolve()),
+            "opset": request.opset or OPSET,
             "atol": request.atol,
             "split": split,
         }
@@ -134,11 +141,20 @@ def _answers_empty_batch(scratch: Path) -> bool:
     return True
 
 
-def _choose_place(run: Run, request: Request) -> Path:
+def _check_request(request: Request) -> None:
+    if request.opset is not None and request.format != "onnx":
+        raise UserError("--opset is for --format onnx")
+    if request.opset is not None and not LOWEST_OPSET <= request.opset <= HIGHEST_OPSET:
+        raise UserError(
+            f"--opset {request.opset}: {LOWEST_OPSET} to {HIGHEST_OPSET} can be written"
+        )
     if request.quantize and request.format != "onnx":
         raise UserError("--quantize is for --format onnx")
     if request.quantize and request.atol is not None:
         raise UserError("--atol is for floats: 8-bit integers are judged by --max-metric-drop")
+
+
+def _choose_place(run: Run, request: Request) -> Path:
     suffix = f"-{request.quantize}" if request.quantize else ""
     default = ARTIFACTS / f"{run.folder.resolve().name}-{request.format}{suffix}"
     place = Path(request.output).expanduser() if request.output else default
