@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from threefold.exporting.writers.litert_file import write_litert
 from threefold.exporting.writers.onnx_file import write_onnx
+from threefold.exporting.writers.onnx_float16 import write_float16
 from threefold.exporting.writers.onnx_recurrent import recurrent_operators
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Task
@@ -90,5 +91,7 @@ def main() -> None:
         inputs, outputs = task.input_fields(), task.output_fields()
         about = _describe_origin(record, name)
         write_onnx(savedmodel, inputs, outputs, staged / job["model"], job["opset"], about)
+        if job["precision"] == "float16":
+            write_float16(staged / job["model"])
     elif job["format"] == "litert":
         write_litert(savedmodel, staged / job["model"])

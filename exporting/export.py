@@ -27,6 +27,7 @@ from threefold.exporting.artifact import (
     RECORD,
     Artifact,
     Format,
+    Precision,
     open_artifact,
     write_record,
 )
@@ -63,6 +64,7 @@ class Request:
         force: bool. Whether to replace a folder that is there.
         opset: int. The version of ONNX's operators; `None` for the default.
         atol: float. The largest difference; `None` for that of each output.
+        precision: str. `float32` or, between the first layer with weights and the last, `float16`.
         quantize: str. `int8`, or `None`.
         max_metric_drop: float. How much of the task's score 8-bit integers may cost.
         force_quantize: bool. Whether to write what became larger or slower by them.
@@ -73,6 +75,7 @@ class Request:
     force: bool = False
     opset: int | None = None
     atol: float | None = None
+    precision: Precision = "float32"
     quantize: str | None = None
     max_metric_drop: float = 0.01
     force_quantize: bool = False
@@ -104,6 +107,7 @@ def export_run(run: Run, request: Request) -> Artifact:
             "staged": str(staged.resolve()),
             "scratch": str(scratch.resolve()),
             "opset": request.opset or OPSET,
+            "precision": request.precision,
             "atol": request.atol,
             "split": split,
         }
@@ -148,6 +152,10 @@ def _check_request(request: Request) -> None:
         raise UserError(
             f"--opset {request.opset}: {LOWEST_OPSET} to {HIGHEST_OPSET} can be written"
         )
+    if request.precision != "float32" and request.format != "onnx":
+        raise UserError(f"--precision {request.precision} is for --format onnx")
+    if request.precision != "float32" and request.quantize:
+        raise UserError(f"--precision {request.precision} and --quantize exclude each other")
     if request.quantize and request.format != "onnx":
         raise UserError("--quantize is for --format onnx")
     if request.quantize and request.atol is not None:
@@ -155,7 +163,8 @@ def _check_request(request: Request) -> None:
 
 
 def _choose_place(run: Run, request: Request) -> Path:
-    suffix = f"-{request.quantize}" if request.quantize else ""
+    kind = request.quantize or request.precision
+    suffix = "" if kind == "float32" else f"-{kind}"
     default = ARTIFACTS / f"{run.folder.resolve().name}-{request.format}{suffix}"
     place = Path(request.output).expanduser() if request.output else default
     if place.exists() and not request.force:
@@ -267,6 +276,7 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any], pr
             versions[package] = version(package)
     content = {
         "format": request.format,
+        "precision": request.precision,
         "task": run.record.task,
         "signature": signature,
         "labels": task.facts.class_names,

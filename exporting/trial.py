@@ -27,6 +27,7 @@ def try_export(record: RunRecord, format: Format) -> str | None:
             "format": format,
             "model": MODELS[format],
             "opset": OPSET,
+            "precision": "float32",
             "staged": folder,
             "scratch": folder,
         }
