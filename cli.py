@@ -261,6 +261,11 @@ def _open_artifact(path: str, backend: str | None):
     metavar="NUMBER",
     help="largest difference; 1e-5 of probabilities, 1e-4 of other numbers by default",
 )
+@click.option("--opset", type=int, metavar="N",
+              help="version of ONNX's operators, 17 or 18; 18 by default")  # fmt: skip
+@click.option("--precision", type=click.Choice(["float32", "float16"]), default="float32",
+              show_default=True, help="of the network's weights and numbers; float16 for onnx",
+              )  # fmt: skip
 @click.option("--quantize", type=click.Choice(["int8"]), help="8-bit integers, for onnx")
 @click.option(
     "--max-metric-drop",

@@ -25,8 +25,10 @@ from threefold.training.run import RunRecord
 VERSION = 3
 RECORD = "artifact.json"
 MODELS = {"onnx": "model.onnx", "savedmodel": "1/saved_model.pb", "litert": "model.tflite"}
+OPSET, LOWEST_OPSET, HIGHEST_OPSET = 18, 17, 18  # tf2onnx writes none above 18
 
 Format = Literal["savedmodel", "onnx", "litert"]
+Precision = Literal["float32", "float16"]
 
 
 class Cost(BaseModel):
@@ -70,6 +72,7 @@ class ArtifactRecord(BaseModel):
 
     version: Literal[3] = VERSION
     format: Format
+    precision: Precision = "float32"
     task: str
     signature: Signature
     labels: tuple[str, ...]

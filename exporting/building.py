@@ -7,6 +7,7 @@ tf2onnx makes a complete ONNX graph of that, and its own converter a LiteRT file
 import contextlib
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from threefold.exporting.writers.litert_file import write_litert
 from threefold.exporting.writers.onnx_file import write_onnx
+from threefold.exporting.writers.onnx_float16 import write_float16
 from threefold.exporting.writers.onnx_recurrent import recurrent_operators
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Task
@@ -56,6 +58,18 @@ def _spec(field: Field) -> tf.TensorSpec:
     return tf.TensorSpec(shape, TYPES[field.dtype], name=field.name)
 
 
+def _describe_origin(record: RunRecord, name: str) -> dict[str, str]:
+    """Return what an ONNX file says of where it is from: what the card says, and no folder."""
+    return {
+        "run": name,
+        "blueprint": record.blueprint,
+        "task": record.task,
+        "classes": json.dumps(record.facts.class_names, ensure_ascii=False),
+        "trained_on": record.backend,
+        "program": f"threefold {version('threefold')}",
+    }
+
+
 def main() -> None:
     """Do the job that a JSON file describes."""
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
@@ -63,14 +77,21 @@ def main() -> None:
         record = RunRecord.model_validate(job["record"])
         task = bind_task(record)
         model, _ = build_model(record.blueprint, task, record.options, "float32")
+        name = ""
     else:
-        model, task = rebuild_model(open_run(job["run"]), precision="float32")
+        run = open_run(job["run"])
+        record, name = run.record, run.folder.name
+        model, task = rebuild_model(run, precision="float32")
     staged = Path(job["staged"])
     savedmodel = staged / "1" if job["format"] == "savedmodel" else Path(job["scratch"]) / "saved"
     for_onnx = job["format"] == "onnx"
     with recurrent_operators() if for_onnx else contextlib.nullcontext():
         write_savedmodel(model, task, savedmodel)
     if for_onnx:
-        write_onnx(savedmodel, task.input_fields(), task.output_fields(), staged / "model.onnx")
+        inputs, outputs = task.input_fields(), task.output_fields()
+        about = _describe_origin(record, name)
+        write_onnx(savedmodel, inputs, outputs, staged / job["model"], job["opset"], about)
+        if job["precision"] == "float16":
+            write_float16(staged / job["model"])
     elif job["format"] == "litert":
         write_litert(savedmodel, staged / job["model"])

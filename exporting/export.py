@@ -20,10 +20,14 @@ from threefold.core.errors import Failure, UserError
 from threefold.core.files import replace_file
 from threefold.core.staging import put_in_place, staging
 from threefold.exporting.artifact import (
+    HIGHEST_OPSET,
+    LOWEST_OPSET,
     MODELS,
+    OPSET,
     RECORD,
     Artifact,
     Format,
+    Precision,
     open_artifact,
     write_record,
 )
@@ -58,7 +62,9 @@ class Request:
         format: str. `savedmodel`, `onnx` or `litert`.
         output: str. The artifact's folder; `None` for one named after the run.
         force: bool. Whether to replace a folder that is there.
+        opset: int. The version of ONNX's operators; `None` for the default.
         atol: float. The largest difference; `None` for that of each output.
+        precision: str. `float32` or, between the first layer with weights and the last, `float16`.
         quantize: str. `int8`, or `None`.
         max_metric_drop: float. How much of the task's score 8-bit integers may cost.
         force_quantize: bool. Whether to write what became larger or slower by them.
@@ -67,7 +73,9 @@ class Request:
     format: Format
     output: str | None = None
     force: bool = False
+    opset: int | None = None
     atol: float | None = None
+    precision: Precision = "float32"
     quantize: str | None = None
     max_metric_drop: float = 0.01
     force_quantize: bool = False
@@ -88,6 +96,7 @@ def export_run(run: Run, request: Request) -> Artifact:
         Failure: where the model cannot be written, or does not answer as the trained model does;
             then the report lies alongside the place of the artifact, and nothing else.
     """
+    _check_request(request)
     place = _choose_place(run, request)
     with staging(place) as (staged, scratch):
         split, example = _answer_on_training_backend(run, scratch)
@@ -97,6 +106,8 @@ def export_run(run: Run, request: Request) -> Artifact:
             "model": MODELS[request.format],
             "staged": str(staged.resolve()),
             "scratch": str(scratch.resolve()),
+            "opset": request.opset or OPSET,
+            "precision": request.precision,
             "atol": request.atol,
             "split": split,
         }
@@ -134,12 +145,26 @@ def _answers_empty_batch(scratch: Path) -> bool:
     return True
 
 
-def _choose_place(run: Run, request: Request) -> Path:
+def _check_request(request: Request) -> None:
+    if request.opset is not None and request.format != "onnx":
+        raise UserError("--opset is for --format onnx")
+    if request.opset is not None and not LOWEST_OPSET <= request.opset <= HIGHEST_OPSET:
+        raise UserError(
+            f"--opset {request.opset}: {LOWEST_OPSET} to {HIGHEST_OPSET} can be written"
+        )
+    if request.precision != "float32" and request.format != "onnx":
+        raise UserError(f"--precision {request.precision} is for --format onnx")
+    if request.precision != "float32" and request.quantize:
+        raise UserError(f"--precision {request.precision} and --quantize exclude each other")
     if request.quantize and request.format != "onnx":
         raise UserError("--quantize is for --format onnx")
     if request.quantize and request.atol is not None:
         raise UserError("--atol is for floats: 8-bit integers are judged by --max-metric-drop")
-    suffix = f"-{request.quantize}" if request.quantize else ""
+
+
+def _choose_place(run: Run, request: Request) -> Path:
+    kind = request.quantize or request.precision
+    suffix = "" if kind == "float32" else f"-{kind}"
     default = ARTIFACTS / f"{run.folder.resolve().name}-{request.format}{suffix}"
     place = Path(request.output).expanduser() if request.output else default
     if place.exists() and not request.force:
@@ -251,6 +276,7 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any], pr
             versions[package] = version(package)
     content = {
         "format": request.format,
+        "precision": request.precision,
         "task": run.record.task,
         "signature": signature,
         "labels": task.facts.class_names,

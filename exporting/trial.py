@@ -6,7 +6,7 @@ from pathlib import Path
 
 from threefold.core.errors import Failure
 from threefold.core.files import replace_file
-from threefold.exporting.artifact import MODELS, Format
+from threefold.exporting.artifact import MODELS, OPSET, Format
 from threefold.exporting.processes import run_child
 from threefold.training.run import RunRecord
 
@@ -26,6 +26,8 @@ def try_export(record: RunRecord, format: Format) -> str | None:
             "record": record.model_dump(mode="json"),
             "format": format,
             "model": MODELS[format],
+            "opset": OPSET,
+            "precision": "float32",
             "staged": folder,
             "scratch": folder,
         }

@@ -16,6 +16,10 @@ from threefold.tasks.task import find_task
 WORDS_SHOWN = 12
 FIELDS_SHOWN = CLASSES_SHOWN = 40
 ENOUGH_ROWS = 200  # to judge by them what 8-bit integers cost
+FLOAT16 = (
+    " From its first layer with weights to the last it computes in float16; what comes before and "
+    "after is float32, and a first layer reads what lies beyond ±256 as ±256."
+)
 RUNTIMES = {
     "onnx": ("model.onnx", "onnxruntime"),
     "savedmodel": ("1/saved_model.pb", "TensorFlow"),
@@ -38,7 +42,8 @@ def write_card(folder: Path, content: Mapping[str, Any], program: str) -> None:
         f"# {run.blueprint} on {data.reference}",
         f"A `{run.blueprint}` network for {run.task.replace('_', ' ')}, trained with Keras on "
         f"{run.backend} and exported for {runtime} (`{file}`)."
-        + (" Its weights and activations are 8-bit integers." if parity["quantized"] else ""),
+        + (" Its weights and activations are 8-bit integers." if parity["quantized"] else "")
+        + (FLOAT16 if content["precision"] == "float16" else ""),
         "## Use",
         _describe_use(run) + " `python example.py` asks it so:",
         f"```python\n{program.strip()}\n```",

@@ -246,6 +246,7 @@ def _artifact_page(described: Mapping[str, Any]) -> RenderableType:
     versions = ", ".join(f"{name} {number}" for name, number in described["versions"].items())
     rows = [
         ("format", described["format"] + (", 8-bit integers" if parity["quantized"] else "")),
+        ("precision", described["precision"]),
         ("task", described["task"]),
         ("trained", f"{run['blueprint']} on {run['dataset']['reference']}, {run['backend']}"),
         ("proven", f"{parity['rows']:,} rows of the {parity['split']} split; largest difference "

@@ -1,8 +1,10 @@
 """From a SavedModel to one self-contained ONNX file; and from that to one of 8-bit integers."""
 
 import contextlib
+import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,17 @@ from threefold.core.errors import Failure
 from threefold.exporting.writers.onnx_recurrent import add_recurrent_operators
 from threefold.tasks.signature import Field
 
-OPSET = 18
 # Optimisations of quantised graphs, and of an operation that opset 10 replaced.
 NEEDLESS = ("const_dequantize_optimizer", "q_dq_optimizer", "remove_redundant_upsample")
 
 
 def write_onnx(
-    savedmodel: Path, inputs: Sequence[Field], outputs: Sequence[Field], path: Path
+    savedmodel: Path,
+    inputs: Sequence[Field],
+    outputs: Sequence[Field],
+    path: Path,
+    opset: int,
+    about: Mapping[str, str],
 ) -> None:
     """Convert a SavedModel, check the result, and name its free dimensions.
 
@@ -27,11 +33,13 @@ def write_onnx(
         inputs: sequence of Field. What goes in.
         outputs: sequence of Field. What comes out.
         path: Path. The file to write.
+        opset: int. The version of ONNX's operators.
+        about: mapping of str to str. What the file is to say of itself: where the model is from.
 
     Raises:
         Failure: where an operation has no counterpart, or a name or a free dimension was lost.
     """
-    model = _convert(savedmodel, inputs)
+    model = _convert(savedmodel, inputs, opset)
     _name_dimensions(model.graph.input, inputs)
     _name_dimensions(model.graph.output, outputs)
     del model.graph.value_info[:]  # of intermediate results: the old names of free dimensions
@@ -39,13 +47,19 @@ def write_onnx(
     for imported in [i for i in model.opset_import if i.domain and i.domain not in used]:
         model.opset_import.remove(imported)
     model.producer_name, model.doc_string = "threefold", ""
+    model.producer_version = version("threefold")
+    meanings = {
+        side: json.dumps({field.name: field.meaning for field in fields}, ensure_ascii=False)
+        for side, fields in (("inputs", inputs), ("outputs", outputs))
+    }
+    onnx.helper.set_model_props(model, {**about, **meanings})
     model.graph.name = "serve"
     onnx.checker.check_model(model, full_check=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, path)
 
 
-def _convert(savedmodel: Path, inputs: Sequence[Field]) -> onnx.ModelProto:
+def _convert(savedmodel: Path, inputs: Sequence[Field], opset: int) -> onnx.ModelProto:
     import tensorflow as tf
     from tf2onnx import convert, tf_loader
 
@@ -71,7 +85,7 @@ def _convert(savedmodel: Path, inputs: Sequence[Field]) -> onnx.ModelProto:
             return convert._convert_common(
                 graph,
                 name="serve",
-                opset=OPSET,
+                opset=opset,
                 input_names=names_in,
                 output_names=names_out,
                 tensors_to_rename=renamed,
@@ -88,10 +102,10 @@ def _convert(savedmodel: Path, inputs: Sequence[Field]) -> onnx.ModelProto:
         node.op_type
         for node in _nodes(model.graph)
         if node.domain not in known
-        or not (node.domain or onnx.defs.has(node.op_type))
+        or not (node.domain or onnx.defs.has(node.op_type, opset))
     }  # fmt: skip
     if foreign:
-        raise Failure(f"ONNX has no counterpart of: {', '.join(sorted(foreign))}")
+        raise Failure(f"ONNX opset {opset} has no counterpart of: {', '.join(sorted(foreign))}")
     return model
 
 

@@ -120,7 +120,7 @@ def assert_answers_agree(blueprint: str, task: Task, options: dict[str, str], fo
     scatter_weights(model)
     write_savedmodel(model, task, folder / "1")
     inputs, outputs = task.input_fields(), task.output_fields()
-    write_onnx(folder / "1", inputs, outputs, folder / "model.onnx")
+    write_onnx(folder / "1", inputs, outputs, folder / "model.onnx", 18, {})
     signature = Signature(inputs=inputs, outputs=outputs)
     runs = [
         load_runtime(folder / "1" / "saved_model.pb", "savedmodel", signature),
@@ -197,7 +197,7 @@ def test_columns_of_any_name_become_inputs_of_both_formats(names, tmp_path):
     assert_answers_agree("dnn", task, {"widths": "4"}, tmp_path)
 
 
-def write_function(function, length: int | None, folder):
+def write_function(function, length: int | None, folder, opset: int = 18):
     """Write a function of one array as ONNX; return what stands in its file."""
     import onnx
     import tensorflow as tf
@@ -212,7 +212,7 @@ def write_function(function, length: int | None, folder):
     inputs, outputs = (
         [Field(name=name, dtype="float32", shape=("batch",), meaning="")] for name in "xy"
     )
-    write_onnx(folder / "saved", inputs, outputs, folder / "model.onnx")
+    write_onnx(folder / "saved", inputs, outputs, folder / "model.onnx", opset, {})
     return onnx.load(folder / "model.onnx")
 
 
@@ -236,6 +236,30 @@ def test_a_length_that_was_to_be_free_is_refused(tmp_path):
 def test_an_operation_that_onnx_lacks_is_named(tmp_path):
     import tensorflow as tf
 
-    with pytest.raises(Failure, match="^ONNX has no counterpart of: Igamma$"):
+    with pytest.raises(Failure, match="^ONNX opset 18 has no counterpart of: Igamma$"):
         write_function(lambda x: tf.math.igamma(x, x), None, tmp_path)
     assert not (tmp_path / "model.onnx").exists()
+
+
+def test_an_operation_that_a_lower_opset_lacks_is_named_and_what_it_has_is_written(tmp_path):
+    import tensorflow as tf
+
+    def both_bits(x):
+        return tf.cast(tf.bitwise.bitwise_and(tf.cast(x, tf.int32), 5), tf.float32)
+
+    model = write_function(both_bits, None, tmp_path)
+    assert [imported.version for imported in model.opset_import] == [18]
+    (tmp_path / "model.onnx").unlink()
+    with pytest.raises(Failure, match="^ONNX opset 17 has no counterpart of: BitwiseAnd$"):
+        write_function(both_bits, None, tmp_path, opset=17)
+    assert not (tmp_path / "model.onnx").exists()
+    model = write_function(tf.sin, None, tmp_path, opset=17)
+    assert [imported.version for imported in model.opset_import] == [17]
+
+
+def test_tf2onnx_writes_no_higher_opset():
+    from tf2onnx import constants
+
+    from threefold.exporting.artifact import HIGHEST_OPSET
+
+    assert max(constants.OPSET_TO_IR_VERSION) == HIGHEST_OPSET

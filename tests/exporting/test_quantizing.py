@@ -49,6 +49,7 @@ def test_weights_and_activations_become_integers(run_of, artifact_of, export_fro
     artifact = open_artifact("artifacts/digits-onnx-int8")
     assert artifact.record.parity.max_abs_diff > 1e-5  # it is another model
     graph = onnx.load(artifact.model).graph
+    assert {p.key: p.value for p in onnx.load(artifact.model).metadata_props}["run"] == "digits"
     kinds = [node.op_type for node in graph.node]
     assert "QuantizeLinear" in kinds and "DequantizeLinear" in kinds
     stored = {numpy_helper.to_array(tensor).dtype.name for tensor in graph.initializer

@@ -179,6 +179,12 @@ def test_a_run_is_exported_by_its_own_backend(run_cli, copy_run, backend):
     ("words", "part"),
     [
         ("--format savedmodel --quantize int8", "--quantize is for --format onnx"),
+        ("--format savedmodel --opset 18", "--opset is for --format onnx"),
+        ("--format onnx --opset 16", "--opset 16: 17 to 18 can be written"),
+        ("--format onnx --opset 19", "--opset 19: 17 to 18 can be written"),
+        ("--format savedmodel --precision float16", "--precision float16 is for --format onnx"),
+        ("--format litert --precision float16", "--precision float16 is for --format onnx"),
+        ("--format onnx --precision float16 --quantize int8", "exclude each other"),
         ("--format onn", "'onn' is not one of"),
         ("", "Missing option '--format'"),
         ("--format onnx --quantize int4", "'int4' is not 'int8'"),

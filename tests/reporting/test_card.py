@@ -29,6 +29,7 @@ def content(examples):
         numbers = {name: 0.25 for name in bound.summary_metrics}
         return {
             "format": "onnx",
+            "precision": "float32",
             "task": task,
             "signature": Signature(inputs=bound.input_fields(), outputs=bound.output_fields()),
             "labels": facts.class_names,
@@ -156,6 +157,13 @@ def test_8_bit_integers_are_judged_by_the_score(content, tmp_path):
     assert "Its weights and activations are 8-bit integers." in text
     assert "the score fell by less than allowed" in text and "was allowed)" not in text
     assert "98.77 %" in text and "another size" not in text
+
+
+def test_float16_is_said_with_what_stays_and_what_is_clipped(content, tmp_path):
+    assert "float16" not in write(tmp_path, content())
+    text = write(tmp_path, content(precision="float16"))
+    assert "From its first layer with weights to the last it computes in float16" in text
+    assert "reads what lies beyond ±256 as ±256" in text
 
 
 def test_intervals_simple_methods_and_classes_stand_beside_the_metrics(content, tmp_path):

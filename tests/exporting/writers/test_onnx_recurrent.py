@@ -43,7 +43,7 @@ def write(
         for name, shape in {**inputs, "y": ("batch", "time", traced.outputs[0].shape[-1])}.items()
     ]
     path = folder / "model.onnx"
-    write_onnx(folder / "saved", fields[:-1], fields[-1:], path)
+    write_onnx(folder / "saved", fields[:-1], fields[-1:], path, 18, {})
     kinds = [node.op_type for node in onnx.load(path).graph.node]
     return kinds, onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
