@@ -46,44 +46,41 @@ def main() -> None:
         way, folder = args.cell
         print(json.dumps(measure(way, Path(folder), args.cores)))
         return
-    with tempfile.TemporaryDirectory() as scratch:
-        folders = prepare(Path(scratch))
-        table(folders, args.rounds, args.cores)
-        first_answer(str(folders["cnn", "image_classification"] / "onnx"), args.rounds)
+    print("| blueprint | task | rows | " + " | ".join(WAYS) + " | best Keras / onnx |")
+    print("| --- | --- | --- |" + " --- |" * (len(WAYS) + 1))
+    with tempfile.TemporaryDirectory() as scratch, contextlib.closing(Exporters()) as exporters:
+        for blueprint, task in MODELS:
+            folder = Path(scratch, f"{blueprint}-{task}")
+            prepare(blueprint, task, folder, exporters)
+            print_rows(f"| `{blueprint}` | {task} |", folder, args.rounds, args.cores)
+        first_answer(Path(scratch, "cnn-image_classification", "onnx"), args.rounds)
     print(f"\npython benchmarks/latency.py --rounds {args.rounds} --cores {args.cores}")
 
 
-def prepare(scratch: Path) -> dict[tuple[str, str], Path]:
-    """Fit and export; return of each model the folder of its run and artifacts."""
-    folders = {(blueprint, task): scratch / f"{blueprint}-{task}" for blueprint, task in MODELS}
-    with contextlib.closing(Exporters()) as exporters:
-        for (blueprint, task), folder in folders.items():
-            folder.mkdir()
-            run = fit_small(blueprint, task, folder, MODELS[blueprint, task])
-            for format in FORMATS:
-                exporters.export(run, format, folder / format)
-    return folders
+def prepare(blueprint: str, task: str, folder: Path, exporters: Exporters) -> None:
+    """Fit a model and export it in both formats, all into a folder."""
+    folder.mkdir()
+    run = fit_small(blueprint, task, folder, MODELS[blueprint, task])
+    for format in FORMATS:
+        exporters.export(run, format, folder / format)
 
 
-def table(folders: dict[tuple[str, str], Path], rounds: int, cores: int) -> None:
-    """Measure every cell in turns, and print the table."""
+def print_rows(begin: str, folder: Path, rounds: int, cores: int) -> None:
+    """Measure every way of a model in turns, and print a line for each number of rows."""
     found: dict[tuple, list[float]] = {}
     for _ in range(rounds):
-        for names, folder in folders.items():
-            for way in WAYS:
-                answer = subprocess.run(
-                    [sys.executable, __file__, "--cores", str(cores), "--cell", way, str(folder)],
-                    capture_output=True, text=True, check=True,
-                )  # fmt: skip
-                for size, seconds in zip(SIZES, json.loads(answer.stdout), strict=True):
-                    found.setdefault((*names, size, way), []).append(seconds)
-    print("| blueprint | task | rows | " + " | ".join(WAYS) + " | best Keras / onnx |")
-    print("| --- | --- | --- |" + " --- |" * (len(WAYS) + 1))
-    for (blueprint, task), size in ((names, size) for names in folders for size in SIZES):
-        times = {way: statistics.median(found[blueprint, task, size, way]) for way in WAYS}
+        for way in WAYS:
+            answer = subprocess.run(
+                [sys.executable, __file__, "--cores", str(cores), "--cell", way, str(folder)],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            for size, seconds in zip(SIZES, json.loads(answer.stdout), strict=True):
+                found.setdefault((size, way), []).append(seconds)
+    for size in SIZES:
+        times = {way: statistics.median(found[size, way]) for way in WAYS}
         ratio = min(times[backend] for backend in BACKENDS) / times["onnx"]
         shown = " | ".join(f"{1000 * times[way]:.3f}" for way in WAYS)
-        print(f"| `{blueprint}` | {task} | {size} | {shown} | {ratio:.1f} |")
+        print(f"{begin} {size} | {shown} | {ratio:.1f} |", flush=True)
 
 
 def measure(way: str, folder: Path, cores: int) -> list[float]:
@@ -149,17 +146,17 @@ def rows_of(run, facts):
     return load_run_dataset(run.record, facts).splits["train"]
 
 
-def first_answer(place: str, rounds: int) -> None:
+def first_answer(place: Path, rounds: int) -> None:
     """Time whole processes: the artifact's example, and `threefold predict`."""
     from PIL import Image
 
-    image = Path(place).parent / "digit.png"
-    with np.load(Path(place) / "examples.npz") as examples:
+    image = place.parent / "digit.png"
+    with np.load(place / "examples.npz") as examples:
         Image.fromarray(examples["image"][0, ..., 0]).save(image)
     commands = {
         "python example.py": [sys.executable, f"{place}/example.py"],
         "threefold predict ARTIFACT digit.png": [
-            sys.executable, "-m", "threefold.cli", "predict", place, str(image),
+            sys.executable, "-m", "threefold.cli", "predict", str(place), str(image),
         ],
     }  # fmt: skip
     print("\n| from the start of the process to the first answer | seconds |\n| --- | --- |")
