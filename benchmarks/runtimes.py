@@ -61,7 +61,8 @@ RUNTIMES = {
 }
 PROVING = ("onnxruntime", "tensorflow", "litert")  # those that an export itself asks
 MISSING = re.compile(
-    r"(?:has no counterpart of:|implementation for|ONNX operations:|registered function for) ?(\S+)"
+    "(?:has no counterpart of|implementation for|ONNX operations|Conversion is failed for)"
+    r":? (\w+)"
 )
 LONGEST_REASON = 60
 
