@@ -153,7 +153,7 @@ class Replayed:
         said = json.loads(last_line(answer.stdout))
         parity = artifact.record.parity if runtime in PROVING else None
         difference = parity.max_abs_diff if parity else 0.0
-        return said["version"], judge(
+        return said["version"], compare(
             decode(said["answers"]), examples, artifact.record.signature.outputs, difference
         )
 
@@ -173,7 +173,7 @@ def shorten(said: str) -> str:
     return f"no `{missing[1]}`" if missing else last_line(said)[:LONGEST_REASON]
 
 
-def judge(answers: Arrays, examples: Arrays, outputs: Sequence[Output], difference: float) -> str:
+def compare(answers: Arrays, examples: Arrays, outputs: Sequence[Output], difference: float) -> str:
     """Return the largest difference from the answers to expect, or what is wrong.
 
     Args:

@@ -224,7 +224,7 @@ def test_a_runtime_that_answers_otherwise_is_called_wrong(probabilities, index, 
     examples = {"expected_probabilities": np.array([[0.25, 0.75]])}
     answers = {"probabilities": np.array(probabilities), "label_index": np.array(index)}
     examples["expected_label_index"] = np.array([1])
-    assert runtimes.judge(answers, examples, OUTPUTS, 0.0) == said
+    assert runtimes.compare(answers, examples, OUTPUTS, 0.0) == said
 
 
 def test_a_reason_names_the_operation_that_is_missing():

@@ -93,8 +93,8 @@ ASK = {
 
 def main() -> None:
     runtime, model = sys.argv[1:]
-    package, ask = ASK[runtime]
-    answers = ask(model, decode(json.load(sys.stdin)))
+    package, answer = ASK[runtime]
+    answers = answer(model, decode(json.load(sys.stdin)))
     print(json.dumps({"version": version(package), "answers": encode(answers)}))
 
 
