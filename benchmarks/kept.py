@@ -208,14 +208,16 @@ class Kept:
         return bool(stale)
 
 
-def options_of_cells(about: str) -> argparse.ArgumentParser:
+def options_of_cells(about: str, *, by_backend: bool = True) -> argparse.ArgumentParser:
     """Return a parser of what every script takes that fills a table cell by cell.
 
     Args:
         about: str. The script's docstring.
+        by_backend: bool. Whether each backend has cells of its own.
     """
     parser = argparse.ArgumentParser(description=about.partition("\n\n")[0])
-    parser.add_argument("--backends", default=",".join(BACKENDS), help="with commas between")
+    if by_backend:
+        parser.add_argument("--backends", default=",".join(BACKENDS), help="with commas between")
     parser.add_argument("--only", default="", help="a part of BLUEPRINT-TASK")
     parser.add_argument("--again", action="store_true", help="also what is kept and up to date")
     parser.add_argument("--stale", action="store_true", help="only list what is missing or older")

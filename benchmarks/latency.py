@@ -2,14 +2,15 @@
 
     python benchmarks/latency.py
 
-One `cnn` on the bundled digits, fitted here and exported in both formats. Every cell is a process
-of its own that may use one core or two; it answers the same rows again and again. Cells take turns
-for some rounds, so that whatever else the machine does falls on all of them; the table has the
-median of the rounds' medians, in milliseconds an answer. The last lines time a whole process from
-its start to the first answer.
+A small model of each kind, fitted here for an epoch and exported in both formats. Every way to
+answer is a process of its own that may use one core, or the number given; it answers the same rows
+again and again. They take turns for some rounds, so that whatever else the machine does falls on
+all of them; the table has the median of the rounds' medians, in milliseconds an answer. The last
+lines time a whole process from its start to the first answer.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -19,116 +20,143 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+from small.fitted import Exporters, fit_small
+
 BACKENDS = ("tensorflow", "jax", "torch")
-WAYS = ("onnx", "savedmodel", *BACKENDS)
-SIZES, CORES = (1, 32), (1, 2)
+FORMATS = ("onnx", "savedmodel")
+WAYS = (*FORMATS, *BACKENDS)
+MODELS: dict[tuple[str, str], dict[str, str] | None] = {  # with options; None: as tests build it
+    ("cnn", "image_classification"): {},
+    ("rnn", "sequence_classification"): None,
+    ("transformer", "text_classification"): None,
+    ("gan", "image_generation"): None,
+    ("gpt", "text_generation"): None,
+}
+SIZES = (1, 32)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--cell", nargs=4, help=argparse.SUPPRESS)  # way, place, size, cores
+    parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--cell", nargs=2, help=argparse.SUPPRESS)  # way, folder
     args = parser.parse_args()
     if args.cell:
-        way, place, size, cores = args.cell
-        print(json.dumps(measure(way, place, int(size), int(cores))))
+        way, folder = args.cell
+        print(json.dumps(measure(way, Path(folder), args.cores)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        places = prepare(folder)
-        table(places, args.rounds)
-        first_answer(places["onnx"], args.rounds)
-    print(f"\npython benchmarks/latency.py --rounds {args.rounds}")
+    print("| blueprint | task | rows | " + " | ".join(WAYS) + " | best Keras / onnx |")
+    print("| --- | --- | --- |" + " --- |" * (len(WAYS) + 1))
+    with tempfile.TemporaryDirectory() as scratch, contextlib.closing(Exporters()) as exporters:
+        for blueprint, task in MODELS:
+            folder = Path(scratch, f"{blueprint}-{task}")
+            prepare(blueprint, task, folder, exporters)
+            print_rows(f"| `{blueprint}` | {task} |", folder, args.rounds, args.cores)
+        first_answer(Path(scratch, "cnn-image_classification", "onnx"), args.rounds)
+    print(f"\npython benchmarks/latency.py --rounds {args.rounds} --cores {args.cores}")
 
 
-def prepare(folder: str) -> dict[str, str]:
-    """Fit and export; return what each way of answering reads."""
-    command = [sys.executable, "-m", "threefold.cli"]
-    run = f"{folder}/run"
-    fit = [*command, "fit", "cnn", "--backend", "jax", "--epochs", "2", "--run", run]
-    subprocess.run(fit, check=True, capture_output=True)
-    places = dict.fromkeys(BACKENDS, run)
-    for format in ("onnx", "savedmodel"):
-        places[format] = f"{folder}/{format}"
-        export = [*command, "export", run, "--format", format, "--output", places[format]]
-        subprocess.run(export, check=True, capture_output=True)
-    return places
+def prepare(blueprint: str, task: str, folder: Path, exporters: Exporters) -> None:
+    """Fit a model and export it in both formats, all into a folder."""
+    folder.mkdir()
+    run = fit_small(blueprint, task, folder, MODELS[blueprint, task])
+    for format in FORMATS:
+        exporters.export(run, format, folder / format)
 
 
-def table(places: dict[str, str], rounds: int) -> None:
-    """Measure every cell in turns, and print the table."""
-    cells = [(size, cores) for size in SIZES for cores in CORES]
+def print_rows(begin: str, folder: Path, rounds: int, cores: int) -> None:
+    """Measure every way of a model in turns, and print a line for each number of rows."""
     found: dict[tuple, list[float]] = {}
     for _ in range(rounds):
         for way in WAYS:
-            for size, cores in cells:
-                words = [way, places[way], str(size), str(cores)]
-                answer = subprocess.run(
-                    [sys.executable, __file__, "--cell", *words],
-                    capture_output=True, text=True, check=True,
-                )  # fmt: skip
-                found.setdefault((way, size, cores), []).append(json.loads(answer.stdout))
-    print("| rows | cores | " + " | ".join(WAYS) + " | best Keras / onnx |")
-    print("| --- | --- |" + " --- |" * (len(WAYS) + 1))
-    for size, cores in cells:
-        times = {way: statistics.median(found[way, size, cores]) for way in WAYS}
+            answer = subprocess.run(
+                [sys.executable, __file__, "--cores", str(cores), "--cell", way, str(folder)],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            for size, seconds in zip(SIZES, json.loads(answer.stdout), strict=True):
+                found.setdefault((size, way), []).append(seconds)
+    for size in SIZES:
+        times = {way: statistics.median(found[size, way]) for way in WAYS}
         ratio = min(times[backend] for backend in BACKENDS) / times["onnx"]
         shown = " | ".join(f"{1000 * times[way]:.3f}" for way in WAYS)
-        print(f"| {size} | {cores} | {shown} | {ratio:.1f} |")
+        print(f"{begin} {size} | {shown} | {ratio:.1f} |", flush=True)
 
 
-def measure(way: str, place: str, size: int, cores: int) -> float:
-    """Return the median seconds of an answer, by one way, in this process."""
+def measure(way: str, folder: Path, cores: int) -> list[float]:
+    """Return the median seconds of an answer for each number of rows, in this process."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     os.environ["OMP_NUM_THREADS"] = str(cores)
-    answer = artifact(place) if way in ("onnx", "savedmodel") else keras_model(place, way)
-    from threefold.datasets.bundled.digits import read_digits
+    answer, select = (artifact if way in FORMATS else keras_model)(folder, way)
+    return [median_time(answer, select(np.arange(size))) for size in SIZES]
 
-    rows = read_digits()[0][:size]
+
+def median_time(answer, inputs) -> float:
+    """Return the median seconds of an answer, without the first ones."""
     times, until = [], time.perf_counter() + 1.0
     while len(times) < 30 or time.perf_counter() < until:
         started = time.perf_counter()
-        answer(rows)
+        answer(inputs)
         times.append(time.perf_counter() - started)
     return statistics.median(times[10:])
 
 
-def artifact(place: str):
-    """Return the artifact as a function of raw images."""
+def artifact(folder: Path, format: str):
+    """Return the artifact as a function of raw inputs, and what selects those of rows."""
     from threefold.exporting.artifact import open_artifact
     from threefold.exporting.runtime import load_runtime
+    from threefold.training.building import bind_task
 
-    record = open_artifact(place).record
-    run = load_runtime(open_artifact(place).model, record.format, record.signature)
-    return lambda rows: run({"image": rows})
+    opened = open_artifact(str(folder / format))
+    run = open_run_of(folder)
+    task = bind_task(run.record)
+    source = rows_of(run, run.record.facts.raw())
+    answer = load_runtime(opened.model, format, opened.record.signature)
+    return answer, lambda rows: task.raw_inputs(source[rows % len(source)])
 
 
-def keras_model(place: str, backend: str):
-    """Return the run's model as a function of raw images."""
+def keras_model(folder: Path, backend: str):
+    """Return the run's model as a function of its inputs, and what selects those of rows."""
     from threefold.training.backend import choose_backend
 
     choose_backend(backend)
-    import numpy as np
+    import keras
 
     from threefold.training.building import rebuild_model
+
+    run = open_run_of(folder)
+    model, task = rebuild_model(run)
+    source = rows_of(run, run.record.facts)
+    for each in (model, *(part for part in model.layers if isinstance(part, keras.Model))):
+        each.compile(jit_compile=False if backend == "torch" else "auto")
+    return task.predict_fn(model), lambda rows: task.inference_inputs(source[rows % len(source)])
+
+
+def open_run_of(folder: Path):
+    """Return the run of a folder that `prepare` filled."""
     from threefold.training.run import open_run
 
-    model, _ = rebuild_model(open_run(place))
-    model.compile(jit_compile=False if backend == "torch" else "auto")
-    return lambda rows: np.asarray(model.predict_on_batch({"image": rows.astype("float32")}))
+    return open_run(str(folder / "run"))
 
 
-def first_answer(place: str, rounds: int) -> None:
+def rows_of(run, facts):
+    """Return the rows that are answered, read by the run's facts, or by those raw."""
+    from threefold.training.data import load_run_dataset
+
+    return load_run_dataset(run.record, facts).splits["train"]
+
+
+def first_answer(place: Path, rounds: int) -> None:
     """Time whole processes: the artifact's example, and `threefold predict`."""
-    import numpy as np
     from PIL import Image
 
-    image = Path(place).parent / "digit.png"
-    with np.load(Path(place) / "examples.npz") as examples:
+    image = place.parent / "digit.png"
+    with np.load(place / "examples.npz") as examples:
         Image.fromarray(examples["image"][0, ..., 0]).save(image)
     commands = {
         "python example.py": [sys.executable, f"{place}/example.py"],
         "threefold predict ARTIFACT digit.png": [
-            sys.executable, "-m", "threefold.cli", "predict", place, str(image),
+            sys.executable, "-m", "threefold.cli", "predict", str(place), str(image),
         ],
     }  # fmt: skip
     print("\n| from the start of the process to the first answer | seconds |\n| --- | --- |")

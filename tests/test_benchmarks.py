@@ -1,18 +1,23 @@
 """What benchmarks prove is kept row by row, for the code as it was."""
 
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from threefold.core.errors import Failure
+from threefold.tasks.signature import Output
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "benchmarks"))
 import crash  # noqa: E402
 import kept  # noqa: E402
+import runtimes  # noqa: E402
+from replay.with_python import decode, encode  # noqa: E402
 
 PLACES = ("blueprints", "tasks", "core/files.py")
 KEYS = ("blueprint", "backend")
@@ -196,3 +201,44 @@ def test_kills_go_on_for_the_code_as_it_is_and_older_ones_stay_until_outdone(
 
 def names_now(backend: str) -> dict[str, str]:
     return {"backend": backend, "seed": "0", "digest": crash.digest_now()}
+
+
+OUTPUTS = (
+    Output.probability("probabilities", ("batch", 2), "of each class"),
+    Output.index("label_index", ("batch",), "position of the class", 2),
+)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "index", "said"),
+    [
+        ([[0.25, 0.75]], [1], "0.0e+00"),
+        ([[0.25, 0.750001]], [1], "1.0e-06"),
+        ([[0.5, 0.5]], [1], "wrong: 0.2"),
+        ([[np.nan, 0.75]], [1], "wrong: nan"),
+        ([[0.25, 0.75]], [0], "wrong: label_index"),
+        ([[0.25, 0.75, 0.0]], [1], "wrong: shape of probabilities"),
+    ],
+)
+def test_a_runtime_that_answers_otherwise_is_called_wrong(probabilities, index, said):
+    examples = {"expected_probabilities": np.array([[0.25, 0.75]])}
+    answers = {"probabilities": np.array(probabilities), "label_index": np.array(index)}
+    examples["expected_label_index"] = np.array([1])
+    assert runtimes.compare(answers, examples, OUTPUTS, 0.0) == said
+
+
+def test_a_reason_names_the_operation_that_is_missing():
+    said = "Traceback\nFailure: LiteRT has no counterpart of: TensorListReserve\n"
+    assert runtimes.shorten(said) == "no `TensorListReserve`"
+    assert runtimes.shorten("first\nit is too warm\n\n") == "it is too warm"
+
+
+def test_arrays_reach_another_program_bit_by_bit():
+    arrays = {"x": np.array([[np.nan, 1e-45]], np.float32), "words": np.array(["é", ""], object),
+              "none": np.zeros((0, 3), np.int64)}  # fmt: skip
+    found = decode(json.loads(json.dumps(encode(arrays))))
+    assert {name: array.tolist() for name, array in found.items() if name != "x"} == {
+        "words": ["é", ""], "none": [],
+    }  # fmt: skip
+    assert found["none"].shape == (0, 3)
+    assert found["x"].tobytes() == arrays["x"].tobytes() and found["x"].dtype == np.float32
