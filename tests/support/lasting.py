@@ -57,8 +57,10 @@ class LastingChildren:
         child.stdin.flush()
         if child.stdout.readline() != "done\n":
             child.wait()
-            del self._children[kind]
             if module == "empty_batch":  # which is an answer: not every runtime takes one
+                child.stdin.close()
+                child.stdout.close()
+                del self._children[kind]
                 raise Failure("it died")
             self._errors.seek(0)
             raise AssertionError(f"{module} died: {self._errors.read()[-4000:]}")
