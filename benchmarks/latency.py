@@ -31,7 +31,6 @@ MODELS: dict[tuple[str, str], dict[str, str] | None] = {  # with options; None: 
     ("rnn", "sequence_classification"): None,
     ("transformer", "text_classification"): None,
     ("gan", "image_generation"): None,
-    ("gpt", "text_generation"): None,
 }
 SIZES = (1, 32)
 

@@ -147,6 +147,11 @@ def _describe_metrics(parity: Mapping[str, Any]) -> list[str]:
             "The interval is how far the metrics of this file move when as many rows are drawn of "
             "these again and again: with other rows of the same kind, expect as much."
         )
+        if any(name not in intervals for name in names):
+            parts[-1] += (
+                " A metric without one is the same for all of them: as many as 3 in "
+                f"{parity['rows']:,} others may still differ (the rule of three)."
+            )
     by_class = parity.get("by_class", {})
     if by_class:
         shown = list(by_class.items())[:CLASSES_SHOWN]

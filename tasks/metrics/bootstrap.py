@@ -23,7 +23,7 @@ def bootstrap_intervals(
 
     Returns:
         dict of str to (float, float). Nothing where they take too long, or a metric of theirs
-        is not defined.
+        is not defined; nor where all rows agree, which says nothing of how far others would.
     """
     random = np.random.default_rng(0)
     until, sampled = time.monotonic() + MOST_SECONDS, []
@@ -38,5 +38,5 @@ def bootstrap_intervals(
     return {
         name: (float(low), float(high))
         for name, low, high in zip(names, *bounds, strict=True)
-        if np.isfinite([low, high]).all()
+        if np.isfinite([low, high]).all() and low < high
     }

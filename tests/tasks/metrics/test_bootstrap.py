@@ -31,3 +31,7 @@ def test_what_is_not_defined_or_takes_too_long_has_no_interval(monkeypatch):
     assert bootstrap_intervals(lambda rows: {}, 1, ["r2"]) == {}
     monkeypatch.setattr(bootstrap, "MOST_SECONDS", 0)
     assert bootstrap_intervals(accuracy_of(np.ones(5)), 5, ["accuracy"]) == {}
+
+
+def test_rows_that_all_agree_say_nothing_of_others():
+    assert bootstrap_intervals(accuracy_of(np.ones(13, bool)), 13, ["accuracy"]) == {}
