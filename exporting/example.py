@@ -8,7 +8,7 @@ import numpy as np
 
 from threefold.core.files import replace_file
 from threefold.exporting.examples import media, numbers, texts
-from threefold.exporting.examples.parts import Parts
+from threefold.exporting.examples.parts import PRINT_ALL, Parts
 from threefold.tasks.task import Task
 
 # What a program begins with, by the kind of a dataset's facts.
@@ -24,6 +24,9 @@ ASKED: dict[str, Callable[[Task, Mapping[str, np.ndarray]], Parts]] = {
     "question": texts.ask_question,
     "pair": texts.ask_source,
 }
+# Of a kind that somebody added, what a program can begin with is not known: rows of the data.
+ROWS = Parts(f"""answers = ask(np.load(here / "examples.npz"))
+{PRINT_ALL}""")
 MADE = {"images": media.make_image, "texts": texts.ask_prompt}
 
 _HEAD = '''"""Ask this model: {packages} are all that it takes.
@@ -90,8 +93,8 @@ def write_example(folder: Path, format: str, task: Task, example: Mapping[str, n
     Returns:
         str. The lines that make inputs of what a user has and print the answers.
     """
-    write = MADE.get(task.generates) or ASKED[task.facts.kind]
-    parts = write(task, example)
+    write = MADE.get(task.generates) or ASKED.get(task.facts.kind)
+    parts = write(task, example) if write else ROWS
     runtime, imported, run = RUNTIMES[format]
     for name, content in parts.files.items():
         replace_file(folder / name, content)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from threefold.exporting.examples.parts import LABELS, Parts, literal, print_target
+from threefold.exporting.examples.parts import LABELS, Parts, literal, print_answer
 from threefold.tasks.task import Task
 
 IMAGE, SOUND = "example.png", "example.wav"
@@ -26,7 +26,7 @@ def ask_image(task: Task, example: Examples) -> Parts:
     code = f"""# Of any size: the model resizes it.
 image = Image.open(here / "{IMAGE}").convert("{mode}")
 answers = ask({{"image": np.asarray(image)[{axes}]}})
-{print_target(tuple(target.name for target in task.facts.targets))}"""
+{print_answer(task)}"""
     return Parts(code, ("from PIL import Image",), ("Pillow",), {IMAGE: file.getvalue()})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from threefold.exporting.examples.parts import PRINT_LABEL, Parts, literal, print_target
+from threefold.exporting.examples.parts import Parts, literal, print_answer
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Task
 
@@ -47,7 +47,7 @@ answers = ask({{
     column["name"]: np.array([row[column["column"]]], column["dtype"].replace("string", "str"))
     for column in columns
 }})
-{print_target(tuple(target.name for target in task.facts.targets))}"""
+{print_answer(task)}"""
     return Parts(code, ("import json",), files=files)
 
 
@@ -70,7 +70,7 @@ def ask_series(task: Task, example: Examples) -> Parts:
     code = f"""# A line for each step, a column for each channel; nan where a number is missing.
 values = np.loadtxt(here / "{FILE}", np.float32, delimiter=",", skiprows=1, ndmin=2)
 answers = ask({{"values": values[None], "lengths": np.array([len(values)], np.int64)}})
-{PRINT_LABEL}"""
+{print_answer(task)}"""
     return Parts(code, files={FILE: file})
 
 

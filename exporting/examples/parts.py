@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from threefold.tasks.task import Task
+
 TEXT_SHOWN = 400  # characters
 WIDTH = 80  # of one line of a text in a program
 
@@ -49,11 +51,20 @@ print(f"{{labels[best]}}  {{answers['probabilities'][0, best]:.4f}}")
 """
 
 
-def print_target(names: tuple[str, ...]) -> str:
-    """Return what prints the class, or the numbers of these names."""
-    if not names:
+PRINT_ALL = """
+for name, array in answers.items():
+    print(name, array[0].tolist())
+"""
+
+
+def print_answer(task: Task) -> str:
+    """Return what prints the class, or the numbers by their names, or whatever is answered."""
+    outputs = {field.name for field in task.output_fields()}
+    if {"label_index", "probabilities"} <= outputs:
         return PRINT_LABEL
-    listed = ", ".join(map(literal, names))
+    if "predictions" not in outputs:  # a task that somebody added
+        return PRINT_ALL
+    listed = ", ".join(literal(target.name) for target in task.facts.targets)
     return f"""
 for name, number in zip([{listed}], answers["predictions"][0]):
     print(f"{{name}}  {{number:.6g}}")

@@ -12,7 +12,13 @@ from threefold.datasets.texts.tokenizing import (
     find_mask,
     token_names,
 )
-from threefold.exporting.examples.parts import LABELS, PRINT_LABEL, Parts, literal, text_literal
+from threefold.exporting.examples.parts import (
+    LABELS,
+    Parts,
+    literal,
+    print_answer,
+    text_literal,
+)
 from threefold.tasks.task import Task
 
 WORDS_SHOWN = 24
@@ -38,7 +44,7 @@ def ask_text(task: Task, example: Examples) -> Parts:
         return _ask_words(task, example)
     text = text_literal(str(example["text"][0]))
     ids = _IDS.format(text="text")
-    return _parts(f'text = {text}\nanswers = ask({{"tokens": {ids}}})\n{PRINT_LABEL}')
+    return _parts(f'text = {text}\nanswers = ask({{"tokens": {ids}}})\n{print_answer(task)}')
 
 
 def _ask_words(task: Task, example: Examples) -> Parts:
@@ -66,7 +72,7 @@ def ask_text_pair(task: Task, example: Examples) -> Parts:
         f"{side} = {text_literal(str(example[f'{side}_text'][0]))}\n" for side in task.texts
     )
     ids = "".join(f'    "{side}": {_IDS.format(text=side)},\n' for side in task.texts)
-    return _parts(f"{sides}answers = ask({{\n{ids}}})\n{PRINT_LABEL}")
+    return _parts(f"{sides}answers = ask({{\n{ids}}})\n{print_answer(task)}")
 
 
 def ask_masked_text(task: Task, example: Examples) -> Parts:
