@@ -148,13 +148,7 @@ def build(
         # Averages over a batch would tie the images together that a penalty takes one by one.
         normalized = gradient_penalty == "none" and not use_spectral_norm
         features = _see_convolutional(image, widths, use_spectral_norm, normalized, attend)
-    score = _dense(1, use_spectral_norm, name="discriminator_head", dtype="float32")(features)
-    if conditional:
-        table = ClassEmbedding(num_classes, features.shape[-1], name="discriminator_class")
-        projected = layers.Dot(1, dtype="float32", name="discriminator_projection")(
-            [features, table(labels["label"])]
-        )
-        score = layers.Add(dtype="float32", name="discriminator_score")([score, projected])
+    score = _score(features, labels.get("label"), num_classes, use_spectral_norm)
     generator = keras.Model({"noise": noise, **labels}, fake_image, name="generator")
     discriminator = keras.Model(
         {"image": image, **labels}, {"score": score, "features": features}, name="discriminator"
@@ -178,6 +172,18 @@ def build(
 
 
 TASKS = {"image_generation": build}
+
+
+def _score(features, label, num_classes: int, use_spectral_norm: bool):
+    """Return the score (batch, 1) of features, with the class as a projection (cGANs, 2018)."""
+    score = _dense(1, use_spectral_norm, name="discriminator_head", dtype="float32")(features)
+    if label is None:
+        return score
+    table = ClassEmbedding(num_classes, features.shape[-1], name="discriminator_class")
+    projected = layers.Dot(1, dtype="float32", name="discriminator_projection")(
+        [features, table(label)]
+    )
+    return layers.Add(dtype="float32", name="discriminator_score")([score, projected])
 
 
 def _make_dense(x, image_shape: tuple[int, int, int], units: int):

@@ -12,22 +12,22 @@ from threefold.exporting.examples.parts import PRINT_ALL, Parts
 from threefold.tasks.task import Task
 
 # What a program begins with, by the kind of a dataset's facts.
-ASKED: dict[str, Callable[[Task, Mapping[str, np.ndarray]], Parts]] = {
-    "image": media.ask_image,
-    "speech": media.ask_recording,
-    "table": numbers.ask_row,
-    "sequence": numbers.ask_series,
-    "forecast": numbers.ask_history,
-    "text": texts.ask_text,
-    "text_pair": texts.ask_text_pair,
-    "masked_text": texts.ask_masked_text,
-    "question": texts.ask_question,
-    "pair": texts.ask_source,
+BEGINNINGS: dict[str, Callable[[Task, Mapping[str, np.ndarray]], Parts]] = {
+    "image": media.begin_with_image,
+    "speech": media.begin_with_recording,
+    "table": numbers.begin_with_row,
+    "sequence": numbers.begin_with_series,
+    "forecast": numbers.begin_with_history,
+    "text": texts.begin_with_text,
+    "text_pair": texts.begin_with_text_pair,
+    "masked_text": texts.begin_with_masked_text,
+    "question": texts.begin_with_question,
+    "pair": texts.begin_with_source,
 }
 # Of a kind that somebody added, what a program can begin with is not known: rows of the data.
-ROWS = Parts(f"""answers = ask(np.load(here / "examples.npz"))
+ROWS = Parts(f"""answers = predict(np.load(here / "examples.npz"))
 {PRINT_ALL}""")
-MADE = {"images": media.make_image, "texts": texts.ask_prompt}
+MADE = {"images": media.make_image, "texts": texts.begin_with_prompt}
 
 _HEAD = '''"""Ask this model: {packages} are all that it takes.
 
@@ -41,7 +41,7 @@ _HEAD = '''"""Ask this model: {packages} are all that it takes.
 _ONNX = """session = onnxruntime.InferenceSession(str(here / "model.onnx"))
 
 
-def ask(values):
+def predict(values):
     inputs = {field.name: values[field.name] for field in session.get_inputs()}
     names = [field.name for field in session.get_outputs()]
     return dict(zip(names, session.run(names, inputs)))
@@ -51,7 +51,7 @@ _SAVEDMODEL = """model = tensorflow.saved_model.load(str(here / "1"))
 serve = model.signatures["serving_default"]
 
 
-def ask(values):
+def predict(values):
     names = serve.structured_input_signature[1]
     inputs = {name: tensorflow.constant(values[name]) for name in names}
     return {name: tensor.numpy() for name, tensor in serve(**inputs).items()}
@@ -61,7 +61,7 @@ _LITERT = """model = Interpreter(str(here / "model.tflite"))
 serve = model.get_signature_runner("serving_default")
 
 
-def ask(values):
+def predict(values):
     return serve(**{name: values[name] for name in serve.get_input_details()})
 """
 
@@ -75,7 +75,7 @@ RUNTIMES = {
 _TAIL = """
 # Rows of real data, with the answers that were proven to be those of the trained model.
 examples = np.load(here / "examples.npz")
-for name, array in ask(examples).items():
+for name, array in predict(examples).items():
     np.testing.assert_allclose(array, examples[f"expected_{name}"], rtol=1e-4, atol=1e-5)
 print("as expected")
 """
@@ -93,7 +93,7 @@ def write_example(folder: Path, format: str, task: Task, example: Mapping[str, n
     Returns:
         str. The lines that make inputs of what a user has and print the answers.
     """
-    write = MADE.get(task.generates) or ASKED.get(task.facts.kind)
+    write = MADE.get(task.generates) or BEGINNINGS.get(task.facts.kind)
     parts = write(task, example) if write else ROWS
     runtime, imported, run = RUNTIMES[format]
     for name, content in parts.files.items():

@@ -100,16 +100,19 @@ def require_same_data(run: Run, dataset: Dataset, remedy: str) -> None:
     )
 
 
-def _is_own(record: RunRecord, facts: Facts, reference: str) -> bool:
-    """Return whether a path leads to the run's own data, of which an artifact keeps the name."""
+def _load_moved(record: RunRecord, facts: Facts, reference: str) -> Dataset | None:
+    """Load the run's own data from where they are now; `None` where a path leads to others.
+
+    An artifact keeps the name of its data alone: what has it, and the fingerprint, is theirs.
+    """
     if loading.name_alone(reference) != record.dataset.reference:
-        return False
+        return None
     options = record.dataset.options
     try:
         found = load_dataset(reference, options, task=record.task, facts=facts)
     except UserError:  # options of the run's data may be of no use for others
-        return False
-    return found.fingerprint == record.dataset.fingerprint
+        return None
+    return found if found.fingerprint == record.dataset.fingerprint else None
 
 
 def load_splits(
@@ -135,13 +138,16 @@ def load_splits(
     Raises:
         UserError: where the data do not fit the run, or have no such split.
     """
-    own = reference in (None, record.dataset.reference) or _is_own(record, facts, reference)
-    dataset = load_dataset(
-        reference or record.dataset.reference,
-        (record.dataset.options if own else {}) | data_options,
-        task=record.task,
-        facts=facts,
-    )
+    other = reference not in (None, record.dataset.reference)
+    dataset = _load_moved(record, facts, reference) if other else None
+    own = dataset is not None or not other
+    if dataset is None or data_options:
+        dataset = load_dataset(
+            reference or record.dataset.reference,
+            (record.dataset.options if own else {}) | data_options,
+            task=record.task,
+            facts=facts,
+        )
     names = list(dataset.splits)
     if split is None and not own:
         dataset.splits["all"] = ConcatSource(list(dataset.splits.values()))

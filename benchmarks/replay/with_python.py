@@ -43,7 +43,7 @@ def decode(arrays: dict[str, dict[str, Any]]) -> Arrays:
     return found
 
 
-def ask_onnxruntime(model: str, inputs: Arrays) -> Arrays:
+def run_onnxruntime(model: str, inputs: Arrays) -> Arrays:
     """Answer by ONNX Runtime."""
     import onnxruntime
 
@@ -52,7 +52,7 @@ def ask_onnxruntime(model: str, inputs: Arrays) -> Arrays:
     return dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def ask_tensorflow(model: str, inputs: Arrays) -> Arrays:
+def run_tensorflow(model: str, inputs: Arrays) -> Arrays:
     """Answer by TensorFlow; the model is `1/saved_model.pb`."""
     sys.modules["keras"] = None  # TensorFlow imports it on sight, and does without
     import tensorflow
@@ -63,14 +63,14 @@ def ask_tensorflow(model: str, inputs: Arrays) -> Arrays:
     return {name: tensor.numpy() for name, tensor in found.items()}
 
 
-def ask_litert(model: str, inputs: Arrays) -> Arrays:
+def run_litert(model: str, inputs: Arrays) -> Arrays:
     """Answer by LiteRT."""
     from ai_edge_litert.interpreter import Interpreter
 
     return Interpreter(model).get_signature_runner("serving_default")(**inputs)
 
 
-def ask_openvino(model: str, inputs: Arrays) -> Arrays:
+def run_openvino(model: str, inputs: Arrays) -> Arrays:
     """Answer by OpenVINO on the CPU, from an ONNX file."""
     import openvino
 
@@ -84,10 +84,10 @@ def ask_openvino(model: str, inputs: Arrays) -> Arrays:
 
 
 ASK = {
-    "onnxruntime": ("onnxruntime", ask_onnxruntime),
-    "tensorflow": ("tensorflow", ask_tensorflow),
-    "litert": ("ai-edge-litert", ask_litert),
-    "openvino": ("openvino", ask_openvino),
+    "onnxruntime": ("onnxruntime", run_onnxruntime),
+    "tensorflow": ("tensorflow", run_tensorflow),
+    "litert": ("ai-edge-litert", run_litert),
+    "openvino": ("openvino", run_openvino),
 }
 
 

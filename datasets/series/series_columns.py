@@ -207,7 +207,7 @@ def read_quantities(table: Table, names: Sequence[str]) -> tuple[np.ndarray, lis
                 f"{table.where(row)}: column '{name}' holds '{table.show(row, name)}', expected a "
                 "number that float32 can hold"
             )
-        found[:, place], remark = table.leave_out(name, found[:, place], bad)
+        found[:, place], remark = table.exclude(name, found[:, place], bad)
         remarks.append(f"{name}: {remark}")
     return found, remarks
 

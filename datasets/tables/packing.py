@@ -114,7 +114,7 @@ def _read_column(table: Table, name: str, kind: Kind, remedy: str) -> tuple[Colu
     if count > (1 - MOSTLY) * len(bad):
         more = f" (the first of {count} such cells)" if count > 1 else ""
         raise UserError(f"{bad_cell(table, name, kind, row)}{more}; {remedy}")
-    cells, remark = table.leave_out(name, cells, bad)
+    cells, remark = table.exclude(name, cells, bad)
     return Column(name, kind, cells), remark
 
 

@@ -71,7 +71,7 @@ class Table:
         """Read a column's cells as one kind; see `columns.read_cells`."""
         return read_cells(self.frame[column], kind, self.notations.get(column, PLAIN))
 
-    def leave_out(self, column: str, cells: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, str]:
+    def exclude(self, column: str, cells: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, str]:
         """Return cells without the few that are not of their column's kind, and a remark on them.
 
         Args:

@@ -14,7 +14,7 @@ LOUDEST = 32767  # of 16 bits
 Examples = Mapping[str, np.ndarray]
 
 
-def ask_image(task: Task, example: Examples) -> Parts:
+def begin_with_image(task: Task, example: Examples) -> Parts:
     """Return how an image file is answered."""
     from PIL import Image
 
@@ -25,7 +25,7 @@ def ask_image(task: Task, example: Examples) -> Parts:
     mode, axes = ("L", "None, ..., None") if gray else ("RGB", "None")
     code = f"""# Of any size: the model resizes it.
 image = Image.open(here / "{IMAGE}").convert("{mode}")
-answers = ask({{"image": np.asarray(image)[{axes}]}})
+answers = predict({{"image": np.asarray(image)[{axes}]}})
 {print_answer(task)}"""
     return Parts(code, ("from PIL import Image",), ("Pillow",), {IMAGE: file.getvalue()})
 
@@ -39,7 +39,7 @@ def make_image(task: Task, example: Examples) -> Parts:
         head = f"{LABELS}label = {literal(' '.join(task.facts.class_names[0].split()))}\n"
         label = '    "label": np.array([labels.index(label)], np.int64),\n'
         what = "image of {label}"
-    code = f"""{head}answers = ask({{
+    code = f"""{head}answers = predict({{
     "noise": np.random.default_rng(0).standard_normal((1, {size}), np.float32),
 {label}}})
 
@@ -51,7 +51,7 @@ print(f"{what}: {{path}}")
     return Parts(code, ("import tempfile", "from PIL import Image"), ("Pillow",))
 
 
-def ask_recording(task: Task, example: Examples) -> Parts:
+def begin_with_recording(task: Task, example: Examples) -> Parts:
     """Return how a recording gets its transcript."""
     samples = np.clip(np.rint(example["samples"][0] * (LOUDEST + 1)), -LOUDEST - 1, LOUDEST)
     file = io.BytesIO()
@@ -64,7 +64,7 @@ def ask_recording(task: Task, example: Examples) -> Parts:
 with wave.open(str(here / "{SOUND}")) as sound:
     samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
 samples = samples.astype(np.float32) / {LOUDEST + 1}
-answers = ask({{"samples": samples[None], "lengths": np.array([len(samples)], np.int64)}})
+answers = predict({{"samples": samples[None], "lengths": np.array([len(samples)], np.int64)}})
 
 alphabet = json.loads((here / "alphabet.json").read_text(encoding="utf-8"))
 print("".join(alphabet[symbol - 1] for symbol in answers["symbols"][0] if symbol))

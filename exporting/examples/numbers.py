@@ -23,7 +23,7 @@ _DAYS = '''def days(date):
 '''
 
 
-def ask_row(task: Task, example: Examples) -> Parts:
+def begin_with_row(task: Task, example: Examples) -> Parts:
     """Return how a row of a table is answered, given by the columns' own names."""
     raw, fields = task.raw_inputs(example), task.input_fields()
     dates, files = {column.name for column in task.facts.dates}, {}
@@ -43,7 +43,7 @@ row = {{
 """
     code = f"""{row}\
 columns = json.loads((here / "artifact.json").read_text(encoding="utf-8"))["signature"]["inputs"]
-answers = ask({{
+answers = predict({{
     column["name"]: np.array([row[column["column"]]], column["dtype"].replace("string", "str"))
     for column in columns
 }})
@@ -64,17 +64,17 @@ def _cell(value: np.generic, is_date: bool) -> str:
     return f'days("{day}")' if time == "00:00" else f'days("{stamp}")'
 
 
-def ask_series(task: Task, example: Examples) -> Parts:
+def begin_with_series(task: Task, example: Examples) -> Parts:
     """Return how a series gets its class."""
     file = _write_csv([column.name for column in task.facts.channels], example["values"][0])
     code = f"""# A line for each step, a column for each channel; nan where a number is missing.
 values = np.loadtxt(here / "{FILE}", np.float32, delimiter=",", skiprows=1, ndmin=2)
-answers = ask({{"values": values[None], "lengths": np.array([len(values)], np.int64)}})
+answers = predict({{"values": values[None], "lengths": np.array([len(values)], np.int64)}})
 {print_answer(task)}"""
     return Parts(code, files={FILE: file})
 
 
-def ask_history(task: Task, example: Examples) -> Parts:
+def begin_with_history(task: Task, example: Examples) -> Parts:
     """Return how a series goes on, with what else is known of its steps."""
     facts, raw = task.facts, task.raw_inputs(example)
     steps = facts.context + facts.horizon
@@ -92,7 +92,7 @@ def ask_history(task: Task, example: Examples) -> Parts:
         names += found
     code = f"""# A line for each of {facts.context} steps and each of the {facts.horizon} to come.
 steps = np.loadtxt(here / "{FILE}", delimiter=",", skiprows=1, ndmin=2)
-answers = ask({{
+answers = predict({{
 {"".join(lines)}}})
 
 # A line for each step to come; README.md says what its numbers are.

@@ -13,7 +13,7 @@ class Parts:
     """How a program asks a model.
 
     Args:
-        code: str. Lines that make inputs of what a user has, give them to `ask`, and print its
+        code: str. Lines that make inputs of what a user has, give them to `predict`, and print its
             answers.
         imports: tuple of str. Lines that import what it takes beside NumPy and the runtime.
         packages: tuple of str. Those of them that are not Python's own.

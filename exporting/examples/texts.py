@@ -38,16 +38,16 @@ def _parts(code: str, name: str = "tokenizer.json") -> Parts:
     )
 
 
-def ask_text(task: Task, example: Examples) -> Parts:
+def begin_with_text(task: Task, example: Examples) -> Parts:
     """Return how a document gets its class, or the words of one their tags."""
     if task.facts.tagged:
-        return _ask_words(task, example)
+        return _tag_words(task, example)
     text = text_literal(str(example["text"][0]))
     ids = _IDS.format(text="text")
-    return _parts(f'text = {text}\nanswers = ask({{"tokens": {ids}}})\n{print_answer(task)}')
+    return _parts(f'text = {text}\nanswers = predict({{"tokens": {ids}}})\n{print_answer(task)}')
 
 
-def _ask_words(task: Task, example: Examples) -> Parts:
+def _tag_words(task: Task, example: Examples) -> Parts:
     words = list(example["words"][0])[:WORDS_SHOWN]
     splits = json.loads(task.facts.tokenizer)["pre_tokenizer"] or {}
     if splits.get("pattern", {}).get("Regex") == WORD_PATTERN:
@@ -58,7 +58,7 @@ words = [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)]
     else:
         given = "words = [\n" + "".join(f"    {literal(word)},\n" for word in words) + "]\n"
     return _parts(f"""{given}encoding = tokenizer.encode(words, is_pretokenized=True)
-answers = ask({{"tokens": np.array([encoding.ids], np.int64)}})
+answers = predict({{"tokens": np.array([encoding.ids], np.int64)}})
 
 {LABELS}for place, word in enumerate(encoding.word_ids):
     if place == 0 or word != encoding.word_ids[place - 1]:  # a word has the tag of its first token
@@ -66,16 +66,16 @@ answers = ask({{"tokens": np.array([encoding.ids], np.int64)}})
 """)
 
 
-def ask_text_pair(task: Task, example: Examples) -> Parts:
+def begin_with_text_pair(task: Task, example: Examples) -> Parts:
     """Return how two texts get their class."""
     sides = "".join(
         f"{side} = {text_literal(str(example[f'{side}_text'][0]))}\n" for side in task.texts
     )
     ids = "".join(f'    "{side}": {_IDS.format(text=side)},\n' for side in task.texts)
-    return _parts(f"{sides}answers = ask({{\n{ids}}})\n{print_answer(task)}")
+    return _parts(f"{sides}answers = predict({{\n{ids}}})\n{print_answer(task)}")
 
 
-def ask_masked_text(task: Task, example: Examples) -> Parts:
+def begin_with_masked_text(task: Task, example: Examples) -> Parts:
     """Return how a masked word is filled in."""
     mask = find_mask(task.facts.tokenizer)
     (text,) = decode(task.facts.tokenizer, [example["first"][0]])
@@ -86,7 +86,7 @@ def ask_masked_text(task: Task, example: Examples) -> Parts:
     return _parts(f"""text = {text_literal(" ".join(words))}
 ids = tokenizer.encode(text).ids
 masked = np.array([np.flatnonzero(np.equal(ids, {mask}))], np.int64)
-answers = ask({{
+answers = predict({{
     "{first}": np.array([ids], np.int64),
 {nothing}    "masked": masked,
     "wanted": np.zeros_like(masked),
@@ -99,12 +99,12 @@ for mask in range(masked.shape[1]):
 """)
 
 
-def ask_prompt(task: Task, example: Examples) -> Parts:
+def begin_with_prompt(task: Task, example: Examples) -> Parts:
     """Return how a text goes on."""
     (text,) = decode(task.facts.tokenizer, [example["tokens"][0][1:]])
     prompt = " ".join(text.split()[:6])
     return _parts(f"""prompt = {text_literal(prompt)}
-answers = ask({{
+answers = predict({{
     "tokens": np.array([tokenizer.encode(prompt).ids], np.int64),
     "uniforms": np.random.default_rng(0).random((1, {WRITTEN}), np.float32),
     "temperature": np.array([1], np.float32),
@@ -118,12 +118,12 @@ print(prompt, "...", tokenizer.decode(written, skip_special_tokens=False))
 """)
 
 
-def ask_source(task: Task, example: Examples) -> Parts:
+def begin_with_source(task: Task, example: Examples) -> Parts:
     """Return how a text is made of another."""
     text = text_literal(str(example["source_text"][0]))
     return _parts(
         f"""text = {text}
-answers = ask({{"source": {_IDS.format(text="text")}}})
+answers = predict({{"source": {_IDS.format(text="text")}}})
 
 best = answers["tokens"][0, 0].tolist()
 {_UNTIL_END.format(name="best")}
@@ -134,7 +134,7 @@ print(writer.decode(best, skip_special_tokens=False))
     )
 
 
-def ask_question(task: Task, example: Examples) -> Parts:
+def begin_with_question(task: Task, example: Examples) -> Parts:
     """Return how a question is answered out of a context."""
     facts = task.facts
     answer = "context[begin:end]"
@@ -146,7 +146,7 @@ context = {text_literal(str(example["context_text"][0]))}
 encoding = tokenizer.encode(context)
 windows = [encoding, *encoding.overflowing]
 tokenizer.enable_truncation({facts.max_question_length})
-answers = ask({{
+answers = predict({{
     "question": np.array([tokenizer.encode(question).ids or [0]] * len(windows), np.int64),
     "context": np.array([window.ids or [0] for window in windows], np.int64),
 }})

@@ -12,6 +12,7 @@ import pytest
 
 from threefold.exporting.artifact import Artifact, open_artifact
 from threefold.exporting.runtime import load_runtime
+from threefold.tasks.signature import Field
 from threefold.tasks.task import Task
 from threefold.training.building import bind_task
 from threefold.training.data import load_run_dataset
@@ -43,7 +44,7 @@ def test_a_cell_is_exported_and_proven(cell, format):
     public = run.record.without_places().model_dump(mode="json")
     assert record.run.model_dump(mode="json") == public
     assert_proven(record.parity, run, task)
-    assert_whole(artifact, task)
+    assert_whole(artifact, task, run.record)
     if format == "onnx":
         assert_onnx(artifact, task, run.record)
 
@@ -72,7 +73,21 @@ def assert_proven(parity, run, task: Task) -> None:
             assert value == pytest.approx(metrics[name], abs=1e-5, rel=1e-5), (who, name)
 
 
-def assert_whole(artifact: Artifact, task: Task) -> None:
+def fields_with_ranges(task: Task, record: RunRecord) -> tuple[Field, ...]:
+    """Return what goes in; a table's numbers with the least and the largest of the training."""
+    train = load_run_dataset(record, record.facts.raw()).splits["train"]
+    raw = task.raw_inputs(train[np.arange(len(train))])
+    found = []
+    for field in task.input_fields():
+        if field.column and raw[field.name].dtype.kind == "f":
+            numbers = raw[field.name]
+            bounds = (float(np.nanmin(numbers)), float(np.nanmax(numbers)))
+            field = field.model_copy(update={"range": bounds})
+        found.append(field)
+    return tuple(found)
+
+
+def assert_whole(artifact: Artifact, task: Task, of_run: RunRecord) -> None:
     """Check the files, and that the examples hold what goes in and what comes out."""
     folder, record = artifact.folder, artifact.record
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
@@ -86,12 +101,7 @@ def assert_whole(artifact: Artifact, task: Task) -> None:
         assert (folder / name).read_text(encoding="utf-8") == text
     if task.facts.class_names:
         assert facts["labels.txt"].splitlines() == list(task.facts.class_names)
-    measured = [field.range for field in record.signature.inputs]  # a table's, in the training
-    fields = zip(task.input_fields(), measured, strict=True)
-    assert record.signature.inputs == tuple(
-        field if field.range else field.model_copy(update={"range": range})
-        for field, range in fields
-    )
+    assert record.signature.inputs == fields_with_ranges(task, of_run)
     assert record.signature.outputs == task.output_fields()
     with np.load(folder / "examples.npz", allow_pickle=False) as examples:
         outputs = {f"expected_{field.name}" for field in record.signature.outputs}

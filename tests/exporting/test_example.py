@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from programs import asked_by
+from programs import first_inputs
 
 from threefold.training.building import bind_task
 from threefold.training.data import load_run_dataset
@@ -84,7 +84,7 @@ def test_the_example_asks_what_predict_is_asked(kind, artifact_of, run_of):
     data = load_run_dataset(run.record, run.record.facts.raw())
     task = bind_task(run.record)
     wanted = task.raw_inputs(data.splits["test"][np.arange(1)])
-    asked = asked_by(folder, wanted)
+    asked = first_inputs(folder, wanted)
     assert asked.keys() == wanted.keys()
     for name, array in wanted.items():
         array = np.stack(list(array)) if array.dtype == object else array

@@ -11,7 +11,7 @@ import pytest
 from cells import CELLS, WORDS
 from fitted import FittedCell
 from odd_texts import BLANK, odd_texts
-from programs import asked_by, assigned_in
+from programs import assigned_in, first_inputs
 
 from threefold.datasets.inference_inputs import read_inputs
 from threefold.datasets.texts.tokenizing import KINDS
@@ -65,7 +65,7 @@ def classifier(request, place, fit, lasting_children):
         return run, export.export_run(run, export.Request("onnx", output))
 
 
-def ask_alone(folder: Path, texts: list[str]) -> list[tuple[str, float]]:
+def predict_alone(folder: Path, texts: list[str]) -> list[tuple[str, float]]:
     ended = subprocess.run(
         [sys.executable, "-I", "-c", PROGRAM, folder],
         input=json.dumps(texts),
@@ -100,7 +100,7 @@ def test_odd_texts_are_answered_alike(classifier, in_tmp):
         found.append([(record["label"], record["probability"]) for record in predictions.records])
         # In which there is nothing to see: they are refused, whoever is asked.
         assert len(predictions.errors) == len(TEXTS) - len(seen(TEXTS)) >= len(BLANK)
-    alone = ask_alone(artifact.folder, TEXTS)
+    alone = predict_alone(artifact.folder, TEXTS)
     assert len(alone) == len(TEXTS) == 500
     alone = [answer for text, answer in zip(TEXTS, alone, strict=True) if text.strip()]
     assert differing(found[0], found[1]) == differing(found[0], alone) == []
@@ -110,7 +110,7 @@ def test_odd_texts_are_answered_alike(classifier, in_tmp):
     content = json.loads((spoilt / "tokenizer.json").read_text(encoding="utf-8"))
     content["truncation"] = None
     (spoilt / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
-    assert differing(found[0], ask_alone(spoilt, seen(TEXTS)))
+    assert differing(found[0], predict_alone(spoilt, seen(TEXTS)))
     reason = next(check_sidecars(spoilt, bind_task(run.record), {}))
     assert reason == "tokenizer.json is not what the answers were trained with"
 
@@ -138,7 +138,7 @@ def test_the_example_gives_the_inputs_that_the_task_makes(task_name, row, in_tmp
     cell = FittedCell(TASKS[task_name], in_tmp, None)
     example, task = program_of(cell, in_tmp, row), cell.task
     names = [field.name for field in task.input_fields()]
-    asked = asked_by(in_tmp, names)
+    asked = first_inputs(in_tmp, names)
     if task_name == "text_generation":
         config = GenerationConfig(prompt=assigned_in(in_tmp, "prompt"))
         wanted = {"tokens": _begin(task, config)[None]}
@@ -177,9 +177,9 @@ def test_a_prompt_without_its_start_is_another(in_tmp):
     cell = FittedCell(TASKS["text_generation"], in_tmp, None)
     program_of(cell, in_tmp, 0)
     names = [field.name for field in cell.task.input_fields()]
-    before = asked_by(in_tmp, names)["tokens"]
+    before = first_inputs(in_tmp, names)["tokens"]
     content = json.loads((in_tmp / "tokenizer.json").read_text(encoding="utf-8"))
     content["post_processor"] = None
     (in_tmp / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
-    after = asked_by(in_tmp, names)["tokens"]
+    after = first_inputs(in_tmp, names)["tokens"]
     np.testing.assert_array_equal(before[:, 1:], after)

@@ -55,7 +55,7 @@ def content(examples):
 def write(folder, content, *images) -> str:
     for name in images:
         (folder / name).write_bytes(b"")
-    write_card(folder, content, "answers = ask(row)\n")
+    write_card(folder, content, "answers = predict(row)\n")
     return (folder / "README.md").read_text("utf-8")
 
 

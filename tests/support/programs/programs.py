@@ -8,34 +8,34 @@ from typing import Any
 import numpy as np
 
 
-class Asked(Exception):
+class Predicting(Exception):
     """Ends a program at its first question."""
 
     def __init__(self, values: dict[str, np.ndarray]):
         self.values = values
 
 
-def asked_by(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+def first_inputs(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     """Run the program of an artifact up to its first question; return that."""
 
     def stop(values: dict) -> None:
-        raise Asked({name: values[name] for name in names})
+        raise Predicting({name: values[name] for name in names})
 
     tree = read_program(folder)
     tree.body = [part for part in tree.body if not is_of_the_runtime(part)]
     try:
         exec(  # as Python does it: a comprehension sees what is at the top
             compile(tree, "example.py", "exec"),
-            {"__file__": str(folder / "example.py"), "ask": stop},
+            {"__file__": str(folder / "example.py"), "predict": stop},
         )
-    except Asked as asked:
+    except Predicting as asked:
         return asked.values
     raise AssertionError("example.py asks nothing")
 
 
 def is_of_the_runtime(part: ast.stmt) -> bool:
     if isinstance(part, ast.FunctionDef):
-        return part.name == "ask"
+        return part.name == "predict"
     targets = part.targets if isinstance(part, ast.Assign) else ()
     return any(ast.unparse(target) in ("session", "model", "serve") for target in targets)
 
