@@ -165,6 +165,6 @@ def _one_hot(ids, counts: tuple[int, ...]):
     # One table for all columns: each column's ids are moved after those of the columns before it.
     offsets = [sum(counts[:column]) for column in range(len(counts))]
     # In this order: the other way round Keras writes a bias, and LiteRT has none of integers.
-    shifted = ops.array(offsets, "int32") + ids
+    shifted = ops.add(ops.array(offsets, "int32"), ids)
     # Not Keras's own layer: it counts words, an operation that LiteRT lacks.
     return ops.sum(ops.one_hot(shifted, sum(counts)), axis=1)  # (batch, sum of counts)
