@@ -28,15 +28,16 @@ from threefold.blueprints.parts.spans import PickContext, predict_spans
 
 DATASETS = {
     "text_classification": "stdlib_docstrings",
-    "text_pair_classification": "stdlib_matches",
+    "text_pair_classification": "rhymes",
     "token_classification": "stdlib_tokens",
     "masked_language_modeling": "stdlib_prose",
     "question_answering": "stdlib_questions",
 }
-TRAINING = {"epochs": 12, "batch_size": 32, "optimizer": "adamw", "learning_rate": 5e-4,
+TRAINING = {"epochs": 8, "batch_size": 32, "optimizer": "adamw", "learning_rate": 5e-4,
             "weight_decay": 0.01, "clip_norm": 1.0, "warmup": 0.1}  # fmt: skip
 TASK_TRAINING = {
-    "masked_language_modeling": {"epochs": 20, "batch_size": 16, "learning_rate": 1e-3},
+    "masked_language_modeling": {"epochs": 5, "batch_size": 16, "learning_rate": 1e-3},
+    "question_answering": {"epochs": 4},
 }
 # What suits pretrained weights instead, of the ranges of the paper's appendix A.3.
 FINE_TUNING = {"epochs": 4, "min_steps": 300, "learning_rate": 5e-5}
@@ -120,7 +121,7 @@ def build_pair_classifier(
     model_dim: Count | None = None,
     feed_forward_dim: Count | None = None,
     max_positions: Count = 512,
-    pooling: Literal["cls", "mean"] = "cls",
+    pooling: Literal["cls", "mean", "compare"] | None = None,
     dropout: Rate = 0.1,
     pretrained: str | None = None,
     freeze: Blocks = 0,
@@ -142,7 +143,9 @@ def build_pair_classifier(
         feed_forward_dim: int. Hidden units of the feed-forward networks.
         max_positions: int. Positions that are learned, the three marks among them.
         pooling: str. What the class is read from: the mark `cls` that stands before the texts,
-            through a dense layer, or the `mean` of all tokens.
+            through a dense layer; the `mean` of all tokens; or `compare`, the means of the two
+            texts, their difference and their product, through a dense layer. Not given, it is
+            `cls` with pretrained weights, as published, and `compare` without.
         dropout: float. Share dropped of the embeddings, after every part and before the head.
         pretrained: str. A folder of weights to start from: `config.json`, `model.safetensors` and
             `vocab.txt` or `tokenizer.json`, as Hugging Face keeps them. It decides the sizes and
@@ -161,6 +164,7 @@ def build_pair_classifier(
     texts = {n: keras.Input((None,), dtype="int32", name=n) for n in ("first", "second")}
     marks = cls_token, sep_token
     encoded = encode_texts(texts, vocabulary_size, max_length, marks, block, count, max_positions)
+    pooling = pooling or ("cls" if pretrained else "compare")
     outputs = classify_texts(*encoded, num_outputs, pooling, dropout)
     return freeze_model(keras.Model(texts, outputs, name="bert"), freeze, count, lora_rank)
 

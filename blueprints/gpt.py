@@ -25,7 +25,7 @@ from threefold.blueprints.parts.layers import TokenEmbedding, make_dropout
 from threefold.blueprints.parts.options import Count, Rate
 
 DATASETS = {"text_generation": "stdlib_prose"}
-TRAINING = {"epochs": 6, "batch_size": 16, "optimizer": "adamw", "learning_rate": 2e-3,
+TRAINING = {"epochs": 3, "batch_size": 16, "optimizer": "adamw", "learning_rate": 2e-3,
             "weight_decay": 0.1, "clip_norm": 1.0, "ema": 0.95}  # fmt: skip
 
 # Layers, heads, features of a step, share dropped. nanoGPT's is its setting for characters.

@@ -29,10 +29,10 @@ from threefold.blueprints.parts.recurrent import (
 )
 
 DATASETS = {"translation": "cmudict", "summarization": "stdlib_summaries"}
-TRAINING = {"epochs": 40, "batch_size": 64, "optimizer": "adamw", "learning_rate": 3e-3,
+TRAINING = {"epochs": 25, "batch_size": 64, "optimizer": "adamw", "learning_rate": 3e-3,
             "weight_decay": 0.01, "clip_norm": 1.0, "ema": 0.95}  # fmt: skip
 
-TASK_TRAINING = {"summarization": {"epochs": 20, "batch_size": 16}}
+TASK_TRAINING = {"summarization": {"epochs": 8, "batch_size": 16}}
 
 
 def build(

