@@ -23,7 +23,9 @@ class ImageFacts(CommonFacts):
     """Images of one shape, values 0 to 255; exactly one of `class_names`, `targets` is filled.
 
     Without height and width (see `raw`) every image keeps the size that it has. `levels` are what
-    becomes 0 and 255 in files of more than 8 bits.
+    becomes 0 and 255 in files of more than 8 bits. Where pixels have classes, `mask_codes` are the
+    number (of a colour: red × 65,536 + green × 256 + blue) of each class in a mask's file, and
+    `ignored_code` that of pixels which count for nothing.
     """
 
     examples: ClassVar[str] = "images"
@@ -32,6 +34,8 @@ class ImageFacts(CommonFacts):
         int | None, int | None, int
     ]  # height, width, channels (1 grayscale, 3 colour)
     levels: tuple[float, float] | None = None
+    mask_codes: tuple[int, ...] = ()
+    ignored_code: int | None = None
 
     def describe(self) -> str:
         """Return the facts in a person's words."""

@@ -130,7 +130,7 @@ def _find_reader(path: Path, task: str | None) -> str:
     serving.sort(key=lambda name: suffix not in readers()[name].files)
     for name in serving:
         reader = readers()[name]
-        if not reader.only or path.is_dir() == bool(reader.folders):
+        if not reader.only or path.is_dir() == bool(reader.folders or reader.inside):
             return name
     kind = "folder" if path.is_dir() else "file"
     taken = " or ".join(readers()[name].only for name in serving)
@@ -162,7 +162,12 @@ def _reader_of_file(path: Path) -> str:
 
 
 def _reader_of_folder(folder: Path) -> str:
-    """Return who reads a folder, by the commonest of the files in it that are somebody's."""
+    """Return who reads a folder, by the folders in it, or the commonest of its files."""
+    for name, reader in readers().items():
+        if reader.inside and any(
+            _holds(path, reader.inside) for path in (folder, folder / "train")
+        ):
+            return name
     files = list(itertools.islice(visible_files(folder), 1000))
     counts = Counter(path.suffix.lower() for path in files)
     owners = {
@@ -178,6 +183,11 @@ def _reader_of_folder(folder: Path) -> str:
     inside = {path.parent.name.lower() for path in files if path.parent != folder}
     in_classes = bool(inside - set(_module("tables.column_roles").SPLIT_WORDS))
     return next((name for name in names if readers()[name].in_classes == in_classes), names[0])
+
+
+def _holds(folder: Path, names: tuple[tuple[str, ...], ...]) -> bool:
+    """Return whether a folder holds a folder of one name of each."""
+    return all(any((folder / name).is_dir() for name in some) for some in names)
 
 
 def _module(name: str) -> ModuleType:

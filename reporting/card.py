@@ -155,9 +155,10 @@ def _describe_metrics(parity: Mapping[str, Any]) -> list[str]:
     by_class = parity.get("by_class", {})
     if by_class:
         shown = list(by_class.items())[:CLASSES_SHOWN]
-        columns = ("precision", "recall", "f1", "count")
+        columns = list(shown[0][1])  # what the task says of a class
+        heads = ["examples" if column == "count" else column for column in columns]
         parts.append(_table(
-            ("class", *columns[:-1], "examples"),
+            ("class", *heads),
             [(f"`{name}`", *(format_number(found[c]) for c in columns)) for name, found in shown],
         ))  # fmt: skip
     if len(by_class) > CLASSES_SHOWN:

@@ -25,12 +25,14 @@ class Predictions:
         remarks: list of str. What is to be said of the others.
         first_batch: tuple of task, examples and answers. The first batch, for tasks whose answers
             are looked at best in a figure; else `None`.
+        masks: list of array. Of each record the mask, of tasks that find such.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     first_batch: tuple[Task, Arrays, Arrays] | None = None
+    masks: list[np.ndarray] = field(default_factory=list)
 
 
 def predict(
@@ -57,6 +59,7 @@ def predict(
                 found.first_batch = (task, batch, predictions)
             predicted_rows.append(predictions)
             records += task.describe(predictions, batch)
+            found.masks += task.found_masks(predictions)
         if len(records) != len(names):
             raise ValueError(f"{len(records)} records for {len(names)} inputs")
         stated = task.select(predicted_rows, examples) if predicted_rows else []

@@ -243,6 +243,10 @@ class Task(ABC):
     ) -> list[dict[str, Any]]:
         """Turn answers for examples into one plain record each, for tables, CSV and JSON."""
 
+    def found_masks(self, predictions: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Return the mask of each answer, uint8 (height, width), of a task that finds such."""
+        return []
+
     def fit_evaluator(self, train: Source) -> None:
         """Learn from the training split what evaluating takes; called before anything is
         evaluated.

@@ -17,6 +17,8 @@ from threefold.datasets.batching import uniform
 # the others do as it was.
 _NUMBERS = {"flip": 1, "shift": 2, "crop": 4, "rotate": 1, "cutout": 3, "mixup": 2}
 AUGMENTATIONS = tuple(_NUMBERS)
+_MOVING = {"flip", "shift", "crop", "rotate"}
+IGNORED = 255  # in a mask: a pixel without a class, which counts for nothing
 
 MAX_SHIFT = 0.125  # of the side
 MIN_CROP_AREA = 0.6
@@ -57,12 +59,43 @@ def augment(
             raise UserError(f"no augmentation '{name}'{suggest(name, AUGMENTATIONS)}")
     numbers = _sample_numbers(seed, epoch, indices)
     images = images.astype(np.float32)  # a copy: what comes in may be the dataset itself
-    if {"flip", "shift", "crop", "rotate"} & set(names):
+    if _MOVING & set(names):
         matrices, offsets = _inverse_maps(numbers, names, *images.shape[1:3])
         images = _sample(images, matrices, offsets)
     if "cutout" in names:
         _cut_out(images, numbers["cutout"])
     return images
+
+
+def augment_masks(
+    masks: np.ndarray, seed: int, epoch: int, indices: np.ndarray, names: tuple[str, ...]
+) -> np.ndarray:
+    """Move the class of each pixel to where `augment` moves the pixel.
+
+    Args:
+        masks: uint8 array of shape (batch, height, width). A class each, or `IGNORED`.
+        seed: int. As of `augment`, and so are the others.
+        epoch: int. Which epoch.
+        indices: int array of shape (batch,). Which examples.
+        names: tuple of str. Some of `AUGMENTATIONS`; what moves nothing changes no mask.
+
+    Returns:
+        uint8 array of the shape of `masks`. `IGNORED` where nothing was before.
+    """
+    if not _MOVING & set(names):
+        return masks
+    height, width = masks.shape[1:]
+    matrices, offsets = _inverse_maps(_sample_numbers(seed, epoch, indices), names, height, width)
+    middle = np.array([height - 1, width - 1]) / 2
+    places = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"))
+    places = places - middle[:, None, None]  # (2, height, width)
+    moved = np.einsum("bij,jhw->bihw", matrices, places)
+    moved = np.rint(moved + (offsets + middle)[..., None, None]).astype(np.intp)
+    rows, columns = moved[:, 0], moved[:, 1]
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    batch = np.arange(len(masks))[:, None, None]
+    found = masks[batch, rows.clip(0, height - 1), columns.clip(0, width - 1)]
+    return np.where(inside, found, IGNORED).astype(np.uint8)
 
 
 def mixup(

@@ -78,7 +78,7 @@ def read_image(file: File, channels: int, levels: Levels | None = None) -> np.nd
     def decode(image: Image.Image, _: BinaryIO) -> np.ndarray:
         return pixels.to_channels(_load_upright(image), channels, levels)
 
-    return _with_image(file, decode)
+    return open_image(file, decode)
 
 
 def read_header(file: File) -> Header:
@@ -106,7 +106,7 @@ def read_header(file: File) -> Header:
             image.load()
         return Header(height, width, colours, *more)
 
-    return _with_image(file, describe)
+    return open_image(file, describe)
 
 
 def find_levels(paths: Sequence[File]) -> Levels:
@@ -121,7 +121,7 @@ def find_levels(paths: Sequence[File]) -> Levels:
             values = pixels.read_deep(image)
             return float(values.min()), float(values.max())
 
-        return _with_image(file, measure)
+        return open_image(file, measure)
 
     found = _in_threads(find, paths)
     for levels in found:
@@ -135,7 +135,7 @@ def find_damage(paths: Sequence[File]) -> list[UserError | None]:
     """Decode many images, in threads: for each what is wrong with it, or None."""
 
     def decode(file: File) -> None:
-        _with_image(file, lambda image, _: image.load() and None)
+        open_image(file, lambda image, _: image.load() and None)
 
     return _in_threads(decode, paths)
 
@@ -297,7 +297,7 @@ def _check_size(image_size: int | Sequence[int]) -> tuple[int, int]:
     return sides[0], sides[-1]
 
 
-def _with_image(file: File, use: Callable[[Image.Image, BinaryIO], Any]) -> Any:
+def open_image(file: File, use: Callable[[Image.Image, BinaryIO], Any]) -> Any:
     """Open an image and use it; whatever is wrong with it becomes one line that names it."""
     if not isinstance(file, bytes):
         require_regular(file)

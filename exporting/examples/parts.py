@@ -49,8 +49,12 @@ PRINT_LABEL = f"""
 {LABELS}best = answers["label_index"][0]
 print(f"{{labels[best]}}  {{answers['probabilities'][0, best]:.4f}}")
 """
-
-
+PRINT_SHARES = f"""
+{LABELS}counts = np.bincount(answers["class_index"].ravel(), minlength=len(labels))
+for label, count in zip(labels, counts):
+    if count:
+        print(f"{{label}}  {{count / counts.sum():.1%}} of the pixels")
+"""
 PRINT_ALL = """
 for name, array in answers.items():
     print(name, array[0].tolist())
@@ -58,10 +62,12 @@ for name, array in answers.items():
 
 
 def print_answer(task: Task) -> str:
-    """Return what prints the class, or the numbers by their names, or whatever is answered."""
+    """Return what prints the class or classes, or numbers by their names, or all answers."""
     outputs = {field.name for field in task.output_fields()}
     if {"label_index", "probabilities"} <= outputs:
         return PRINT_LABEL
+    if "class_index" in outputs:
+        return PRINT_SHARES
     if "predictions" not in outputs:  # a task that somebody added
         return PRINT_ALL
     listed = ", ".join(literal(target.name) for target in task.facts.targets)

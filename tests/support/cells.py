@@ -26,6 +26,7 @@ SMALL = {
     "rnn": {"units": "6"},
     "seq2seq": {"embedding_dim": "6", "encoder_units": "5", "decoder_units": "6"},
     "transformer": {"num_layers": "1", "model_dim": "16", "feed_forward_dim": "12"},
+    "unet": {"filters": "4,6"},
 }
 WRITING = {"summarization", "text_generation", "translation"}
 WORDS = "bread cheese apple soup river stone cloud forest engine wheel piston valve".split()
@@ -98,6 +99,23 @@ def _write_measured_images(path: Path) -> None:
         Image.fromarray(image).save(path / f"{number:02d}.png")
         lines.append(f"{number:02d}.png,{image.mean():.3f},{image[:, :4].mean():.3f}")
     (path / "targets.csv").write_text("\n".join(lines))
+
+
+def _write_masked_images(path: Path) -> None:
+    """Write digits of 9 × 11 pixels, which no stage halves, and where their ink is."""
+    from PIL import Image
+
+    from threefold.datasets.bundled.digits import read_digits
+
+    for name in ("images", "masks"):
+        (path / name).mkdir(parents=True)
+    for number, digit in enumerate(read_digits()[0][:60, ..., 0]):
+        image = np.zeros((9, 11), np.uint8)
+        image[:8, number % 4 :][:, :8] = digit
+        mask = (image > 60).astype(np.uint8) + (image > 180)
+        mask[0, 0] = 255
+        Image.fromarray(image).save(path / "images" / f"{number:02d}.png")
+        Image.fromarray(mask).save(path / "masks" / f"{number:02d}.png")
 
 
 def _write_series(path: Path) -> None:
@@ -240,6 +258,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "image_classification": ("images", _write_images, {}),
     "image_generation": ("images", _write_images, {}),
     "image_regression": ("measured", _write_measured_images, {}),
+    "image_segmentation": ("masked", _write_masked_images, {}),
     "sequence_classification": ("series.ts", _write_series, {}),
     "text_classification": ("documents.jsonl", _write_documents, {"max_tokens": "14"}),
     "text_pair_classification": ("pairs.jsonl", _write_text_pairs, {"max_tokens": "14"}),

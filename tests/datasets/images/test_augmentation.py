@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from threefold.core.errors import UserError
-from threefold.datasets.images.augmentation import AUGMENTATIONS, augment, mixup
+from threefold.datasets.images.augmentation import (
+    AUGMENTATIONS,
+    IGNORED,
+    augment,
+    augment_masks,
+    mixup,
+)
 
 CHANGES = tuple(name for name in AUGMENTATIONS if name != "mixup")
 
@@ -168,3 +174,25 @@ def test_mixup_follows_the_examples_and_not_their_order_in_the_batch():
 def test_mixup_refuses_class_numbers():
     with pytest.raises(ValueError, match="expected 'label' as floats"):
         mixup({"label": np.arange(3)}, 0, 0, np.arange(3))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(CHANGES), unique=True).map(tuple), st.integers(0, 1000))
+def test_a_mask_moves_with_its_image(names, seed):
+    """What is bright in an image is where its mask says, but for the pixels along an edge."""
+    masks = np.zeros((4, 32, 24), np.uint8)
+    masks[:, 9:22, 6:17] = 1
+    images = np.where(masks, 240.0, 10.0)[..., None].astype(np.float32)
+    indices, kept = np.arange(4), tuple(name for name in names if name != "cutout")
+    moved = augment(images, seed, 1, indices, kept)[..., 0]
+    found = augment_masks(masks, seed, 1, indices, names)
+    clear = (np.abs(moved - 125) > 100) & (found != IGNORED)
+    assert ((moved > 125) == (found == 1))[clear].all()
+    assert clear.mean() > 0.5 and (found == 1).any(axis=(1, 2)).all()
+
+
+def test_what_comes_in_from_outside_has_no_class():
+    masks = np.ones((64, 16, 16), np.uint8)
+    found = augment_masks(masks, 0, 1, np.arange(64), ("shift",))
+    assert set(np.unique(found)) == {1, IGNORED}
+    assert (augment_masks(masks, 0, 1, np.arange(64), ("cutout",)) == masks).all()

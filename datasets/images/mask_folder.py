@@ -1,0 +1,262 @@
+"""Images of a user's own and a mask for each: which class every pixel is of.
+
+Images and masks stay in their files and are decoded when a batch asks for them. All masks are
+looked at once beforehand: a colour that is no class must not end a training in its middle.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from threefold.core.errors import UserError
+from threefold.datasets.dataset import SPLITS, Dataset, SubsetSource
+from threefold.datasets.facts import Facts, ImageFacts
+from threefold.datasets.folder_files import describe_ignored, walk
+from threefold.datasets.folder_listing import sub_folders
+from threefold.datasets.images.image_files import (
+    CONVERTIBLE,
+    SUFFIXES,
+    Header,
+    ImageShape,
+    guess_shape,
+    read_batch,
+    read_headers,
+)
+from threefold.datasets.images.mask_files import (
+    CLASS_FILE,
+    Classes,
+    check_codes,
+    classify_pixels,
+    find_codes,
+    guess_classes,
+    mask_size,
+    read_class_file,
+    read_codes,
+    resize_mask,
+)
+from threefold.datasets.reader import Reader
+from threefold.datasets.splitting import SplitFractions
+from threefold.datasets.tables.column_roles import SPLIT_WORDS
+
+READER = Reader(
+    ("image_segmentation",),
+    only="a folder with images/ and masks/",
+    inside=(("images", "image", "JPEGImages"), ("masks", "mask", "SegmentationClass")),
+)
+IMAGE_FOLDERS, MASK_FOLDERS = READER.inside
+MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm")
+_ENDINGS = ("_mask", "-mask", "_seg", "_label")  # after the name of the image, in that of a mask
+
+
+def load(
+    path: str,
+    *,
+    facts: Facts | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    channels: Literal[1, 3] | None = None,
+    ignored: int | None = None,
+    split_fractions: SplitFractions = SplitFractions(),
+) -> Dataset:
+    """Load a folder of images and masks.
+
+    Args:
+        path: str. The folder. It holds `images` and `masks`, whose files have the same names but
+            for their endings; or `train` and perhaps `validation` and `test` that do. Masks are
+            gray, in colours or with a palette; `classes.txt` names their classes, a line each.
+        facts: Facts. Those of a run: its image shape and its classes then rule.
+        image_size: int, or height and width. The size to bring images to; guessed if None.
+        channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
+        ignored: int. The number of pixels in masks that count for nothing, where it is not 255.
+        split_fractions: SplitFractions. How images are divided where nothing says so.
+
+    Returns:
+        Dataset. `image` float32 (height, width, channels), values 0 to 255, and `mask` uint8
+        (height, width), a class each pixel, or 255 where it counts for nothing.
+
+    Raises:
+        UserError: for an image without a mask, a mask of another size, a colour that is no class.
+    """
+    root = Path(path).expanduser()
+    if facts is not None and not (facts.kind == "image" and facts.mask_codes):
+        facts = None  # whoever gave those of another kind compares and refuses
+    pairs, notes = _list_pairs(root)
+    images = [image for image, _, _ in pairs]
+    masks = [root / mask for _, mask, _ in pairs]
+    headers = _check_sizes(root, images, masks)
+    found = find_codes(masks)
+    classes = Classes.of(facts) if facts else _choose_classes(root, masks, found, ignored)
+    check_codes(masks, found, classes)
+    if facts is not None:
+        image_size = image_size or facts.image_shape[:2]
+        channels = channels or facts.image_shape[2]
+    if facts is not None and facts.image_shape[0] is None:
+        shape, remarks = facts.image_shape, []
+    else:
+        shape, remarks = guess_shape(headers, image_size=image_size, channels=channels)
+    rows, decisions = _divide(path, pairs, split_fractions)
+    files = {name: os.path.getsize(root / name) for pair in pairs for name in pair[:2]}
+    notes += [] if facts else [_describe_classes(root, classes)]
+    source = MaskedImages(root, pairs, classes, shape)
+    return Dataset(
+        reference=path,
+        task="image_segmentation",
+        facts=ImageFacts(
+            image_shape=shape,
+            class_names=classes.names,
+            mask_codes=classes.codes,
+            ignored_code=classes.ignored,
+        ),
+        splits={name: SubsetSource(source, some) for name, some in rows.items()},
+        fingerprint=_fingerprint(files, classes),
+        notes=[*notes, *remarks, *decisions],
+        files=files,
+    )
+
+
+class MaskedImages:
+    """Images and masks that are decoded when they are asked for.
+
+    Args:
+        root: Path. The folder.
+        pairs: list of tuple. An image's and its mask's path in it, and a split.
+        classes: Classes. Of the masks.
+        image_shape: tuple of three ints. Height, width, channels.
+    """
+
+    def __init__(self, root: Path, pairs: list, classes: Classes, image_shape: ImageShape):
+        self.root, self.pairs = root, pairs
+        self.classes, self.image_shape = classes, image_shape
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        chosen = [self.pairs[index] for index in indices]
+        images = read_batch([self.root / image for image, *_ in chosen], self.image_shape)
+        height, width, _ = self.image_shape
+        masks = np.empty(len(chosen), object)
+        for place, (_, mask, _) in enumerate(chosen):
+            found = classify_pixels(read_codes(self.root / mask), self.classes)
+            masks[place] = found if height is None else resize_mask(found, height, width)
+        return {"image": images, "mask": masks if height is None else np.stack(masks)}
+
+
+def _list_pairs(root: Path) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Return each image's path in the folder, its mask's and its split, sorted, and notes."""
+    folders = {
+        SPLIT_WORDS[name.lower()]: root / name
+        for name in sub_folders(root)
+        if name.lower() in SPLIT_WORDS and _find(root / name, IMAGE_FOLDERS)
+    }
+    if folders and "train" not in folders:
+        raise UserError(f"folder '{root}' holds {' and '.join(folders)} but no train")
+    pairs, notes = [], []
+    for split, folder in (folders or {"train": root}).items():
+        found, remarks = _pair(root, folder)
+        pairs += [(image, mask, split) for image, mask in found]
+        notes += remarks
+    return sorted(pairs), notes
+
+
+def _pair(root: Path, folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return images and masks of one folder that belong together by their names."""
+    images, masks = _find(folder, IMAGE_FOLDERS), _find(folder, MASK_FOLDERS)
+    if images is None or masks is None:
+        raise UserError(
+            f"folder '{folder}' has no {'images' if images is None else 'masks'}/; expected images "
+            f"in images/ and, under the same names, masks in masks/"
+        )
+    names, ignored = walk(images, SUFFIXES)
+    if not names:
+        raise UserError(f"folder '{images}' holds no images ({', '.join(SUFFIXES)})")
+    stems = _by_stem(images, names)
+    others, _ = walk(masks, MASK_SUFFIXES)
+    known = _by_stem(masks, others)
+    lacking = [stem for stem in stems if stem not in known]
+    if lacking:
+        more = f" (and {len(lacking) - 1} more such)" if len(lacking) > 1 else ""
+        raise UserError(
+            f"image '{images / stems[lacking[0]]}' has no mask in '{masks}'{more}; expected "
+            f"'{lacking[0]}.png', or another of {', '.join(MASK_SUFFIXES)}"
+        )
+    notes = describe_ignored(ignored, "images", CONVERTIBLE)
+    if alone := len(set(known) - set(stems)):
+        notes.append(f"{alone} masks without an image are ignored")
+    return [
+        (os.path.relpath(images / name, root), os.path.relpath(masks / known[stem], root))
+        for stem, name in stems.items()
+    ], notes
+
+
+def _by_stem(folder: Path, names: list[str]) -> dict[str, str]:
+    """Return files by their names without endings."""
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        stem = os.path.splitext(name)[0]
+        for ending in _ENDINGS:
+            stem = stem.removesuffix(ending)
+        if stem in found:
+            raise UserError(
+                f"'{folder / found[stem]}' and '{folder / name}' are both called '{stem}'; "
+                "keep one of them"
+            )
+        found[stem] = name
+    return found
+
+
+def _find(folder: Path, names: tuple[str, ...]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
+
+
+def _check_sizes(root: Path, images: list[str], masks: list[Path]) -> list[Header]:
+    """Return what each image says of itself; refuse a mask of another size."""
+    headers = read_headers([root / image for image in images])
+    for image, mask, header in zip(images, masks, headers, strict=True):
+        if isinstance(header, UserError):
+            raise header
+        size = mask_size(mask)
+        if size != header[:2]:
+            raise UserError(
+                f"mask '{mask}' is of {size[0]} × {size[1]} pixels, its image "
+                f"'{root / image}' of {header.height} × {header.width}"
+            )
+    return headers
+
+
+def _choose_classes(
+    root: Path, masks: list[Path], found: list[np.ndarray], ignored: int | None
+) -> Classes:
+    return guess_classes(masks, found, read_class_file(root / CLASS_FILE), ignored)
+
+
+def _divide(
+    path: str, pairs: list[tuple[str, str, str]], split_fractions: SplitFractions
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the rows of each split, what the folder lacks taken out of train, and what to say."""
+    own = np.array([split for *_, split in pairs])
+    rows = {name: np.flatnonzero(own == name) for name in SPLITS}
+    there = [name for name, found in rows.items() if len(found)]
+    train = rows["train"]
+    parts, note = split_fractions.fill_in(len(train), there, noun="training images")
+    rows |= {name: train[found] for name, found in parts.items()}
+    return {name: found for name, found in rows.items() if len(found)}, (
+        [f"{path}: {note}"] if note else []
+    )
+
+
+def _describe_classes(root: Path, classes: Classes) -> str:
+    """Return which classes there are, and where they are from."""
+    shown = ", ".join(classes.names[:8]) + (", ..." if len(classes.names) > 8 else "")
+    source = CLASS_FILE if (root / CLASS_FILE).is_file() else f"the masks ({CLASS_FILE} names them)"
+    void = "" if classes.ignored is None else f"; pixels of {classes.ignored} count for nothing"
+    return f"classes of pixels by {source}: {shown}{void}"
+
+
+def _fingerprint(files: dict[str, int], classes: Classes) -> str:
+    digest = hashlib.sha256(repr(classes).encode())
+    for name, size in files.items():
+        digest.update(os.fsencode(name) + f"\0{size}\0".encode())
+    return digest.hexdigest()
