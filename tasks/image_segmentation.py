@@ -143,7 +143,10 @@ class ImageSegmentation(ImageInputs):
 
             return compute_baseline_metrics
 
-        found = fit_pixel_methods(train, self.model_inputs, classes)
+        def read(examples: Arrays) -> tuple[np.ndarray, np.ndarray]:
+            return self.model_inputs(examples)["image"], self.truth(examples)["mask"]
+
+        found = fit_pixel_methods(train, read, classes)
         return {name: evaluated(answer) for name, answer in found.items()}
 
     def compute_metrics(

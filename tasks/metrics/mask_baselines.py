@@ -15,13 +15,14 @@ Answer = Callable[[np.ndarray], np.ndarray]
 
 
 def fit_pixel_methods(
-    train: Source, model_inputs: Callable[[Mapping], Mapping[str, np.ndarray]], classes: int
+    train: Source, read: Callable[[Mapping], tuple[np.ndarray, np.ndarray]], classes: int
 ) -> dict[str, Answer]:
     """Count which classes pixels have.
 
     Args:
-        train: Source. The training split, with the column `mask`.
-        model_inputs: function. From examples to `image` (batch, height, width, channels).
+        train: Source. The training split.
+        read: function. From examples to images (batch, height, width, channels) and masks
+            (batch, height, width) of the network's size.
         classes: int. How many there are.
 
     Returns:
@@ -32,7 +33,7 @@ def fit_pixel_methods(
     places = shades = None
     for start in range(0, len(rows), CHUNK):
         examples = train[rows[start : start + CHUNK]]
-        images, masks = model_inputs(examples)["image"], examples["mask"]
+        images, masks = read(examples)
         if places is None:
             places = np.zeros((*masks.shape[1:], classes))
             shades = np.zeros((SHADES ** images.shape[-1], classes))
