@@ -1,10 +1,17 @@
 """Images made of noise: what a model is asked, and how its images are evaluated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
+from threefold.datasets.bundled.digits import read_digits
+from threefold.datasets.dataset import ArraySource, SubsetSource
+from threefold.tasks import image_generation
+from threefold.tasks.evaluation import evaluate_splits
 from threefold.tasks.image_generation import ImageGeneration
 from threefold.tasks.metrics.image_quality import ImageEvaluator, frechet_distance, neighbour_shares
 from threefold.training.data import load_dataset
@@ -96,6 +103,81 @@ def test_modes_that_are_missed_are_counted(layout, count):
     assert compute_baseline_metrics.compare(some, train["image"])["modes_covered"] == 3
     between = np.full((9, 1, 2, 1), 3.0, np.float32)
     assert compute_baseline_metrics.compare(between, train["image"])["share_in_modes"] == 0
+
+
+def compare_real_images(dataset) -> dict[str, float]:
+    task = ImageGeneration(dataset.facts, options=OPTIONS)
+    task.fit_evaluator(dataset.splits["train"])
+    (compute,) = task.baselines(dataset.splits["train"]).values()
+    return compute(dataset.splits["test"])
+
+
+def test_real_images_are_as_good_in_the_order_of_their_classes(digits, tmp_path):
+    images, labels = read_digits()
+    for row, (image, label) in enumerate(zip(images, labels, strict=True)):
+        (tmp_path / str(label)).mkdir(exist_ok=True)
+        Image.fromarray(image[..., 0]).save(tmp_path / str(label) / f"{row:04}.png")
+    shuffled = compare_real_images(digits)
+    ordered = compare_real_images(load_dataset(str(tmp_path), {}, task="image_generation"))
+    distances = [found["classifier_frechet_distance"] for found in (shuffled, ordered)]
+    assert max(distances) < 1.5 * min(distances) and max(distances) < 4
+    assert min(found["coverage"] for found in (shuffled, ordered)) > 0.9
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_images_that_are_studied_are_of_every_class(digits, monkeypatch, split):
+    """Of more images than are looked at, those that are must not be of the first classes."""
+    monkeypatch.setattr(image_generation, "MOST_STUDIED", 100)
+    task = ImageGeneration(digits.facts, options=OPTIONS)
+    examples = digits.splits[split][np.arange(len(digits.splits[split]))]
+    order = np.argsort(examples["label"], kind="stable")
+    ordered = ArraySource({name: array[order] for name, array in examples.items()})
+    task.fit_evaluator(ordered)
+    assert len(task.judging.classifier.classes_) == 10
+    truth = task.truth(ordered[np.arange(len(ordered))])
+    found = task.compute_metrics(truth, truth)
+    assert found["images"] == 100 and found["classes_made"] == 10
+
+
+def cut(dataset, **counts):
+    """Return a dataset of which each split has only its first rows, by number."""
+    splits = {name: SubsetSource(dataset.splits[name], np.arange(n)) for name, n in counts.items()}
+    return replace(dataset, splits=splits)
+
+
+def evaluate_noise(dataset, split="test"):
+    """Evaluate what makes images of noise on a split."""
+
+    def answer(examples):
+        noise = np.random.default_rng(0).uniform(0, 255, (len(examples["label"]), 8, 8, 1))
+        return {"image": noise.astype(np.float32)}
+
+    task = ImageGeneration(dataset.facts, options=OPTIONS)
+    (found,) = evaluate_splits(answer, task, dataset.splits, [split], 16)
+    return found
+
+
+def test_tiny_splits_are_judged_together_and_it_is_said(digits):
+    with pytest.warns(UserWarning, match="test has 3 images, by which nothing can be judged: gen"):
+        found = evaluate_noise(cut(digits, train=90, validation=4, test=3))
+    assert found.metrics["images"] == len(found.source) == 97
+    assert found.metrics["precision"] < 0.5 and found.metrics["coverage"] < 0.5
+    assert "baselines" not in found.metrics  # the training split is among what it is compared with
+
+
+@pytest.mark.parametrize(
+    "counts", [{"train": 1}, {"train": 8, "test": 1}, {"train": 30, "test": 3}]
+)
+def test_of_too_few_images_nothing_is_judged(digits, counts):
+    name = list(counts)[-1]
+    with pytest.warns(UserWarning, match=f"nothing can be judged by {sum(counts.values())} images"):
+        found = evaluate_noise(cut(digits, **counts), name)
+    assert found.metrics == {"images": counts[name], "seed": 0}
+
+
+def test_a_split_that_is_large_enough_is_judged_alone(digits, recwarn):
+    found = evaluate_noise(cut(digits, train=90, test=60))
+    assert found.metrics["images"] == 60 and found.metrics["baselines"] and not recwarn
 
 
 def test_only_images_in_classes_can_be_made():
