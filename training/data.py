@@ -31,11 +31,11 @@ def load_dataset(
     if task_class is None or task_class.dataset_task is None:
         found = loading.load(reference, options, task=task, facts=facts)
         return _say_what_lacks(found, facts is None)
-    wanted = [task, task_class.dataset_task]  # a bundled set may be made for this very task
+    wanted = [task, task_class.dataset_task]  # data may be read for this very task
     if reference in loading.bundled():
         own, _ = loading.bundled()[reference]
         wanted = [name for name in wanted if name in own]
-    else:
+    elif not loading.is_read_for(reference, task):
         wanted = wanted[1:]
     found = loading.load(reference, options, task=next(iter(wanted), None), facts=facts)
     return _say_what_lacks(task_class.adapt(found), facts is None)
