@@ -113,7 +113,9 @@ def list_classes(root: Path, facts: Facts | None, files: FileKind = IMAGES) -> L
     listing = _list_places(root, places, class_names, files, f"the class folders of '{root}' hold")
     beside = set(sub_folders(root)) - {folder.name for folder in folders.values()}
     if folders["train"] != root and beside:
-        listing.notes.append(f"folders alongside the splits are ignored: {', '.join(sorted(beside))}")
+        listing.notes.append(
+            f"folders alongside the splits are ignored: {', '.join(sorted(beside))}"
+        )
     return listing
 
 

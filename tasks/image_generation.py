@@ -24,7 +24,7 @@ RANDOM_NUMBERS = 2 * SAMPLES + 1
 RANDOM_STREAM = 2**33  # added to a seed: numbers that have nothing to do with the noise
 SEED = 0  # of the noise by which a model is evaluated, and of the choice of images
 FEWEST_JUDGED = 48  # images: of fewer, chance decides what is near to what
-MOST_STUDIED = 10_000  # images that the classifier learns from, and is evaluated on
+MOST_STUDIED = 10_000  # images that the evaluator learns from, and judges by
 
 
 class ImageGeneration(ImageInputs):
@@ -49,7 +49,14 @@ class ImageGeneration(ImageInputs):
             ("image",),
         ),
     )
-    summary_metrics = ("classifier_frechet_distance", "precision", "recall", "density", "coverage")
+    summary_metrics = (
+        "classifier_frechet_distance",
+        "autoencoder_frechet_distance",  # where there are no classes
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+    )
     primary_metric = "coverage"
 
     @classmethod
@@ -137,7 +144,7 @@ class ImageGeneration(ImageInputs):
         return {"noise": noise, "label": labels}
 
     def fit_evaluator(self, train: Source) -> None:
-        """Train the classifier whose features evaluate images."""
+        """Train the network whose features evaluate images."""
         examples = train[_choose_rows(train, MOST_STUDIED)]
         self.judging = ImageEvaluator(self.targets(examples), examples["label"])
 
@@ -187,9 +194,10 @@ class ImageGeneration(ImageInputs):
         rows = sample_rows(truth["label"], MOST_STUDIED, SEED)
         made, real, labels = predictions["image"][rows], truth["image"][rows], truth["label"][rows]
         found = self.judging.compare(made, real)
-        if self.options["conditional"]:
+        if self.judging.has_classes and self.options["conditional"]:
             found["class_accuracy"] = float(np.mean(self.judging.classify(made) == labels))
-        found["classifier_accuracy"] = float(np.mean(self.judging.classify(real) == labels))
+        if self.judging.has_classes:
+            found["classifier_accuracy"] = float(np.mean(self.judging.classify(real) == labels))
         return found | {"images": len(made), "seed": SEED}
 
     def input_fields(self) -> tuple[Field, ...]:

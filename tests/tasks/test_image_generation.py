@@ -9,7 +9,7 @@ from PIL import Image
 from threefold.core.errors import UserError
 from threefold.datasets import loading
 from threefold.datasets.bundled.digits import read_digits
-from threefold.datasets.dataset import ArraySource, SubsetSource
+from threefold.datasets.dataset import ArraySource, SubsetSource, find_column
 from threefold.tasks import image_generation
 from threefold.tasks.evaluation import evaluate_splits
 from threefold.tasks.image_generation import ImageGeneration
@@ -77,6 +77,20 @@ def test_real_images_are_better_than_worse_ones(digits, compute_baseline_metrics
     assert good["classes_made"] == 10
 
 
+def test_images_of_one_class_are_judged_by_what_rebuilds_them(digits):
+    train, real, others = (digits.splits[name] for name in ("train", "validation", "test"))
+    train, real, others = (
+        source[np.flatnonzero(find_column(source, "label") < 5)]["image"].astype(np.float32)
+        for source in (train, real, others)
+    )
+    evaluator = ImageEvaluator(train, np.zeros(len(train), np.int64))
+    noisy = np.clip(others + np.random.default_rng(0).normal(0, 120, others.shape), 0, 255)
+    good, bad = (evaluator.compare(made, real) for made in (others, noisy))
+    assert good["autoencoder_frechet_distance"] < 0.3 * bad["autoencoder_frechet_distance"]
+    assert good["precision"] > 0.8 > 0.3 > bad["precision"] and good["coverage"] > 0.85
+    assert "classes_made" not in good and "classifier_frechet_distance" not in good
+
+
 def test_the_frechet_distance_is_that_of_normal_distributions():
     sample = np.random.default_rng(0)
     one, other = sample.normal(0, 1, (200_000, 2)), sample.normal((3, 0), (2, 1), (200_000, 2))
@@ -133,7 +147,7 @@ def test_the_images_that_are_studied_are_of_every_class(digits, monkeypatch, spl
     order = np.argsort(examples["label"], kind="stable")
     ordered = ArraySource({name: array[order] for name, array in examples.items()})
     task.fit_evaluator(ordered)
-    assert len(task.judging.classifier.classes_) == 10
+    assert len(task.judging.network.classes_) == 10
     truth = task.truth(ordered[np.arange(len(ordered))])
     found = task.compute_metrics(truth, truth)
     assert found["images"] == 100 and found["classes_made"] == 10
