@@ -226,14 +226,14 @@ def generate(run, output, raw_cells, backend, as_json, **options):
         from threefold.tasks.generation import GenerationConfig
 
         artifact = _open_artifact(run, backend)
-        check_generated(artifact.record.task, output)
+        check_generated(artifact.record.task, output, options["class_name"])
         records = generate_artifact(artifact, GenerationConfig(**options))
         who = {"artifact": run, "format": artifact.record.format}
     else:
         from threefold.training.run import open_run
 
         opened = open_run(run)
-        check_generated(opened.record.task, output)
+        check_generated(opened.record.task, output, options["class_name"])
         who = {"run": run, "backend": _choose_backend(backend, run)}
         from threefold.tasks.generation import GenerationConfig
         from threefold.training.evaluate import generate_run

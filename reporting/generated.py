@@ -19,12 +19,14 @@ from threefold.tasks.task import find_task
 GRID = ".png"
 
 
-def check_generated(task: str, output: str | None) -> None:
+def check_generated(task: str, output: str | None, class_name: str | None) -> None:
     """Refuse what could not be written, before the work that it is meant for.
 
     Args:
         task: str. The model's task.
         output: str. What the user typed after `--output`, or `None`.
+        class_name: str. The class that was asked for, which is added to others in a folder, or
+            `None`.
 
     Raises:
         UserError: saying what was expected.
@@ -40,8 +42,11 @@ def check_generated(task: str, output: str | None) -> None:
         raise UserError(f"--output {output} ends in '{place.suffix}', expected .png, or a folder")
     if place.suffix and (place.is_dir() or not place.parent.is_dir()):
         raise UserError(f"--output {output}: name a file in a folder that is there")
-    if not place.suffix and place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise UserError(f"--output {output} is there already; name a new or an empty folder")
+    if place.suffix or not place.exists():
+        return
+    inside = place / (to_file_name(class_name) if class_name else "")
+    if not place.is_dir() or (inside.exists() and (not inside.is_dir() or any(inside.iterdir()))):
+        raise UserError(f"--output {output}: {inside} is there already; name a new or empty folder")
 
 
 def show_generated(

@@ -152,6 +152,10 @@ def load_splits(
     if split is None and not own:
         dataset.splits["all"] = ConcatSource(list(dataset.splits.values()))
         return dataset, ["all"]
+    if split is None and names == ["train"]:
+        raise UserError(
+            f"{dataset.reference} has a train split alone: --split train evaluates what was learned"
+        )
     if split is None:
         return dataset, [name for name in names if name != "train"]
     if split == "all":

@@ -3,8 +3,8 @@
 The classifier is a small one, of scikit-learn: an exported model is evaluated by the same numbers
 in a process that has no Keras. Its hidden layer gives the features in which images are compared, so
 distances mean something within one set of data, and nothing across two; none of them is the FID of
-other papers, whose features come from another network. Of images without classes the features are those
-of an autoencoder, a network that rebuilds the images.
+other papers, whose features come from another network. Of images without classes the features are
+those of an autoencoder, a network that rebuilds the images.
 """
 
 import warnings
