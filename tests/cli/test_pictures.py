@@ -50,6 +50,33 @@ def test_a_fitted_model_makes_images_without_the_data(fitted, in_tmp, monkeypatc
     assert not np.array_equal(one, other)
 
 
+def test_so_many_of_each_class_and_the_way_between_two(fitted, in_tmp):
+    words = ("generate", "it", "--per-class", "7", "--output")
+    assert fitted(*words, "made")[0] == fitted(*words, "made.png")[0] == 0
+    counts = {path.name: len(list(path.iterdir())) for path in (in_tmp / "made").iterdir()}
+    assert counts == {str(digit): 7 for digit in range(10)}
+    assert read("made.png").shape == (10 * 9 - 1, 7 * 9 - 1)  # a class in a row
+    for count in ("2", "5"):
+        words = ("generate", "it", "--class", "3", "--interpolate", count)
+        code, _, err = fitted(*words, "--output", f"way{count}.png")
+        assert code == 0, err
+    ends, way = read("way2.png"), read("way5.png")
+    assert way.shape == (8, 5 * 9 - 1)
+    np.testing.assert_allclose(way[:, :8], ends[:, :8], atol=1)  # batches of another size
+    np.testing.assert_allclose(way[:, -8:], ends[:, -8:], atol=1)
+    for wrong, message in (
+        (["--interpolate", "1"], "1 is not in the range x>=2"),
+        (["--interpolate", "3"], "--interpolate is for images of one class: give --class too"),
+        (["--per-class", "0"], "0 is not in the range x>=1"),
+        (["--per-class", "3", "--class", "1"], "give --count for one class"),
+        (["--per-class", "3", "--interpolate", "3"], "--per-class and --interpolate each say"),
+        (["--per-class", "3", "--count", "4"], "--per-class and --count each say how many"),
+    ):
+        code, _, err = fitted("generate", "it", "--output", "wrong.png", *wrong)
+        assert (code, message in " ".join(err.split())) == (2, True), err
+    assert not (in_tmp / "wrong.png").exists()
+
+
 def test_wrong_wishes_are_refused_in_a_line(fitted, in_tmp):
     (in_tmp / "full").mkdir()
     (in_tmp / "full" / "x").write_text("")

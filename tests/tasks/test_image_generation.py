@@ -12,6 +12,7 @@ from threefold.datasets.bundled.digits import read_digits
 from threefold.datasets.dataset import ArraySource, SubsetSource, find_column
 from threefold.tasks import image_generation
 from threefold.tasks.evaluation import evaluate_splits
+from threefold.tasks.generation import interpolate
 from threefold.tasks.image_generation import ImageGeneration
 from threefold.tasks.metrics.image_quality import ImageEvaluator, frechet_distance, neighbour_shares
 from threefold.training.data import load_dataset
@@ -52,6 +53,18 @@ def test_the_seed_and_the_class_decide_what_is_made(digits):
     free = ImageGeneration(digits.facts, options=OPTIONS | {"conditional": False})
     with pytest.raises(UserError, match="was not fitted with -o conditional=true"):
         free.examples_for(1, "7", 0)
+
+
+def test_the_way_between_two_noises_is_an_arc():
+    start, end = np.array([3.0, 0.0, 0.0]), np.array([0.0, 3.0, 0.0])
+    points = interpolate(start, end, 5)
+    np.testing.assert_allclose(points[[0, -1]], [start, end], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(points, axis=1), 3, rtol=1e-6)
+    np.testing.assert_allclose(points[2], [3 / 2**0.5, 3 / 2**0.5, 0], rtol=1e-6, atol=1e-6)
+    angles = np.arccos(np.sum(points[1:] * points[:-1], axis=1) / 9)
+    np.testing.assert_allclose(angles, np.pi / 8, rtol=1e-3)
+    for same in (start, -start, 0 * start):  # no arc leads there
+        np.testing.assert_allclose(interpolate(start, same, 3)[1], (start + same) / 2)
 
 
 def test_pixels_come_out_as_they_went_in():
