@@ -49,14 +49,6 @@ class ImageGeneration(ImageInputs):
             ("image",),
         ),
     )
-    summary_metrics = (
-        "classifier_frechet_distance",
-        "autoencoder_frechet_distance",  # where there are no classes
-        "precision",
-        "recall",
-        "density",
-        "coverage",
-    )
     primary_metric = "coverage"
 
     @classmethod
@@ -67,6 +59,13 @@ class ImageGeneration(ImageInputs):
                 "images in classes, by which those that are made are evaluated"
             )
         return super().adapt(number_examples(dataset))
+
+    @property
+    def summary_metrics(self) -> tuple[str, ...]:
+        """The metrics that matter; the distance is of a classifier's features if it has classes."""
+        whose = "classifier" if len(self.facts.class_names) > 1 else "autoencoder"
+        shares = ("precision", "recall", "density", "coverage")
+        return (f"{whose}_frechet_distance", *shares)
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"num_classes": len(self.facts.class_names)}
