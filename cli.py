@@ -192,6 +192,9 @@ def predict(run, inputs, data_options, output, raw_cells, backend, as_json):
 @click.option("--count", type=click.IntRange(1), default=1, show_default=True,
               help="texts or images")  # fmt: skip
 @click.option("--class", "class_name", metavar="NAME", help="of the images; all in turn if not")
+@click.option("--per-class", type=click.IntRange(1), metavar="N", help="images of each class")
+@click.option("--interpolate", type=click.IntRange(2), metavar="N",
+              help="images on the way from one noise to another")  # fmt: skip
 @click.option("--length", type=click.IntRange(1), default=200, show_default=True, help="tokens")
 @click.option(
     "--temperature",
@@ -226,20 +229,21 @@ def generate(run, output, raw_cells, backend, as_json, **options):
         from threefold.tasks.generation import GenerationConfig
 
         artifact = _open_artifact(run, backend)
-        check_generated(artifact.record.task, output)
+        check_generated(artifact.record.task, output, options["class_name"])
         records = generate_artifact(artifact, GenerationConfig(**options))
         who = {"artifact": run, "format": artifact.record.format}
     else:
         from threefold.training.run import open_run
 
         opened = open_run(run)
-        check_generated(opened.record.task, output)
+        check_generated(opened.record.task, output, options["class_name"])
         who = {"run": run, "backend": _choose_backend(backend, run)}
         from threefold.tasks.generation import GenerationConfig
         from threefold.training.evaluate import generate_run
 
         records = generate_run(opened, GenerationConfig(**options))
-    show_generated(who, records, output, as_json, raw_cells=raw_cells)
+    columns = options["interpolate"] or options["per_class"]
+    show_generated(who, records, output, as_json, raw_cells=raw_cells, columns=columns)
 
 
 def _open_artifact(path: str, backend: str | None):

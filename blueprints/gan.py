@@ -129,6 +129,8 @@ def build(
     """
     if penalty_weight is not None and gradient_penalty == "none":
         raise ValueError("penalty_weight is for gradient_penalty=wgan_gp and r1")
+    if conditional and num_classes < 2:
+        raise ValueError("conditional=true is for images in classes; all of these are of one")
     use_spectral_norm = spectral_norm or architecture == "sagan"
     clipped = loss == "wasserstein" and gradient_penalty == "none" and not use_spectral_norm
     noise = keras.Input((latent_dim,), name="noise")

@@ -37,6 +37,9 @@ def find_column(source: Source, name: str) -> np.ndarray | None:
     if isinstance(source, SubsetSource):
         whole = find_column(source.source, name)
         return None if whole is None else whole[source.rows]
+    if isinstance(source, ConcatSource):
+        parts = [find_column(part, name) for part in source.sources]
+        return None if any(part is None for part in parts) else join_arrays(parts)
     return getattr(source, "arrays", {}).get(name)
 
 

@@ -68,5 +68,5 @@ class CommonFacts(Frozen):
 
     def _describe_target(self) -> str:
         if self.class_names:
-            return f"{len(self.class_names)} classes"
+            return f"{len(self.class_names)} class{'es' * (len(self.class_names) > 1)}"
         return f"target {', '.join(target.name for target in self.targets)}"

@@ -97,11 +97,11 @@ def list_classes(root: Path, facts: Facts | None, files: FileKind = IMAGES) -> L
         UserError: where there are no classes, or one that is empty or not known.
     """
     folders = _split_folders(root) or {"train": root}
-    found, ignored = [], Counter()
     present = sub_folders(folders["train"])
     if len(present) < (1 if facts else 2):
         raise _no_classes(root, folders["train"], present, files)
     class_names = facts.class_names if facts else tuple(present)
+    places = []
     for split, folder in folders.items():
         for name in sub_folders(folder):
             if name not in class_names:
@@ -109,18 +109,58 @@ def list_classes(root: Path, facts: Facts | None, files: FileKind = IMAGES) -> L
                 raise UserError(
                     f"class folder '{folder / name}' is none {whose}{suggest(name, class_names)}"
                 )
-            inside, others = walk(folder / name, files.suffixes)
-            ignored += others
-            prefix = os.path.relpath(folder / name, root)
-            row = class_names.index(name), SPLITS.index(split)
-            found += [(os.path.join(prefix, file), *row) for file in inside]
+            places.append((folder / name, class_names.index(name), split))
+    listing = _list_places(root, places, class_names, files, f"the class folders of '{root}' hold")
+    beside = set(sub_folders(root)) - {folder.name for folder in folders.values()}
+    if folders["train"] != root and beside:
+        listing.notes.append(
+            f"folders alongside the splits are ignored: {', '.join(sorted(beside))}"
+        )
+    return listing
+
+
+def list_any_images(root: Path, facts: Facts | None) -> Listing:
+    """List images in classes, as `list_classes` does, or, where there are no two, all as one class.
+
+    Args:
+        root: Path. The folder; it may hold `train` and other splits.
+        facts: Facts. Those of a run, whose classes then rule.
+
+    Returns:
+        Listing. A single class is called like the only sub-folder, else like the folder.
+
+    Raises:
+        UserError: as from `list_classes`, and for a folder without images.
+    """
+    splits = _split_folders(root, flat=True)
+    whole = splits.get("train", root)
+    names = facts.class_names if facts else sub_folders(whole)
+    if len(names) > 1:
+        return list_classes(root, facts)
+    name = names[0] if names else root.resolve().name
+    places = [(folder, 0, split) for split, folder in (splits or {"train": root}).items()]
+    return _list_places(root, places, (name,), IMAGES, f"folder '{root}' holds")
+
+
+def _list_places(
+    root: Path,
+    places: list[tuple[Path, int, str]],
+    class_names: tuple[str, ...],
+    files: FileKind,
+    holder: str,
+) -> Listing:
+    """List the files in some folders, given with the class and the split of each."""
+    found, ignored = [], Counter()
+    for folder, label, split in places:
+        inside, others = walk(folder, files.suffixes)
+        ignored += others
+        prefix = os.path.relpath(folder, root)
+        place = "" if prefix == os.curdir else prefix
+        found += [(os.path.join(place, file), label, SPLITS.index(split)) for file in inside]
     notes = describe_ignored(ignored, files.noun, files.convertible)
     if not found:
         there = ", ".join([", ".join(files.suffixes), *notes])
-        raise UserError(f"the class folders of '{root}' hold no {files.noun} ({there})")
-    beside = set(sub_folders(root)) - {folder.name for folder in folders.values()}
-    if folders["train"] != root and beside:
-        notes.append(f"folders alongside the splits are ignored: {', '.join(sorted(beside))}")
+        raise UserError(f"{holder} no {files.noun} ({there})")
     found.sort()
     return Listing(
         [name for name, _, _ in found],
@@ -132,14 +172,18 @@ def list_classes(root: Path, facts: Facts | None, files: FileKind = IMAGES) -> L
     )
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
-    """Return the folders of splits that hold folders of classes; none where there is no such."""
+def _split_folders(root: Path, *, flat: bool = False) -> dict[str, Path]:
+    """Return the folders of splits that hold folders of classes; none where there is no such.
+
+    Where images need no classes, `flat`, splits may hold images if there is no other folder.
+    """
     found: dict[str, Path] = {}
     names = sub_folders(root)
+    flat = flat and all(name.lower() in SPLIT_WORDS for name in names)
     for name in names:
         split = SPLIT_WORDS.get(name.lower())
         # A class may be called `train` too: it then holds images.
-        if split is None or not sub_folders(root / name):
+        if split is None or not (flat or sub_folders(root / name)):
             continue
         if split in found:
             raise UserError(

@@ -106,11 +106,17 @@ def _find_loader(reference: str, task: str | None) -> Callable[..., Dataset]:
     if not reference:  # which as a path would be the working folder
         raise UserError(f"no dataset ''{suggest('', bundled())}")
     require_regular(path)
-    if path.is_dir() and _module("hubs.hugging_face").is_saved_folder(path):
+    if _is_saved(path):
         return partial(_module("hubs.hub_datasets").load, "hugging_face", str(path))
     if path.exists():
         return partial(_module(_find_reader(path, task)).load, str(path))
     raise UserError(f"no dataset '{reference}'{_hint(reference)}")
+
+
+def is_read_for(reference: str, task: str) -> bool:
+    """Return whether a path is read for a task by name, and not as a library's data are."""
+    known = any(task in reader.tasks for reader in readers().values())
+    return known and not is_of_library(reference) and not _is_saved(Path(reference).expanduser())
 
 
 def is_labeled_table(reference: str) -> bool:
@@ -118,6 +124,11 @@ def is_labeled_table(reference: str) -> bool:
     path = Path(reference).expanduser()
     ours = path.suffix.lower() in readers()[LABELED_TABLES].files and path.is_file()
     return ours and reference not in bundled()
+
+
+def _is_saved(path: Path) -> bool:
+    """Return whether a folder was written by a library of data sets."""
+    return path.is_dir() and _module("hubs.hugging_face").is_saved_folder(path)
 
 
 def _find_reader(path: Path, task: str | None) -> str:

@@ -130,6 +130,23 @@ def split_rows(
     return {name: found for name, found in rows.items() if len(found)}
 
 
+def sample_rows(labels: np.ndarray | int, most: int, seed: int) -> np.ndarray:
+    """Choose some rows that stand for all, in whatever order these are.
+
+    Args:
+        labels: int array of shape (rows,), or the number of rows where there are no classes.
+        most: int. How many to choose at most, unless there are more classes; above 0.
+        seed: int. Which choice.
+
+    Returns:
+        int array. Sorted row numbers: of every class its share, and at least one.
+    """
+    count = labels if isinstance(labels, int) else len(labels)
+    if count <= most:
+        return np.arange(count)
+    return split_rows(labels, 1 - most / count, 0.0, seed)["train"]
+
+
 def _deal(class_sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Return how many rows of each class go to train, validation and test, shape (classes, 3).
 

@@ -132,6 +132,8 @@ def _describe_metrics(parity: Mapping[str, Any]) -> list[str]:
     """Return the metrics, how sure they are, those of simple methods, and those of each class."""
     metrics, intervals = parity["metrics"], parity.get("intervals", {})
     names, baselines = list(metrics["run"]), parity.get("baselines", {})
+    if not names:
+        return ["None: these are too few to judge by."]
     rows = [("trained model", metrics["run"]), ("this file", metrics["artifact"])]
     rows += [(f"{name} (a simple method)", found) for name, found in baselines.items()]
     cells = [

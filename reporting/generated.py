@@ -19,12 +19,14 @@ from threefold.tasks.task import find_task
 GRID = ".png"
 
 
-def check_generated(task: str, output: str | None) -> None:
+def check_generated(task: str, output: str | None, class_name: str | None) -> None:
     """Refuse what could not be written, before the work that it is meant for.
 
     Args:
         task: str. The model's task.
         output: str. What the user typed after `--output`, or `None`.
+        class_name: str. The class that was asked for, which is added to others in a folder, or
+            `None`.
 
     Raises:
         UserError: saying what was expected.
@@ -40,8 +42,11 @@ def check_generated(task: str, output: str | None) -> None:
         raise UserError(f"--output {output} ends in '{place.suffix}', expected .png, or a folder")
     if place.suffix and (place.is_dir() or not place.parent.is_dir()):
         raise UserError(f"--output {output}: name a file in a folder that is there")
-    if not place.suffix and place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise UserError(f"--output {output} is there already; name a new or an empty folder")
+    if place.suffix or not place.exists():
+        return
+    inside = place / (to_file_name(class_name) if class_name else "")
+    if not place.is_dir() or (inside.exists() and (not inside.is_dir() or any(inside.iterdir()))):
+        raise UserError(f"--output {output}: {inside} is there already; name a new or empty folder")
 
 
 def show_generated(
@@ -51,6 +56,7 @@ def show_generated(
     as_json: bool,
     *,
     raw_cells: bool = False,
+    columns: int | None = None,
 ) -> None:
     """Print or write what was made.
 
@@ -60,28 +66,34 @@ def show_generated(
         output: str. Where to write, or `None`.
         as_json: bool. Whether to print one JSON object.
         raw_cells: bool. As for `write_records`.
+        columns: int. Images in a row of a grid; as many as there are rows if None.
     """
     if "image" not in records[0]:
         _show_texts(who, records, output, as_json, raw_cells)
         return
-    write_images(Path(output), records)
+    write_images(Path(output), records, columns)
     notes.print(f"{len(records)} images in {escape(output)}")
     if as_json:
         classes = [record["class"] for record in records]
         print_json(who | {"output": output, "images": len(records), "classes": classes})
 
 
-def write_images(place: Path, records: Sequence[dict[str, Any]]) -> None:
+def write_images(
+    place: Path, records: Sequence[dict[str, Any]], columns: int | None = None
+) -> None:
     """Write images as a grid, or each for itself, in a folder for each class.
 
     Args:
         place: Path. A `.png` file, or a folder.
         records: sequence of dict. With `image` uint8 (height, width, channels), and `class`.
+        columns: int. As for `show_generated`.
     """
     from threefold.reporting.figures.samples import tile
 
     if place.suffix:
-        replace_file(place, encode(tile(np.stack([record["image"] for record in records]))))
+        replace_file(
+            place, encode(tile(np.stack([record["image"] for record in records]), columns))
+        )
         return
     folders: dict[str, str] = {}
     for number, record in enumerate(records):

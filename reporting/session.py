@@ -52,7 +52,7 @@ def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> No
     """
     run, record = fitted.run, fitted.run.record
     metrics = {found.split: found.metrics for found in fitted.evaluations}
-    history = fitted.progress.history
+    history, last = fitted.progress.history, fitted.evaluations[-1:]  # none if all is for training
     report_on(run.report, record, record.dataset.reference, history, fitted.evaluations)
     if fitted.calibrated:
         notes.print(f"[dim]{escape(fitted.calibrated)}[/]")
@@ -63,16 +63,16 @@ def close_fit(fitted, export: Callable[[], dict[str, Any]], as_json: bool) -> No
                 "backend": record.backend,
                 "seconds": fitted.progress.seconds,
                 "epochs": fitted.progress.epoch,
-                "summary_metrics": fitted.evaluations[0].task.summary_metrics,
+                "summary_metrics": [name for one in last for name in one.task.summary_metrics],
                 "metrics": metrics,
                 "artifacts": {name: str(made.folder) for name, made in export().items()},
             }
         )
         return
-    again, last = repeat_in(str(run.folder)), fitted.evaluations[-1]
-    remarks = advise(again, record.model_dump(mode="json"), history, last)
+    again, plain = repeat_in(str(run.folder)), record.model_dump(mode="json")
+    remarks = [remark for one in last for remark in advise(again, plain, history, one)]
     next_ = [
-        f"threefold evaluate {run.folder}",
+        f"threefold evaluate {run.folder}{'' if last else ' --split train'}",
         predict_command(run.record.task, run.folder),
         f"threefold export {run.folder} --format onnx",
         f"open {run.report / 'index.html'}",

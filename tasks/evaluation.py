@@ -55,11 +55,15 @@ def evaluate_splits(
     fit_evaluator_on_training_split(task, splits)
     known = "train" in splits and not {"train", "all"} & set(chosen)
     baselines = task.baselines(splits["train"]) if known else {}
-    found = [evaluate(answer, task, splits[name], name, batch_size) for name in chosen]
+    sources = {name: task.choose_evaluated(splits, name) for name in chosen}
+    found = [evaluate(answer, task, sources[name], name, batch_size) for name in chosen]
     for evaluation in found:
+        # Of a split that is evaluated by more than its own, a baseline knows some.
+        fair = evaluation.source is splits[evaluation.split]
         beside = {
             name: compute_baseline_metrics(evaluation.source)
             for name, compute_baseline_metrics in baselines.items()
+            if fair
         }
         if beside:
             evaluation.metrics["baselines"] = beside

@@ -9,10 +9,12 @@ import numpy as np
 from threefold.core.errors import UserError
 from threefold.datasets.texts.tokenizing import START, encode
 from threefold.tasks.evaluation import PredictFn
-from threefold.tasks.task import Task
+from threefold.tasks.task import Arrays, Task
 
 BATCH_SIZE = 64  # images that are made at once
 LENGTH_PENALTY = 1.0  # of beams
+NO_ARC = 1e-6  # sine of an angle from which on two directions are one, or opposite
+OF_IMAGES = ("class_name", "per_class", "interpolate")  # wishes that texts know nothing of
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class GenerationConfig:
         top_p: float. Which share of the probability may be written, above 0.
         seed: int. Of chance.
         class_name: str. Which images; `None` for all classes in turn.
+        per_class: int. If given, how many images of each class, at least 1.
+        interpolate: int. If given, how many images on the way from one noise to another, at least
+            2, with both ends.
         beams: int. Above 1, the most probable texts are searched for, so many at a time, and
             nothing is sampled.
         penalty_alpha: float. If given, contrastive search: from 0, the most probable of the `top_k`
@@ -42,6 +47,8 @@ class GenerationConfig:
     top_p: float = 1.0
     seed: int = 0
     class_name: str | None = None
+    per_class: int | None = None
+    interpolate: int | None = None
     beams: int = 1
     penalty_alpha: float | None = None
 
@@ -162,7 +169,10 @@ def _begin(task: Task, config: GenerationConfig) -> np.ndarray:
 
 def batch_size(task: Task, config: GenerationConfig) -> int:
     """Return how many are made at once."""
-    return min(config.count, BATCH_SIZE) if task.generates == "images" else config.count
+    if task.generates != "images":
+        return config.count
+    images = config.per_class and config.per_class * len(task.facts.class_names)
+    return min(images or config.interpolate or config.count, BATCH_SIZE)
 
 
 def require_maker(task: Task, config: GenerationConfig) -> None:
@@ -173,7 +183,7 @@ def require_maker(task: Task, config: GenerationConfig) -> None:
             "predict"
         )
     for field in fields(GenerationConfig):
-        kind = "images" if field.name == "class_name" else "texts"
+        kind = "images" if field.name in OF_IMAGES else "texts"
         own = field.name in ("count", "seed") or task.generates == kind
         if not own and getattr(config, field.name) != field.default:
             flag = field.name.removesuffix("_name").replace("_", "-")
@@ -181,9 +191,57 @@ def require_maker(task: Task, config: GenerationConfig) -> None:
 
 
 def _make_images(answer: PredictFn, task: Task, config: GenerationConfig) -> list[dict[str, Any]]:
-    examples = task.examples_for(config.count, config.class_name, config.seed)
+    examples = _choose_examples(task, config)
     records = []
-    for start in range(0, config.count, BATCH_SIZE):
+    for start in range(0, len(examples["noise"]), BATCH_SIZE):
         part = {name: array[start : start + BATCH_SIZE] for name, array in examples.items()}
         records += task.describe(answer(part), part)
     return records
+
+
+def _choose_examples(task: Task, config: GenerationConfig) -> Arrays:
+    """Return the noise and the class of each image that was asked for."""
+    given = {"--per-class": config.per_class, "--interpolate": config.interpolate}
+    given["--count"] = config.count if config.count > 1 else None
+    chosen = [flag for flag, value in given.items() if value is not None]
+    if len(chosen) > 1:
+        raise UserError(f"{' and '.join(chosen)} each say how many images; give one of them")
+    names, conditional = task.facts.class_names, task.options["conditional"]
+    if config.per_class is not None:
+        if not conditional or config.class_name is not None:
+            remedy = "give --count for one class" if conditional else "this model knows none"
+            raise UserError(f"--per-class makes images of each class: {remedy}")
+        examples = task.examples_for(config.per_class * len(names), None, config.seed)
+        order = np.argsort(examples["label"], kind="stable")
+        return {name: array[order] for name, array in examples.items()}
+    if config.interpolate is None:
+        return task.examples_for(config.count, config.class_name, config.seed)
+    if conditional and config.class_name is None:
+        raise UserError("--interpolate is for images of one class: give --class too")
+    ends = task.examples_for(2, config.class_name, config.seed)
+    return {
+        "noise": interpolate(*ends["noise"], config.interpolate),
+        "label": np.repeat(ends["label"][:1], config.interpolate),
+    }
+
+
+def interpolate(start: np.ndarray, end: np.ndarray, count: int) -> np.ndarray:
+    """Return points on the way from one noise to another, along an arc (Shoemake 1985).
+
+    A straight way would lead through noise shorter than any that a generator was trained with.
+
+    Args:
+        start: float array of shape (latent_dim,).
+        end: float array of shape (latent_dim,).
+        count: int. How many points, with both ends; at least 2.
+
+    Returns:
+        float32 array of shape (count, latent_dim).
+    """
+    share = np.linspace(0, 1, count)[:, None]
+    lengths = np.linalg.norm(start) * np.linalg.norm(end)
+    angle = np.arccos(np.clip(start @ end / lengths, -1, 1)) if lengths else 0.0
+    if np.sin(angle) < NO_ARC:
+        return ((1 - share) * start + share * end).astype(np.float32)
+    weights = np.sin((1 - share) * angle), np.sin(share * angle)
+    return ((weights[0] * start + weights[1] * end) / np.sin(angle)).astype(np.float32)

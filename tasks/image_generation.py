@@ -1,5 +1,6 @@
 """What could be such an image? Asked of noise."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,8 +8,9 @@ import numpy as np
 
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.batching import normal, uniform
-from threefold.datasets.dataset import Dataset, Source
+from threefold.datasets.dataset import SPLITS, ConcatSource, Dataset, Source, find_column
 from threefold.datasets.images.numbered_images import number_examples
+from threefold.datasets.splitting import sample_rows
 from threefold.tasks.figure import Figure
 from threefold.tasks.inputs.image_inputs import ImageInputs
 from threefold.tasks.metrics.image_quality import ImageEvaluator
@@ -20,8 +22,9 @@ from threefold.tasks.task import Arrays
 SAMPLES = 7
 RANDOM_NUMBERS = 2 * SAMPLES + 1
 RANDOM_STREAM = 2**33  # added to a seed: numbers that have nothing to do with the noise
-SEED = 0  # of the noise by which a model is evaluated
-MOST_STUDIED = 10_000  # images that the classifier learns from, and is evaluated on
+SEED = 0  # of the noise by which a model is evaluated, and of the choice of images
+FEWEST_JUDGED = 48  # images: of fewer, chance decides what is near to what
+MOST_STUDIED = 10_000  # images that the evaluator learns from, and judges by
 
 
 class ImageGeneration(ImageInputs):
@@ -46,7 +49,6 @@ class ImageGeneration(ImageInputs):
             ("image",),
         ),
     )
-    summary_metrics = ("classifier_frechet_distance", "precision", "recall", "density", "coverage")
     primary_metric = "coverage"
 
     @classmethod
@@ -57,6 +59,13 @@ class ImageGeneration(ImageInputs):
                 "images in classes, by which those that are made are evaluated"
             )
         return super().adapt(number_examples(dataset))
+
+    @property
+    def summary_metrics(self) -> tuple[str, ...]:
+        """The metrics that matter; the distance is of a classifier's features if it has classes."""
+        whose = "classifier" if len(self.facts.class_names) > 1 else "autoencoder"
+        shares = ("precision", "recall", "density", "coverage")
+        return (f"{whose}_frechet_distance", *shares)
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"num_classes": len(self.facts.class_names)}
@@ -134,17 +143,41 @@ class ImageGeneration(ImageInputs):
         return {"noise": noise, "label": labels}
 
     def fit_evaluator(self, train: Source) -> None:
-        """Train the classifier whose features evaluate images."""
-        examples = train[np.arange(min(len(train), MOST_STUDIED))]
+        """Train the network whose features evaluate images."""
+        examples = train[_choose_rows(train, MOST_STUDIED)]
         self.judging = ImageEvaluator(self.targets(examples), examples["label"])
+
+    def choose_evaluated(self, splits: Mapping[str, Source], name: str) -> Source:
+        """Return the real images that generated ones are compared with: those of a split, or, of a
+        tiny one, of all splits together.
+        """
+        source, there = splits[name], [split for split in SPLITS if split in splits]
+        whole = ConcatSource([splits[split] for split in there]) if there else source
+        if len(source) >= FEWEST_JUDGED:
+            return source
+        if len(whole) >= FEWEST_JUDGED:
+            warnings.warn(
+                f"{name} has {len(source)} images, by which nothing can be judged: generated ones "
+                f"are compared with all {len(whole)} of {', '.join(there)}",
+                stacklevel=2,
+            )
+            return whole
+        warnings.warn(
+            f"nothing can be judged by {len(whole)} images: {FEWEST_JUDGED} at least, for how good "
+            "generated ones are; look at them",
+            stacklevel=2,
+        )
+        return source
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
         """Evaluate real images of the training split, which no generator could do better than."""
+        if len(train) < FEWEST_JUDGED:
+            return {}
 
         def compute_baseline_metrics(source: Source) -> dict[str, float]:
             count = min(len(source), len(train), MOST_STUDIED)
-            made, real = (self.targets(s[np.arange(count)]) for s in (train, source))
-            return self.judging.compare(made, real)
+            made, real = (self.targets(s[_choose_rows(s, count)]) for s in (train, source))
+            return self.judging.compare(made, real) if count >= FEWEST_JUDGED else {}
 
         return {"images of the training split": compute_baseline_metrics}
 
@@ -152,14 +185,18 @@ class ImageGeneration(ImageInputs):
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """Return how alike generated and real images are: see `ImageEvaluator.compare`; and, of a
-        conditional model, how often the classifier sees the class that was asked for.
+        conditional model, how often the classifier sees the class that was asked for. Of too few
+        images nothing but their number.
         """
-        made, real = predictions["image"][:MOST_STUDIED], truth["image"][:MOST_STUDIED]
-        labels = truth["label"][:MOST_STUDIED]
+        if len(truth["label"]) < FEWEST_JUDGED:
+            return {"images": len(truth["label"]), "seed": SEED}
+        rows = sample_rows(truth["label"], MOST_STUDIED, SEED)
+        made, real, labels = predictions["image"][rows], truth["image"][rows], truth["label"][rows]
         found = self.judging.compare(made, real)
-        if self.options["conditional"]:
+        if self.judging.has_classes and self.options["conditional"]:
             found["class_accuracy"] = float(np.mean(self.judging.classify(made) == labels))
-        found["classifier_accuracy"] = float(np.mean(self.judging.classify(real) == labels))
+        if self.judging.has_classes:
+            found["classifier_accuracy"] = float(np.mean(self.judging.classify(real) == labels))
         return found | {"images": len(made), "seed": SEED}
 
     def input_fields(self) -> tuple[Field, ...]:
@@ -219,6 +256,12 @@ class ImageGeneration(ImageInputs):
 
     def serving(self, model) -> tuple[Callable, list]:
         return super().serving(model.get_layer("generator"))
+
+
+def _choose_rows(source: Source, most: int) -> np.ndarray:
+    """Return the rows of a source to look at: of data in the order of their classes, of all."""
+    labels = find_column(source, "label")
+    return sample_rows(len(source) if labels is None else labels, most, SEED)
 
 
 TASK = ImageGeneration

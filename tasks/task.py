@@ -253,6 +253,15 @@ class Task(ABC):
         """
         return None
 
+    def choose_evaluated(self, splits: Mapping[str, Source], name: str) -> Source:
+        """Return the examples by which a split is evaluated: its own, but for tasks that need more.
+
+        Args:
+            splits: mapping of str to Source. All that the data have.
+            name: str. The split.
+        """
+        return splits[name]
+
     def simple_methods(self) -> dict[str, SimpleMethod]:
         """Return methods on features of the inputs that `baselines` fits, by name: those of what
         comes in.

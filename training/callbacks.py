@@ -10,7 +10,9 @@ from typing import Any, NoReturn, Protocol
 import keras
 
 from threefold.core.errors import Failure
+from threefold.tasks.task import find_task
 from threefold.training import state
+from threefold.training.adversarial.trainer import find_remedies
 from threefold.training.backend import seed_process
 from threefold.training.batches import Batches
 from threefold.training.checkpoints import CheckpointError, save_checkpoint
@@ -205,7 +207,11 @@ class CheckpointCallback(keras.callbacks.Callback):
         left = f"the last good state is kept in {self.run.checkpoints}" if kept else (
             "nothing was saved yet"
         )  # fmt: skip
-        raise Diverged(f"{reason}; {left}; try a lower --learning-rate, or --clip-norm 1")
+        remedies = ["a lower --learning-rate", "--clip-norm 1"]
+        record = self.run.record
+        if find_task(record.task).training_loop == "adversarial":
+            remedies[1:1] = find_remedies(record.options)
+        raise Diverged(f"{reason}; {left}; try {', '.join(remedies[:-1])} or {remedies[-1]}")
 
 
 class Callbacks(keras.callbacks.CallbackList):

@@ -31,11 +31,11 @@ def load_dataset(
     if task_class is None or task_class.dataset_task is None:
         found = loading.load(reference, options, task=task, facts=facts)
         return _say_what_lacks(found, facts is None)
-    wanted = [task, task_class.dataset_task]  # a bundled set may be made for this very task
+    wanted = [task, task_class.dataset_task]  # data may be read for this very task
     if reference in loading.bundled():
         own, _ = loading.bundled()[reference]
         wanted = [name for name in wanted if name in own]
-    else:
+    elif not loading.is_read_for(reference, task):
         wanted = wanted[1:]
     found = loading.load(reference, options, task=next(iter(wanted), None), facts=facts)
     return _say_what_lacks(task_class.adapt(found), facts is None)
@@ -152,6 +152,10 @@ def load_splits(
     if split is None and not own:
         dataset.splits["all"] = ConcatSource(list(dataset.splits.values()))
         return dataset, ["all"]
+    if split is None and names == ["train"]:
+        raise UserError(
+            f"{dataset.reference} has a train split alone: --split train evaluates what was learned"
+        )
     if split is None:
         return dataset, [name for name in names if name != "train"]
     if split == "all":

@@ -18,6 +18,7 @@ from threefold.datasets.folder_listing import (
     Listing,
     divide_listing,
     find_target_file,
+    list_any_images,
     list_classes,
     list_targets,
     require_every_class,
@@ -37,7 +38,9 @@ from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import SplitFractions
 
 READER = Reader(
-    ("image_classification", "image_regression"), folders=("*",), only="a folder of images"
+    ("image_classification", "image_regression", "image_generation"),
+    folders=("*",),
+    only="a folder of images",
 )
 TASKS = READER.tasks
 SHOWN = 5  # files that a note names
@@ -60,8 +63,9 @@ def load(
     Args:
         path: str. The folder. It holds one sub-folder per class, or `train` and perhaps
             `validation` and `test` that do; or a `targets.csv` whose first column names images
-            and whose others hold numbers to predict.
-        task: str. `image_classification` or `image_regression`; guessed if None.
+            and whose others hold numbers to predict. To learn to make images, any that has some.
+        task: str. `image_classification`, `image_regression` or `image_generation`; one of the
+            first two is guessed if None.
         facts: Facts. Those of a run: its image shape, and its classes or targets, then rule.
         image_size: int, or height and width. The size to bring images to; guessed if None.
         channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
@@ -83,11 +87,16 @@ def load(
     task = task or _guess_task(root, facts)
     if task not in TASKS:
         raise UserError(f"'{path}' is a folder of images; it serves {', '.join(TASKS)}, not {task}")
-    classes = task == "image_classification"
+    classes = task != "image_regression"
     # Facts of another kind cannot rule; whoever gave them compares and refuses.
     if facts is not None and (facts.kind != "image" or bool(facts.class_names) != classes):
         facts = None
-    listing = list_classes(root, facts) if classes else list_targets(root, facts)
+    list_files = {
+        "image_classification": list_classes,
+        "image_regression": list_targets,
+        "image_generation": list_any_images,
+    }[task]
+    listing = list_files(root, facts)
     listing, headers, notes = _check_headers(root, listing, skip_bad)
     if facts is None and classes:
         require_every_class(root, listing)

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from threefold.datasets.dataset import Dataset, Source, find_lengths
+from threefold.datasets.dataset import Dataset, Source, SubsetSource
 
 
-class Numbered:
-    """Another source with a column `row`.
+class Numbered(SubsetSource):
+    """All of another source, with a column `row`.
 
     Args:
         source: Source. The whole.
@@ -20,14 +20,11 @@ class Numbered:
     """
 
     def __init__(self, source: Source, start: int):
-        self.source, self.start = source, start
-        self.lengths = find_lengths(source)
-
-    def __len__(self) -> int:
-        return len(self.source)
+        super().__init__(source, np.arange(len(source)))
+        self.start = start
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        return self.source[indices] | {"row": np.asarray(indices, np.int64) + self.start}
+        return super().__getitem__(indices) | {"row": np.asarray(indices, np.int64) + self.start}
 
 
 def number_examples(dataset: Dataset) -> Dataset:

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from threefold.datasets.splitting import sample_rows
 from threefold.reporting.figures.style import BLUE, STYLE, VERMILION, head, new_figure, plain
 from threefold.tasks.evaluation import Evaluation
 
@@ -34,8 +35,9 @@ def samples(evaluation: Evaluation) -> Figure:
         return figure
     figure = new_figure(10.5, 5.6)
     head(figure, f"Generated (left) and real (right), {plain(evaluation.split)}")
+    rows = sample_rows(evaluation.truth["label"], SHOWN, seed=0)
     for axes, images in zip(figure.subplots(1, 2), (made, real), strict=True):
-        grid = tile(np.clip(np.rint(images[:SHOWN]), 0, 255).astype(np.uint8), COLUMNS)
+        grid = tile(np.clip(np.rint(images[rows]), 0, 255).astype(np.uint8), COLUMNS)
         axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_axis_off()
     return figure

@@ -3,7 +3,8 @@
 The classifier is a small one, of scikit-learn: an exported model is evaluated by the same numbers
 in a process that has no Keras. Its hidden layer gives the features in which images are compared, so
 distances mean something within one set of data, and nothing across two; none of them is the FID of
-other papers, whose features come from another network.
+other papers, whose features come from another network. Of images without classes the features are
+those of an autoencoder, a network that rebuilds the images.
 """
 
 import warnings
@@ -19,21 +20,26 @@ SPREAD = 3.0  # deviations from a mode within which a point belongs to it
 
 
 class ImageEvaluator:
-    """A classifier, and what it makes of generated images.
+    """A classifier, or an autoencoder, and what it makes of generated images.
 
     Args:
         images: array of shape (images, height, width, channels), values 0 to 255. Real ones.
-        labels: int array of shape (images,).
+        labels: int array of shape (images,). With a single class, an autoencoder is trained.
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray):
         from sklearn.exceptions import ConvergenceWarning
-        from sklearn.neural_network import MLPClassifier
+        from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-        self.classifier = MLPClassifier((HIDDEN,), alpha=1e-3, max_iter=60, random_state=0)
+        self.has_classes = len(np.unique(labels)) > 1
+        network = MLPClassifier if self.has_classes else MLPRegressor
+        self.network = network(
+            hidden_layer_sizes=(HIDDEN,), alpha=1e-3, max_iter=60, random_state=0
+        )
+        rows = _flatten(images)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.classifier.fit(_flatten(images), labels)
+            self.network.fit(rows, labels if self.has_classes else rows)
         self.modes = None
         if images[0].size < FEWEST_PIXELS:
             points = images.reshape(len(images), -1).astype(np.float64)
@@ -42,12 +48,12 @@ class ImageEvaluator:
             self.spread = float(np.mean([part.std(axis=0).mean() for part in parts]))
 
     def classify(self, images: np.ndarray) -> np.ndarray:
-        """Return the class that each image is taken for."""
-        return self.classifier.predict(_flatten(images))
+        """Return the class that each image is taken for, where there are classes."""
+        return self.network.predict(_flatten(images))
 
     def features(self, images: np.ndarray) -> np.ndarray:
-        """Return what the classifier's hidden layer makes of images, (images, HIDDEN)."""
-        weights, bias = self.classifier.coefs_[0], self.classifier.intercepts_[0]
+        """Return what the network's hidden layer makes of images, (images, HIDDEN)."""
+        weights, bias = self.network.coefs_[0], self.network.intercepts_[0]
         return np.maximum(_flatten(images).astype(np.float64) @ weights + bias, 0)
 
     def compare(self, made: np.ndarray, real: np.ndarray) -> dict[str, float]:
@@ -62,16 +68,18 @@ class ImageEvaluator:
             (Heusel et al. 2017), and the squared distance of their means under a cubic kernel
             (Bińkowski et al. 2018). Shares, higher is better: precision and recall (Kynkäänniemi
             et al. 2019), density, which may be above 1, and coverage (Naeem et al. 2020). And how
-            many classes the classifier finds among those that were made; of points, how many modes
+            many classes a classifier finds among those that were made; of points, how many modes
             were hit, and the share of points that hit one.
         """
         one, other = self.features(made), self.features(real)
+        whose = "classifier" if self.has_classes else "autoencoder"
         found = {
-            "classifier_frechet_distance": frechet_distance(one, other),
-            "classifier_kernel_distance": kernel_distance(one, other),
+            f"{whose}_frechet_distance": frechet_distance(one, other),
+            f"{whose}_kernel_distance": kernel_distance(one, other),
             **neighbour_shares(one, other),
-            "classes_made": len(np.unique(self.classify(made))),
         }
+        if self.has_classes:
+            found["classes_made"] = len(np.unique(self.classify(made)))
         if self.modes is not None:
             points = made.reshape(len(made), -1).astype(np.float64)
             distances = _distances(points, self.modes)

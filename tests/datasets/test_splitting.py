@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from threefold.core.errors import UserError
-from threefold.datasets.splitting import SplitFractions, split_rows
+from threefold.datasets.splitting import SplitFractions, sample_rows, split_rows
 
 fractions = st.sampled_from([0.0, 0.1, 0.15, 0.25, 1 / 3, 0.45])
 class_sizes = st.lists(st.integers(1, 40), min_size=1, max_size=12)
@@ -103,3 +103,22 @@ def test_what_was_taken_is_said():
         "train": 14, "validation": 2, "test": 4,
     }  # fmt: skip
     assert SplitFractions(0.1, 0.2).fill_in(20, ("test", "validation"), noun="rows").note == ""
+
+
+@settings(max_examples=60, deadline=None)
+@given(class_sizes, st.integers(1, 60), st.integers(0, 1000))
+def test_some_rows_stand_for_all(sizes, most, seed):
+    labels = np.repeat(np.arange(len(sizes)), sizes)  # in the order of the classes
+    rows = sample_rows(labels, most, seed)
+    counts = np.bincount(labels[rows], minlength=len(sizes))
+    assert np.all(np.diff(rows) > 0) and counts.min() > 0
+    assert len(rows) == min(len(labels), most) or len(sizes) > 1
+    share = min(1, most / len(labels))
+    for count, size in zip(counts, sizes, strict=True):
+        assert count == 1 or abs(count - share * size) < 1
+    np.testing.assert_array_equal(rows, sample_rows(labels, most, seed))
+
+
+def test_another_seed_chooses_other_rows():
+    assert not np.array_equal(sample_rows(1000, 10, 0), sample_rows(1000, 10, 1))
+    assert sample_rows(1000, 10, 0).max() > 500

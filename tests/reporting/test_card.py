@@ -195,3 +195,10 @@ def test_a_column_says_between_what_it_lay_in_training(content, tmp_path):
     made["signature"] = made["signature"].model_copy(update={"inputs": inputs})
     inputs, _, _ = tables(write(tmp_path, made))
     assert inputs[2][3].endswith("; in training -2.5 to 1e+06") and "training" not in inputs[3][3]
+
+
+def test_a_card_without_metrics_says_why():
+    from threefold.reporting.card import _describe_metrics
+
+    found = _describe_metrics({"metrics": {"run": {}, "artifact": {}}})
+    assert found == ["None: these are too few to judge by."]

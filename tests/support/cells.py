@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ class Cell:
         return str(path), fractions | options
 
 
-def _write_images(path: Path) -> None:
+def _write_images(path: Path, count: int = 20) -> None:
     from PIL import Image
 
     from threefold.datasets.bundled.digits import read_digits
@@ -83,7 +84,7 @@ def _write_images(path: Path) -> None:
     images, labels = read_digits()
     for name, label in (("one", 1), ("seven", 7), ("nought", 0)):
         (path / name).mkdir(parents=True)
-        for number, image in enumerate(images[labels == label][:20]):
+        for number, image in enumerate(images[labels == label][:count]):
             Image.fromarray(image[..., 0]).save(path / name / f"{number:02d}.png")
 
 
@@ -256,7 +257,8 @@ def _write_steps(path: Path) -> None:
 # Task -> (name of the file, who writes it, options of the data).
 WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "image_classification": ("images", _write_images, {}),
-    "image_generation": ("images", _write_images, {}),
+    # Generated images are judged by 48 real ones at least.
+    "image_generation": ("many_images", partial(_write_images, count=85), {}),
     "image_regression": ("measured", _write_measured_images, {}),
     "image_segmentation": ("masked", _write_masked_images, {}),
     "sequence_classification": ("series.ts", _write_series, {}),

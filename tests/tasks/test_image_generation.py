@@ -1,10 +1,18 @@
 """Images made of noise: what a model is asked, and how its images are evaluated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
+from threefold.datasets.bundled.digits import read_digits
+from threefold.datasets.dataset import ArraySource, SubsetSource, find_column
+from threefold.tasks import image_generation
+from threefold.tasks.evaluation import evaluate_splits
+from threefold.tasks.generation import interpolate
 from threefold.tasks.image_generation import ImageGeneration
 from threefold.tasks.metrics.image_quality import ImageEvaluator, frechet_distance, neighbour_shares
 from threefold.training.data import load_dataset
@@ -47,6 +55,18 @@ def test_the_seed_and_the_class_decide_what_is_made(digits):
         free.examples_for(1, "7", 0)
 
 
+def test_the_way_between_two_noises_is_an_arc():
+    start, end = np.array([3.0, 0.0, 0.0]), np.array([0.0, 3.0, 0.0])
+    points = interpolate(start, end, 5)
+    np.testing.assert_allclose(points[[0, -1]], [start, end], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(points, axis=1), 3, rtol=1e-6)
+    np.testing.assert_allclose(points[2], [3 / 2**0.5, 3 / 2**0.5, 0], rtol=1e-6, atol=1e-6)
+    angles = np.arccos(np.sum(points[1:] * points[:-1], axis=1) / 9)
+    np.testing.assert_allclose(angles, np.pi / 8, rtol=1e-3)
+    for same in (start, -start, 0 * start):  # no arc leads there
+        np.testing.assert_allclose(interpolate(start, same, 3)[1], (start + same) / 2)
+
+
 def test_pixels_come_out_as_they_went_in():
     predictions = {"image": np.array([[[[-3.0], [254.6], [300.0]]]], np.float32)}
     task = ImageGeneration(loading.load("digits").facts, options=OPTIONS | {"conditional": False})
@@ -68,6 +88,20 @@ def test_real_images_are_better_than_worse_ones(digits, compute_baseline_metrics
     assert good["precision"] > 0.8 > bad["precision"] and good["coverage"] > 0.85
     assert same["coverage"] < 0.1 and same["recall"] < 0.1 and same["classes_made"] == 1
     assert good["classes_made"] == 10
+
+
+def test_images_of_one_class_are_judged_by_what_rebuilds_them(digits):
+    train, real, others = (digits.splits[name] for name in ("train", "validation", "test"))
+    train, real, others = (
+        source[np.flatnonzero(find_column(source, "label") < 5)]["image"].astype(np.float32)
+        for source in (train, real, others)
+    )
+    evaluator = ImageEvaluator(train, np.zeros(len(train), np.int64))
+    noisy = np.clip(others + np.random.default_rng(0).normal(0, 120, others.shape), 0, 255)
+    good, bad = (evaluator.compare(made, real) for made in (others, noisy))
+    assert good["autoencoder_frechet_distance"] < 0.3 * bad["autoencoder_frechet_distance"]
+    assert good["precision"] > 0.8 > 0.3 > bad["precision"] and good["coverage"] > 0.85
+    assert "classes_made" not in good and "classifier_frechet_distance" not in good
 
 
 def test_the_frechet_distance_is_that_of_normal_distributions():
@@ -96,6 +130,81 @@ def test_modes_that_are_missed_are_counted(layout, count):
     assert compute_baseline_metrics.compare(some, train["image"])["modes_covered"] == 3
     between = np.full((9, 1, 2, 1), 3.0, np.float32)
     assert compute_baseline_metrics.compare(between, train["image"])["share_in_modes"] == 0
+
+
+def compare_real_images(dataset) -> dict[str, float]:
+    task = ImageGeneration(dataset.facts, options=OPTIONS)
+    task.fit_evaluator(dataset.splits["train"])
+    (compute,) = task.baselines(dataset.splits["train"]).values()
+    return compute(dataset.splits["test"])
+
+
+def test_real_images_are_as_good_in_the_order_of_their_classes(digits, tmp_path):
+    images, labels = read_digits()
+    for row, (image, label) in enumerate(zip(images, labels, strict=True)):
+        (tmp_path / str(label)).mkdir(exist_ok=True)
+        Image.fromarray(image[..., 0]).save(tmp_path / str(label) / f"{row:04}.png")
+    shuffled = compare_real_images(digits)
+    ordered = compare_real_images(load_dataset(str(tmp_path), {}, task="image_generation"))
+    distances = [found["classifier_frechet_distance"] for found in (shuffled, ordered)]
+    assert max(distances) < 1.5 * min(distances) and max(distances) < 4
+    assert min(found["coverage"] for found in (shuffled, ordered)) > 0.9
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_images_that_are_studied_are_of_every_class(digits, monkeypatch, split):
+    """Of more images than are looked at, those that are must not be of the first classes."""
+    monkeypatch.setattr(image_generation, "MOST_STUDIED", 100)
+    task = ImageGeneration(digits.facts, options=OPTIONS)
+    examples = digits.splits[split][np.arange(len(digits.splits[split]))]
+    order = np.argsort(examples["label"], kind="stable")
+    ordered = ArraySource({name: array[order] for name, array in examples.items()})
+    task.fit_evaluator(ordered)
+    assert len(task.judging.network.classes_) == 10
+    truth = task.truth(ordered[np.arange(len(ordered))])
+    found = task.compute_metrics(truth, truth)
+    assert found["images"] == 100 and found["classes_made"] == 10
+
+
+def cut(dataset, **counts):
+    """Return a dataset of which each split has only its first rows, by number."""
+    splits = {name: SubsetSource(dataset.splits[name], np.arange(n)) for name, n in counts.items()}
+    return replace(dataset, splits=splits)
+
+
+def evaluate_noise(dataset, split="test"):
+    """Evaluate what makes images of noise on a split."""
+
+    def answer(examples):
+        noise = np.random.default_rng(0).uniform(0, 255, (len(examples["label"]), 8, 8, 1))
+        return {"image": noise.astype(np.float32)}
+
+    task = ImageGeneration(dataset.facts, options=OPTIONS)
+    (found,) = evaluate_splits(answer, task, dataset.splits, [split], 16)
+    return found
+
+
+def test_tiny_splits_are_judged_together_and_it_is_said(digits):
+    with pytest.warns(UserWarning, match="test has 3 images, by which nothing can be judged: gen"):
+        found = evaluate_noise(cut(digits, train=90, validation=4, test=3))
+    assert found.metrics["images"] == len(found.source) == 97
+    assert found.metrics["precision"] < 0.5 and found.metrics["coverage"] < 0.5
+    assert "baselines" not in found.metrics  # the training split is among what it is compared with
+
+
+@pytest.mark.parametrize(
+    "counts", [{"train": 1}, {"train": 8, "test": 1}, {"train": 30, "test": 3}]
+)
+def test_of_too_few_images_nothing_is_judged(digits, counts):
+    name = list(counts)[-1]
+    with pytest.warns(UserWarning, match=f"nothing can be judged by {sum(counts.values())} images"):
+        found = evaluate_noise(cut(digits, **counts), name)
+    assert found.metrics == {"images": counts[name], "seed": 0}
+
+
+def test_a_split_that_is_large_enough_is_judged_alone(digits, recwarn):
+    found = evaluate_noise(cut(digits, train=90, test=60))
+    assert found.metrics["images"] == 60 and found.metrics["baselines"] and not recwarn
 
 
 def test_only_images_in_classes_can_be_made():

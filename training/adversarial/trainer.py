@@ -5,6 +5,7 @@ it as one. What differs between backends is how a gradient is taken (`gradients.
 values come back: jax hands them on, the others write them into the variables.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -46,6 +47,21 @@ def check_adversarial(model: keras.Model, task: Task, settings: TrainingSettings
         raise UserError(
             f"--label-smoothing is for -o loss={' and '.join(LABELLED)}; {loss} has no labels"
         )
+
+
+def find_remedies(options: Mapping[str, Any]) -> list[str]:
+    """Return what may keep a game from exploding that its options do not have yet.
+
+    Args:
+        options: mapping. The blueprint's, in full.
+    """
+    remedies = []
+    if options["gradient_penalty"] == "none":
+        kind = "wgan_gp" if options["loss"] == "wasserstein" else "r1"
+        remedies.append(f"-o gradient_penalty={kind}")
+    if not options["spectral_norm"] and options["architecture"] != "sagan":
+        remedies.append("-o spectral_norm=true")
+    return remedies
 
 
 def compile_adversarial(

@@ -263,6 +263,25 @@ def test_what_would_spoil_it_is_refused_before_there_is_a_run(run_cli, words, me
     assert not Path("runs").exists()
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("given", "remedies"),
+    [
+        ("loss=least_squares gradient_penalty=none",
+         "a lower --learning-rate, -o gradient_penalty=r1, -o spectral_norm=true or --clip-norm 1"),
+        ("loss=wasserstein gradient_penalty=none spectral_norm=true",
+         "a lower --learning-rate, -o gradient_penalty=wgan_gp or --clip-norm 1"),
+        ("gradient_penalty=r1", "a lower --learning-rate, -o spectral_norm=true or --clip-norm 1"),
+    ],
+)  # fmt: skip
+def test_a_game_that_explodes_names_what_it_has_not_tried(run_cli, given, remedies):
+    words = [word for pair in given.split() for word in ("-o", pair)]
+    fit = ("fit", "gan", "-o", "filters=2", *words, "--learning-rate", "1e30", "--epochs", "3")
+    code, _, err = run_cli(*fit)
+    last = err.splitlines()[-1]
+    assert code == 1 and last.endswith(f"try {remedies}"), err
+
+
 def test_spectral_norm_bounds_a_kernel_in_training_and_after():
     import keras
     from keras import ops
