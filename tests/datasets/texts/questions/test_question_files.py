@@ -333,7 +333,7 @@ def test_the_bundled_questions_are_answered_by_their_contexts():
     contexts, questions = read_bundled()
     assert 2000 < len(questions) < 6000
     none = sum(not question.answers for question in questions)
-    assert 0.15 < none / len(questions) < 0.25
+    assert 0.15 < none / len(questions) < 0.3
     for question in questions:
         if question.answers:
             assert contexts[question.context][slice(*question.place)] == question.answers[0]
