@@ -127,10 +127,7 @@ def build(
     Raises:
         ValueError: for options that do not go together, or images that cannot be reached.
     """
-    if penalty_weight is not None and gradient_penalty == "none":
-        raise ValueError("penalty_weight is for gradient_penalty=wgan_gp and r1")
-    if conditional and num_classes < 2:
-        raise ValueError("conditional=true is for images in classes; all of these are of one")
+    _require_use(penalty_weight, gradient_penalty, num_classes if conditional else None)
     use_spectral_norm = spectral_norm or architecture == "sagan"
     clipped = loss == "wasserstein" and gradient_penalty == "none" and not use_spectral_norm
     noise = keras.Input((latent_dim,), name="noise")
@@ -174,6 +171,14 @@ def build(
 
 
 TASKS = {"image_generation": build}
+
+
+def _require_use(penalty_weight, gradient_penalty: str, num_classes: int | None) -> None:
+    """Refuse a weight of no penalty, and a condition that tells nothing."""
+    if penalty_weight is not None and gradient_penalty == "none":
+        raise ValueError("penalty_weight is for gradient_penalty=wgan_gp and r1")
+    if num_classes is not None and num_classes < 2:
+        raise ValueError("conditional=true is for images in classes; all of these are of one")
 
 
 def _score(features, label, num_classes: int, use_spectral_norm: bool):

@@ -273,6 +273,28 @@ def guess_shape(
     return (height, width, channels), notes
 
 
+def settle_shape(
+    known: ImageShape | None,
+    headers: Iterable[Header],
+    *,
+    image_size: int | Sequence[int] | None,
+    channels: int | None,
+) -> tuple[ImageShape, list[str]]:
+    """Choose the shape as `guess_shape` does, but for what is known of it already.
+
+    Args:
+        known: tuple of three ints. The shape of a run; `None` if there is none.
+        headers: iterable of Header. The images.
+        image_size: int, or height and width. What the user asked for, if anything: it overrules.
+        channels: int. Likewise.
+    """
+    if known is not None and known[0] is None:  # each keeps its own size
+        return known, []
+    if known is not None:
+        image_size, channels = image_size or known[:2], channels or known[2]
+    return guess_shape(headers, image_size=image_size, channels=channels)
+
+
 def _header_of(sample: Header | np.ndarray | File) -> Header:
     if isinstance(sample, Header):
         return sample

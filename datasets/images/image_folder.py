@@ -29,9 +29,9 @@ from threefold.datasets.images.image_files import (
     ImageShape,
     find_damage,
     find_levels,
-    guess_shape,
     read_batch,
     read_headers,
+    settle_shape,
 )
 from threefold.datasets.images.pixels import WHOLE_RANGE, Levels
 from threefold.datasets.reader import Reader
@@ -100,13 +100,8 @@ def load(
     listing, headers, notes = _check_headers(root, listing, skip_bad)
     if facts is None and classes:
         require_every_class(root, listing)
-    if facts is not None:
-        image_size = image_size or facts.image_shape[:2]
-        channels = channels or facts.image_shape[2]
-    if facts is not None and facts.image_shape[0] is None:
-        shape, remarks = facts.image_shape, []
-    else:
-        shape, remarks = guess_shape(headers, image_size=image_size, channels=channels)
+    known = facts and facts.image_shape
+    shape, remarks = settle_shape(known, headers, image_size=image_size, channels=channels)
     rows, decisions = divide_listing(path, listing, split_fractions)
     given = levels is not None
     if facts is None:

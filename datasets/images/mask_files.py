@@ -1,6 +1,5 @@
 """Files of masks: a number or a colour in each pixel that says which class it is."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,9 +64,15 @@ def read_codes(path: str | Path) -> np.ndarray:
     return open_image(path, decode)
 
 
-def find_codes(paths: Sequence[str | Path]) -> list[np.ndarray]:
-    """Return the numbers that each of some masks holds, sorted, in threads."""
-    return list(worker_threads().map(lambda path: np.unique(read_codes(path)), paths))
+def survey(paths: Sequence[str | Path]) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
+    """Return the height and width of each mask, and the numbers that it holds, sorted."""
+
+    def look(path: str | Path) -> tuple[tuple[int, int], np.ndarray]:
+        codes = read_codes(path)
+        return codes.shape, np.unique(codes)
+
+    found = list(worker_threads().map(look, paths))
+    return [size for size, _ in found], [codes for _, codes in found]
 
 
 def read_class_file(path: Path) -> Classes | None:
@@ -116,7 +121,7 @@ def guess_classes(
 
     Args:
         paths: sequence of path. The masks.
-        found: sequence of int array. The numbers of each, as from `find_codes`.
+        found: sequence of int array. The numbers of each, as from `survey`.
         named: Classes. From `read_class_file`, if there is one.
         ignored: int. The number of pixels that count for nothing, if it is known.
 
@@ -173,12 +178,6 @@ def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
     rows = ((np.arange(height) + 0.5) * len(mask) / height).astype(np.intp)
     columns = ((np.arange(width) + 0.5) * mask.shape[1] / width).astype(np.intp)
     return mask[rows[:, None], columns]
-
-
-def mask_size(path: str | os.PathLike) -> tuple[int, int]:
-    """Return the height and width of a mask, without decoding it."""
-    width, height = open_image(path, lambda image, _: image.size)
-    return height, width
 
 
 def _join(colours: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from threefold.core.errors import UserError
+from threefold.core.threads import worker_threads
 from threefold.datasets.dataset import SPLITS, Dataset, SubsetSource
 from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.folder_files import describe_ignored, walk
@@ -21,21 +22,21 @@ from threefold.datasets.images.image_files import (
     SUFFIXES,
     Header,
     ImageShape,
-    guess_shape,
     read_batch,
     read_headers,
+    settle_shape,
+    stack_images,
 )
 from threefold.datasets.images.mask_files import (
     CLASS_FILE,
     Classes,
     check_codes,
     classify_pixels,
-    find_codes,
     guess_classes,
-    mask_size,
     read_class_file,
     read_codes,
     resize_mask,
+    survey,
 )
 from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import SplitFractions
@@ -47,6 +48,7 @@ READER = Reader(
     inside=(("images", "image", "JPEGImages"), ("masks", "mask", "SegmentationClass")),
 )
 IMAGE_FOLDERS, MASK_FOLDERS = READER.inside
+NO_MASKS = np.empty((0, 0, 0), np.uint8)
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm")
 _ENDINGS = ("_mask", "-mask", "_seg", "_label")  # after the name of the image, in that of a mask
 
@@ -85,17 +87,15 @@ def load(
     pairs, notes = _list_pairs(root)
     images = [image for image, _, _ in pairs]
     masks = [root / mask for _, mask, _ in pairs]
-    headers = _check_sizes(root, images, masks)
-    found = find_codes(masks)
-    classes = Classes.of(facts) if facts else _choose_classes(root, masks, found, ignored)
-    check_codes(masks, found, classes)
+    sizes, found = survey(masks)
+    headers = _check_sizes([root / image for image in images], masks, sizes)
     if facts is not None:
-        image_size = image_size or facts.image_shape[:2]
-        channels = channels or facts.image_shape[2]
-    if facts is not None and facts.image_shape[0] is None:
-        shape, remarks = facts.image_shape, []
+        classes = Classes.of(facts)
     else:
-        shape, remarks = guess_shape(headers, image_size=image_size, channels=channels)
+        classes = guess_classes(masks, found, read_class_file(root / CLASS_FILE), ignored)
+    check_codes(masks, found, classes)
+    known = facts and facts.image_shape
+    shape, remarks = settle_shape(known, headers, image_size=image_size, channels=channels)
     rows, decisions = _divide(path, pairs, split_fractions)
     files = {name: os.path.getsize(root / name) for pair in pairs for name in pair[:2]}
     notes += [] if facts else [_describe_classes(root, classes)]
@@ -137,11 +137,13 @@ class MaskedImages:
         chosen = [self.pairs[index] for index in indices]
         images = read_batch([self.root / image for image, *_ in chosen], self.image_shape)
         height, width, _ = self.image_shape
-        masks = np.empty(len(chosen), object)
-        for place, (_, mask, _) in enumerate(chosen):
+
+        def read(mask: str) -> np.ndarray:
             found = classify_pixels(read_codes(self.root / mask), self.classes)
-            masks[place] = found if height is None else resize_mask(found, height, width)
-        return {"image": images, "mask": masks if height is None else np.stack(masks)}
+            return found if height is None else resize_mask(found, height, width)
+
+        masks = list(worker_threads().map(read, [mask for _, mask, _ in chosen]))
+        return {"image": images, "mask": stack_images(masks) if masks else NO_MASKS}
 
 
 def _list_pairs(root: Path) -> tuple[list[tuple[str, str, str]], list[str]]:
@@ -211,25 +213,20 @@ def _find(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_dir()), None)
 
 
-def _check_sizes(root: Path, images: list[str], masks: list[Path]) -> list[Header]:
+def _check_sizes(
+    images: list[Path], masks: list[Path], sizes: list[tuple[int, int]]
+) -> list[Header]:
     """Return what each image says of itself; refuse a mask of another size."""
-    headers = read_headers([root / image for image in images])
-    for image, mask, header in zip(images, masks, headers, strict=True):
+    headers = read_headers(images)
+    for image, mask, size, header in zip(images, masks, sizes, headers, strict=True):
         if isinstance(header, UserError):
             raise header
-        size = mask_size(mask)
         if size != header[:2]:
             raise UserError(
-                f"mask '{mask}' is of {size[0]} × {size[1]} pixels, its image "
-                f"'{root / image}' of {header.height} × {header.width}"
+                f"mask '{mask}' is of {size[0]} × {size[1]} pixels, its image '{image}' of "
+                f"{header.height} × {header.width}"
             )
     return headers
-
-
-def _choose_classes(
-    root: Path, masks: list[Path], found: list[np.ndarray], ignored: int | None
-) -> Classes:
-    return guess_classes(masks, found, read_class_file(root / CLASS_FILE), ignored)
 
 
 def _divide(

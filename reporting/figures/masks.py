@@ -102,7 +102,7 @@ _PALETTE = _make_palette()
 
 
 def lay_mask(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return an image with the colours of classes over it; the first class leaves it as it is.
+    """Return an image with the colours of classes over it; pixels of the first stay.
 
     Args:
         image: array of shape (height, width, 1 or 3). Values 0 to 255.
