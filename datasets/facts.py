@@ -25,7 +25,8 @@ class ImageFacts(CommonFacts):
     Without height and width (see `raw`) every image keeps the size that it has. `levels` are what
     becomes 0 and 255 in files of more than 8 bits. Where pixels have classes, `mask_codes` are the
     number (of a colour: red × 65,536 + green × 256 + blue) of each class in a mask's file, and
-    `ignored_code` that of pixels which count for nothing.
+    `ignored_code` that of pixels which count for nothing. With `boxes` an image holds any number of
+    objects, each of a class and in a box.
     """
 
     examples: ClassVar[str] = "images"
@@ -36,6 +37,7 @@ class ImageFacts(CommonFacts):
     levels: tuple[float, float] | None = None
     mask_codes: tuple[int, ...] = ()
     ignored_code: int | None = None
+    boxes: bool = False
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
