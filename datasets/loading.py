@@ -119,6 +119,15 @@ def is_read_for(reference: str, task: str) -> bool:
     return known and not is_of_library(reference) and not _is_saved(Path(reference).expanduser())
 
 
+def must_be_named(reference: str, task: str) -> bool:
+    """Return whether data that serve a task say so only if they are asked for it by name."""
+    if reference in bundled():
+        return task in bundled()[reference][0][1:]
+    path = Path(reference).expanduser()
+    annotated = any(task in reader.tasks and reader.inside for reader in readers().values())
+    return annotated and path.is_dir() and _annotated_reader(path) is None
+
+
 def is_labeled_table(reference: str) -> bool:
     """Return whether a reference is a file that is read as a labelled table if no task is named."""
     path = Path(reference).expanduser()
@@ -174,11 +183,8 @@ def _reader_of_file(path: Path) -> str:
 
 def _reader_of_folder(folder: Path) -> str:
     """Return who reads a folder, by the folders in it, or the commonest of its files."""
-    for name, reader in readers().items():
-        if reader.inside and any(
-            _holds(path, reader.inside) for path in (folder, folder / "train")
-        ):
-            return name
+    if annotated := _annotated_reader(folder):
+        return annotated
     files = list(itertools.islice(visible_files(folder), 1000))
     counts = Counter(path.suffix.lower() for path in files)
     owners = {
@@ -194,6 +200,19 @@ def _reader_of_folder(folder: Path) -> str:
     inside = {path.parent.name.lower() for path in files if path.parent != folder}
     in_classes = bool(inside - set(_module("tables.column_roles").SPLIT_WORDS))
     return next((name for name in names if readers()[name].in_classes == in_classes), names[0])
+
+
+def _annotated_reader(folder: Path) -> str | None:
+    """Return who reads a folder of images with what they hold alongside them."""
+    places = (folder, folder / "train")
+    return next(
+        (
+            name
+            for name, reader in readers().items()
+            if reader.inside and any(_holds(place, reader.inside) for place in places)
+        ),
+        None,
+    )
 
 
 def _holds(folder: Path, names: tuple[tuple[str, ...], ...]) -> bool:

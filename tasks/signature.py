@@ -46,10 +46,13 @@ class Output(Field):
     Args:
         limit: float. The largest difference of a number; `None` for what is derived from others.
         scale: tuple of float. Differences are counted in these units, one for each last index.
+        decided: bool. Whether the numbers follow from decisions, so that a near tie, decided
+            otherwise, gives other numbers.
     """
 
     limit: float | None = None
     scale: tuple[float, ...] = (1.0,)
+    decided: bool = False
 
     @classmethod
     def probability(cls, name: str, shape: tuple[int | str, ...], meaning: str) -> "Output":

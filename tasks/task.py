@@ -51,6 +51,8 @@ class Task(ABC):
     # Another task whose data serve this one, as `adapt` changes them, and whose networks do.
     dataset_task: ClassVar[str | None] = None
     builder_task: ClassVar[str | None] = None
+    # Whether answers are in pixels of images as they are: predictions then read them so.
+    keeps_sizes: ClassVar[bool] = False
     # What `threefold generate` makes with its models, if it can.
     generates: ClassVar[Literal["texts", "images"] | None] = None
     figures: ClassVar[tuple[Figure, ...]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from threefold.datasets.batching import epoch_order, group_lengths
 from threefold.datasets.dataset import Source, find_lengths
-from threefold.datasets.images.augmentation import augment, augment_masks, mixup
+from threefold.datasets.images.augmentation import augment_examples, mixup
 from threefold.tasks.task import Arrays, Task
 
 BLOCK_BYTES = 1 << 20  # more would keep a slow source waiting, and its images in memory
@@ -62,13 +62,8 @@ class Batches(keras.utils.PyDataset):
         indices = self._epoch_order()[start : start + count * self.batch_size]
         examples = self._read(indices)
         if self.augment:
-            images = augment(examples["image"], self.seed, self.epoch, indices, self.augment)
-            examples = examples | {"image": images}
-            if "mask" in examples:
-                masks = augment_masks(
-                    examples["mask"], self.seed, self.epoch, indices, self.augment
-                )
-                examples = examples | {"mask": masks}
+            chosen = self.seed, self.epoch, indices, self.augment
+            examples = augment_examples(examples, *chosen)
         examples = examples | self.task.random_arrays(self.seed or 0, self.epoch, indices)
         inputs, targets = self.task.model_inputs(examples), self.task.targets(examples)
         if "mixup" in self.augment:

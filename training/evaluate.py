@@ -16,7 +16,7 @@ from threefold.tasks.generation import (
     warn_of_long_prompt,
 )
 from threefold.tasks.prediction import Predictions, predict
-from threefold.tasks.task import Task
+from threefold.tasks.task import Task, find_task
 from threefold.training.building import bind_task, rebuild_model
 from threefold.training.data import load_splits, read_run_inputs
 from threefold.training.run import Run
@@ -73,7 +73,9 @@ def predict_run(
     Raises:
         UserError: for a path that does not exist or an unknown option.
     """
-    inputs = read_run_inputs(run.record, run.record.facts, given, data_options, stdin)
+    facts = run.record.facts
+    facts = facts.raw() if find_task(run.record.task).keeps_sizes else facts
+    inputs = read_run_inputs(run.record, facts, given, data_options, stdin)
     model, task = rebuild_model(run)
     batch_size = run.record.settings.batch_size
     return predict(make_predictions(model, task, batch_size), task, inputs, batch_size)

@@ -172,8 +172,8 @@ def make_plan(command: Command) -> Plan:
     blueprint = find_blueprint(command.blueprint)
     if command.task is not None:
         builder_for(blueprint, find_task(command.task).name)
-    task = command.task or _only_task(blueprint)
     reference = command.dataset or _default_data(blueprint, command.task)
+    task = command.task or _only_task(blueprint, reference)
     note = _explain_forecasting(blueprint, reference, command.data_options) if task is None else ""
     task = FORECASTING if note else task
     init = open_run(command.init) if command.init else None
@@ -195,10 +195,15 @@ def _default_data(blueprint: ModuleType, task: str | None) -> str:
     return blueprint.DATASETS[own]
 
 
-def _only_task(blueprint: ModuleType) -> str | None:
-    """Return the task of a family for which data must be asked by name: they suggest another."""
+def _only_task(blueprint: ModuleType, reference: str) -> str | None:
+    """Return the task of a family for which data must be asked by name: they suggest another, or
+    nothing.
+    """
     first = next(iter(blueprint.TASKS))
-    return first if find_task(first).dataset_task else None
+    if find_task(first).dataset_task:
+        return first
+    alone = len(served_tasks(blueprint)) == 1
+    return first if alone and loading.must_be_named(reference, first) else None
 
 
 def _explain_forecasting(blueprint: ModuleType, reference: str, options: dict[str, Any]) -> str:

@@ -15,9 +15,10 @@ from threefold.datasets.batching import uniform
 
 # How many random numbers each takes. All are drawn always, so that adding one to a run leaves what
 # the others do as it was.
-_NUMBERS = {"flip": 1, "shift": 2, "crop": 4, "rotate": 1, "cutout": 3, "mixup": 2}
+_NUMBERS = {"flip": 1, "shift": 2, "crop": 4, "rotate": 1, "cutout": 3, "mixup": 2,
+            "scale": 1, "colour": 4}  # fmt: skip
 AUGMENTATIONS = tuple(_NUMBERS)
-_MOVING = {"flip", "shift", "crop", "rotate"}
+_MOVING = {"flip", "shift", "crop", "rotate", "scale"}
 IGNORED = 255  # in a mask: a pixel without a class, which counts for nothing
 
 MAX_SHIFT = 0.125  # of the side
@@ -25,6 +26,9 @@ MIN_CROP_AREA = 0.6
 MAX_CROP_ASPECT = 4 / 3
 MAX_ANGLE = np.deg2rad(15)
 CUTOUT_SIDE = (0.25, 0.4)  # of the shorter side
+MAX_SCALE = 1.5  # times larger or smaller
+MAX_CONTRAST, MAX_BRIGHTNESS = 1.3, 32  # times, and levels, of each channel alone
+LEAST_LEFT = 0.25  # of a box's area: with less of it in the image there is no object to find
 # Images are sampled a few at a time, so that what is worked on stays in the processor's cache:
 # three times quicker than a batch of 64 × 64 pixels as a whole.
 _CHUNK_PIXELS = 2**15
@@ -37,7 +41,9 @@ def augment(
 
     `flip` mirrors left and right, half of the time; `shift` moves by up to 12.5 % of a side;
     `crop` enlarges a part of 60 to 100 % of the area and an aspect of 3:4 to 4:3 relative to the
-    image's; `rotate` turns by up to 15 degrees; `cutout` paints a square of 25 to 40 % of the
+    image's; `rotate` turns by up to 15 degrees; `scale` enlarges or shrinks up to 1.5 times;
+    `colour` changes the contrast of all channels up to 1.3 times and the brightness of each by up
+    to 32 levels; `cutout` paints a square of 25 to 40 % of the
     shorter side in the image's mean colour (DeVries and Taylor 2017,
     https://arxiv.org/abs/1708.04552). `mixup` is left to `mixup`.
 
@@ -62,6 +68,8 @@ def augment(
     if _MOVING & set(names):
         matrices, offsets = _inverse_maps(numbers, names, *images.shape[1:3])
         images = _sample(images, matrices, offsets)
+    if "colour" in names:
+        images = _change_colours(images, numbers["colour"])
     if "cutout" in names:
         _cut_out(images, numbers["cutout"])
     return images
@@ -96,6 +104,69 @@ def augment_masks(
     batch = np.arange(len(masks))[:, None, None]
     found = masks[batch, rows.clip(0, height - 1), columns.clip(0, width - 1)]
     return np.where(inside, found, IGNORED).astype(np.uint8)
+
+
+def augment_boxes(
+    boxes: np.ndarray,
+    classes: np.ndarray,
+    size: tuple[int, int],
+    seed: int,
+    epoch: int,
+    indices: np.ndarray,
+    names: tuple[str, ...],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move boxes to where `augment` moves what they hold.
+
+    Args:
+        boxes: float32 array of shape (batch, most, 4). Left, top, right, bottom in pixels.
+        classes: int64 array of shape (batch, most). -1 where there is no object.
+        size: tuple of two ints. Height and width of the images.
+        seed: int. As of `augment`, and so are the others.
+        epoch: int. Which epoch.
+        indices: int array of shape (batch,). Which examples.
+        names: tuple of str. Some of `AUGMENTATIONS`; what moves nothing changes no box.
+
+    Returns:
+        two arrays of the shapes of `boxes` and `classes`. A turned box is the one around its
+        corners; an object of which less than a quarter is left in the image has the class -1.
+    """
+    if not _MOVING & set(names):
+        return boxes, classes
+    matrices, offsets = _inverse_maps(_sample_numbers(seed, epoch, indices), names, *size)
+    # From the middle, in rows and columns, as the maps have it; edges lie between pixels.
+    middle = np.array(size) / 2
+    corners = boxes[..., [[1, 0], [1, 2], [3, 0], [3, 2]]] - middle  # (batch, most, 4, 2)
+    moved = np.einsum("bij,bmcj->bmci", np.linalg.inv(matrices), corners - offsets[:, None, None])
+    moved += middle
+    low, high = moved.min(axis=2), moved.max(axis=2)
+    whole = np.prod(high - low, axis=-1)
+    low, high = low.clip(0, size), high.clip(0, size)
+    left = np.prod(high - low, axis=-1) > LEAST_LEFT * whole
+    there = left & (classes >= 0)
+    found = np.concatenate([low[..., ::-1], high[..., ::-1]], axis=-1) * there[..., None]
+    return found.astype(np.float32), np.where(there, classes, -1)
+
+
+def augment_examples(
+    examples: Mapping[str, np.ndarray],
+    seed: int,
+    epoch: int,
+    indices: np.ndarray,
+    names: tuple[str, ...],
+) -> dict[str, np.ndarray]:
+    """Return examples with `image` augmented, and with it what is tied to places in it: `mask`,
+    `boxes` and `box_class`.
+    """
+    chosen = seed, epoch, indices, names
+    changed = {"image": augment(examples["image"], *chosen)}
+    if "mask" in examples:
+        changed["mask"] = augment_masks(examples["mask"], *chosen)
+    if "boxes" in examples:
+        size = examples["image"].shape[1:3]
+        changed["boxes"], changed["box_class"] = augment_boxes(
+            examples["boxes"], examples["box_class"], size, *chosen
+        )
+    return dict(examples) | changed
 
 
 def mixup(
@@ -171,6 +242,9 @@ def _inverse_maps(
         scales = np.minimum(np.sqrt(area) * np.hstack([stretch, 1 / stretch]), 1)
         matrices = scales[:, :, None] * matrices
         offsets += (numbers["crop"][:, 2:] - 0.5) * (1 - scales) * sides
+    if "scale" in names:
+        scales = MAX_SCALE ** (2 * numbers["scale"] - 1)  # (batch, 1)
+        matrices, offsets = scales[:, :, None] * matrices, offsets * scales
     if "shift" in names:
         offsets += (2 * numbers["shift"] - 1) * MAX_SHIFT * sides
     return matrices, offsets
@@ -248,6 +322,17 @@ def _pad(images: np.ndarray) -> np.ndarray:
     padded[:] = background[:, :, border.shape[1] // 2, None, None]
     padded[:, :, 1:-1, 1:-1] = np.moveaxis(images, -1, 0)
     return padded
+
+
+def _change_colours(images: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Return images with other contrast and brightness."""
+    channels = images.shape[-1]
+    contrast = MAX_CONTRAST ** (2 * numbers[:, :1] - 1)
+    # A grayscale image takes the first number of the three.
+    brightness = (2 * numbers[:, 1 : 1 + channels] - 1) * MAX_BRIGHTNESS
+    factor = contrast[:, None, None].astype(np.float32)  # (batch, 1, 1, 1)
+    added = 127.5 * (1 - factor) + brightness[:, None, None].astype(np.float32)
+    return np.clip(images * factor + added, 0, 255)
 
 
 def _cut_out(images: np.ndarray, numbers: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from threefold.datasets.images.letterbox import letterbox, scale_and_offset
 from threefold.datasets.images.resizing import resize
 from threefold.tasks import graph
 
@@ -53,6 +54,23 @@ def test_one_traced_graph_serves_every_size():
         np.testing.assert_allclose(fit(images).numpy(), wanted, rtol=0, atol=5e-4)
     assert fit.experimental_get_tracing_count() == 1
     assert fit(noise(0, 9, 9, 1)).shape == (0, 8, 6, 1)
+
+
+def test_images_are_letterboxed_as_numpy_does():
+    import tensorflow as tf
+
+    for network in ((8, 6), (48, 64), (1, 1), (64, 33)):
+        fit = tf.function(
+            lambda images, network=network: graph.letterbox(images, network),
+            input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)],
+        )
+        for size in SIZES:
+            images = noise(2, *size, 3)
+            found, scale, offset, sides = (part.numpy() for part in fit(images))
+            wanted = np.stack([letterbox(image, network) for image in images])
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=5e-4, err_msg=f"{size}")
+            np.testing.assert_allclose([scale, offset], scale_and_offset(size, network), rtol=1e-6)
+            assert sides.tolist() == [*size[::-1]] * 2
 
 
 def test_a_word_has_its_place_and_any_other_none():
