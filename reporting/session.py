@@ -175,11 +175,11 @@ def show_predictions(
             place, task = Path(output).with_suffix(".png"), found.first_batch[0]
             save_figure(place, plotter_of(task.prediction_figure)(*found.first_batch))
             notes.print(f"the first of them in {escape(str(place))}")
-        if found.masks:
-            from threefold.reporting.mask_output import write_masks
+            if task.image_output:
+                from threefold.reporting import image_output
 
-            folder = write_masks(Path(output), found)
-            notes.print(f"masks, and images with them laid over, in {escape(str(folder))}")
+                folder = getattr(image_output, task.image_output)(Path(output), found)
+                notes.print(f"images of what was found in {escape(str(folder))}")
     if as_json:
         skipped = [str(error) for error in found.errors]
         others = {"skipped": skipped, "notes": found.remarks}

@@ -28,6 +28,7 @@ class ImageSegmentation(ImageInputs):
     losses = ("cross_entropy_dice", "cross_entropy", "dice", "tversky", "focal")
     settings = ("augment",)  # mixed images are none to find things in
     augmentation = ("shift",)
+    image_output = "write_masks"
     figures = (
         Figure(
             "masks.worst_masks",

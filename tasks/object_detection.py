@@ -32,6 +32,7 @@ class ObjectDetection(ImageInputs):
     settings = ("augment",)  # a blend of two images has the boxes of neither
     augmentation = ("shift", "scale", "colour")
     keeps_sizes = True
+    image_output = "write_boxes"
     figures = (
         Figure(
             "boxes.worst_images",
@@ -189,6 +190,7 @@ class ObjectDetection(ImageInputs):
             objects = [
                 {
                     "class": names[predictions["class_index"][row, place]],
+                    "class_index": int(predictions["class_index"][row, place]),
                     "score": float(predictions["scores"][row, place]),
                     "box": [round(float(side), 2) for side in predictions["boxes"][row, place]],
                 }

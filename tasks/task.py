@@ -53,6 +53,8 @@ class Task(ABC):
     builder_task: ClassVar[str | None] = None
     # Whether answers are in pixels of images as they are: predictions then read them so.
     keeps_sizes: ClassVar[bool] = False
+    # The function of `reporting/image_output.py` that writes what was found into images, if any.
+    image_output: ClassVar[str | None] = None
     # What `threefold generate` makes with its models, if it can.
     generates: ClassVar[Literal["texts", "images"] | None] = None
     figures: ClassVar[tuple[Figure, ...]]

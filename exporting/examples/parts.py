@@ -55,6 +55,13 @@ for label, count in zip(labels, counts):
     if count:
         print(f"{{label}}  {{count / counts.sum():.1%}} of the pixels")
 """
+PRINT_OBJECTS = f"""
+{LABELS}for number in range(answers["count"][0]):
+    label, score = labels[answers["class_index"][0, number]], answers["scores"][0, number]
+    left, top, right, bottom = answers["boxes"][0, number]
+    place = f"({{left:.0f}}, {{top:.0f}}) to ({{right:.0f}}, {{bottom:.0f}})"
+    print(f"{{label}}  {{score:.3f}}  from {{place}}")
+"""
 PRINT_ALL = """
 for name, array in answers.items():
     print(name, array[0].tolist())
@@ -62,10 +69,12 @@ for name, array in answers.items():
 
 
 def print_answer(task: Task) -> str:
-    """Return what prints the class or classes, or numbers by their names, or all answers."""
+    """Return what prints the class or classes, objects, numbers by their names, or all answers."""
     outputs = {field.name for field in task.output_fields()}
     if {"label_index", "probabilities"} <= outputs:
         return PRINT_LABEL
+    if "boxes" in outputs:
+        return PRINT_OBJECTS
     if "class_index" in outputs:
         return PRINT_SHARES
     if "predictions" not in outputs:  # a task that somebody added

@@ -1,12 +1,14 @@
 """Figures of boxes: the worst images, what was found, precision against recall, confusions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image, ImageDraw, ImageFont
 
 from threefold.datasets.images.letterbox import scale_and_offset
 from threefold.reporting.figures.style import BLUE, GRAY, PALE, STYLE, head, new_figure, plain
@@ -109,6 +111,30 @@ def colour_of(number: int) -> str:
     """Return the colour of a class."""
     colours = matplotlib.colormaps["tab10"].colors
     return matplotlib.colors.to_hex(colours[number % len(colours)])
+
+
+def frame_objects(image: Image.Image, objects: Sequence[Mapping[str, Any]]) -> None:
+    """Write the boxes of objects on an image of colours, in place.
+
+    Args:
+        image: Image. As large as the boxes have it.
+        objects: sequence of mapping. Each with `class`, `class_index`, `score` and `box`; the less
+            certain ones are left out.
+    """
+    canvas = ImageDraw.Draw(image)
+    thickness = max(1, round(min(image.size) / 200))
+    font = ImageFont.load_default(max(10, round(min(image.size) / 32)))
+    for found in reversed(objects):  # the best over the others
+        if found["score"] < CERTAIN:
+            continue
+        left, top, right, bottom = found["box"]
+        colour = colour_of(found["class_index"])
+        canvas.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour,
+                         width=thickness)  # fmt: skip
+        text = f"{plain(found['class'], 24)} {found['score']:.2f}"
+        place = (left, max(0, top - font.size - 2))
+        canvas.rectangle(canvas.textbbox(place, text, font=font), fill=colour)
+        canvas.text(place, text, fill="white", font=font)
 
 
 def _count_certain(predictions: Arrays) -> list[int]:
