@@ -209,6 +209,7 @@ def _describe(found: Annotations, table: BoxTable) -> str:
     more = ", ..." if len(found.class_names) > SHOWN else ""
     return (
         f"boxes in the format of {found.format}: {len(found.images):,} images, "
-        f"{len(table.boxes):,} objects of {len(found.class_names)} classes ({names}{more}), "
+        f"{len(table.boxes):,} objects of {len(found.class_names)} "
+        f"class{'es' * (len(found.class_names) > 1)} ({names}{more}), "
         f"{int((table.counts == 0).sum()):,} images without any"
     )

@@ -155,7 +155,6 @@ def test_an_image_without_objects_is_background(tmp_path, write):
 def test_what_reaches_out_of_an_image_is_cut_and_counted(tmp_path, write):
     samples = [*SAMPLES[:8], [("dog", 50, 30, 70, 45)], [("dog", 50, 30, 60.5, 40)]]
     found = load(write(tmp_path, samples), validation_fraction=0, test_fraction=0)
-    assert sorted(objects(found))[-3:][0][0][0] == "dog"
     assert [("dog", 50, 30, 60, 40)] in [
         [(name, *np.round(edges, 3)) for name, *edges in sample] for sample in objects(found)
     ]
