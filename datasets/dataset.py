@@ -1,6 +1,7 @@
 """The data contract: named splits of examples, read at random and a whole batch at a time."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -190,4 +191,17 @@ def fingerprint_arrays(arrays: Mapping[str, np.ndarray | Ragged]) -> str:
             # Of objects, the bytes are mere addresses: theirs are texts.
             plain = array.dtype != object
             digest.update(array.tobytes() if plain else "\0".join(map(str, array)).encode())
+    return digest.hexdigest()
+
+
+def fingerprint_files(files: Mapping[str, int], read: str) -> str:
+    """Return the sha256 of what was read, and of the names and sizes of files left where they are.
+
+    Args:
+        files: mapping of str to int. Their sizes by their names.
+        read: str. What was read of them, or a digest of it.
+    """
+    digest = hashlib.sha256(read.encode())
+    for name, size in files.items():
+        digest.update(os.fsencode(name) + f"\0{size}\0".encode())
     return digest.hexdigest()

@@ -81,6 +81,31 @@ def visible_files(folder: Path) -> Iterator[Path]:
                 yield Path(parent, name)
 
 
+def by_stem(folder: Path, names: Iterable[str], endings: Iterable[str] = ()) -> dict[str, str]:
+    """Return files by their names without endings, sorted.
+
+    Args:
+        folder: Path. Where they are.
+        names: iterable of str. Their paths in it.
+        endings: iterable of str. What else is taken off, such as `_mask`.
+
+    Raises:
+        UserError: for two files of one name.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        stem = os.path.splitext(name)[0]
+        for ending in endings:
+            stem = stem.removesuffix(ending)
+        if stem in found:
+            raise UserError(
+                f"'{folder / found[stem]}' and '{folder / name}' are both called '{stem}'; "
+                "keep one of them"
+            )
+        found[stem] = name
+    return found
+
+
 def describe_ignored(
     ignored: Counter[str], noun: str, convertible: Iterable[str] = ()
 ) -> list[str]:

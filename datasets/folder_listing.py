@@ -5,6 +5,7 @@ Nothing is opened here but a table of targets.
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -80,6 +81,36 @@ def sub_folders(folder: Path) -> list[str]:
             return sorted(e.name for e in entries if e.is_dir() and not is_hidden(e.name))
     except OSError as error:
         raise UserError(f"cannot read folder '{folder}': {error.strerror}") from None
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that a folder or file belongs to by its name: `valid`, `train2017`."""
+    return SPLIT_WORDS.get(name.lower().rstrip("0123456789"))
+
+
+def find_splits(root: Path, is_split: Callable[[str], bool]) -> dict[str, Path]:
+    """Return the folders of splits in a folder; none where there is no such.
+
+    Args:
+        root: Path. The folder.
+        is_split: callable. Whether a folder of this name holds what a split does.
+
+    Raises:
+        UserError: for two folders of one split, and for splits without `train`.
+    """
+    found: dict[str, Path] = {}
+    for name in sub_folders(root):
+        split = split_of(name)
+        if split is None or not is_split(name):
+            continue
+        if split in found:
+            raise UserError(
+                f"'{found[split]}' and '{root / name}' are both for {split}; keep one of them"
+            )
+        found[split] = root / name
+    if found and "train" not in found:
+        raise UserError(f"folder '{root}' holds {' and '.join(found)} but no train")
+    return found
 
 
 def list_classes(root: Path, facts: Facts | None, files: FileKind = IMAGES) -> Listing:

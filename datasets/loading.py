@@ -216,8 +216,8 @@ def _annotated_reader(folder: Path) -> str | None:
 
 
 def _holds(folder: Path, names: tuple[tuple[str, ...], ...]) -> bool:
-    """Return whether a folder holds a folder of one name of each."""
-    return all(any((folder / name).is_dir() for name in some) for some in names)
+    """Return whether a folder holds a folder, or file, of one name of each."""
+    return all(any((folder / name).exists() for name in some) for some in names)
 
 
 def _module(name: str) -> ModuleType:

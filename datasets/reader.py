@@ -25,8 +25,8 @@ class Reader(NamedTuple):
             files that are nobody else's.
         only: str. What it takes, in a person's words, if it takes no folder, or no file.
         in_classes: bool. Whether folders are its own where they hold one folder for each class.
-        inside: tuple of tuple of str. Names of folders: a folder that holds one of each, or whose
-            `train` does, is its own.
+        inside: tuple of tuple of str. Names of folders or files: a folder that holds one of each,
+            or whose `train` does, is its own.
         fields: tuple of tuple of str. Names in a line of JSON, any of which say that a file of
             JSON Lines is its own; the most names win.
 

@@ -87,6 +87,24 @@ class SplitFractions:
         )
         return Division(rows, note if taken else "")
 
+    def divide(self, own: Sequence[str], *, noun: str) -> Division:
+        """Take the splits that are lacking out of `train`, and keep those that are there.
+
+        Args:
+            own: sequence of str. The split of each row.
+            noun: str. As for `fill_in`.
+
+        Returns:
+            Division. Of all splits that hold a row.
+        """
+        named = np.array(own)
+        rows = {name: np.flatnonzero(named == name) for name in SPLITS}
+        train = rows["train"]
+        there = [name for name, found in rows.items() if len(found)]
+        parts, note = self.fill_in(len(train), there, noun=noun)
+        rows |= {name: train[found] for name, found in parts.items()}
+        return Division({name: found for name, found in rows.items() if len(found)}, note)
+
 
 # scikit-learn's `train_test_split` refuses a class of one row, and more classes than rows to keep;
 # it takes 5 times as long for 1,000,000 rows, 16 times for 150.

@@ -123,7 +123,7 @@ def find_levels(paths: Sequence[File]) -> Levels:
 
         return open_image(file, measure)
 
-    found = _in_threads(find, paths)
+    found = in_threads(find, paths)
     for levels in found:
         if isinstance(levels, UserError):
             raise levels
@@ -137,7 +137,7 @@ def find_damage(paths: Sequence[File]) -> list[UserError | None]:
     def decode(file: File) -> None:
         open_image(file, lambda image, _: image.load() and None)
 
-    return _in_threads(decode, paths)
+    return in_threads(decode, paths)
 
 
 def fit_image(
@@ -220,12 +220,12 @@ def try_read_batch(
     paths: Sequence[File], image_shape: ImageShape, levels: Levels | None = None
 ) -> list[np.ndarray | UserError]:
     """Decode and resize many images: for each either the image or what is wrong with it."""
-    return _in_threads(functools.partial(fit_image, image_shape=image_shape, levels=levels), paths)
+    return in_threads(functools.partial(fit_image, image_shape=image_shape, levels=levels), paths)
 
 
 def read_headers(paths: Sequence[File]) -> list[Header | UserError]:
     """Read many headers, in threads: for each either the header or what is wrong with it."""
-    return _in_threads(read_header, paths)
+    return in_threads(read_header, paths)
 
 
 def guess_shape(
@@ -356,7 +356,7 @@ def _load_upright(image: Image.Image) -> Image.Image:
     return image
 
 
-def _in_threads(function: Callable[[File], Any], files: Sequence[File]) -> list:
+def in_threads(function: Callable[[File], Any], files: Sequence[File]) -> list:
     """Return `function(file)` for each, in order, or the UserError that it raised."""
 
     def attempt(block: Sequence[File]) -> list:

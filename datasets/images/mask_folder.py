@@ -4,7 +4,6 @@ Images and masks stay in their files and are decoded when a batch asks for them.
 looked at once beforehand: a colour that is no class must not end a training in its middle.
 """
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Literal
@@ -13,10 +12,10 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.core.threads import worker_threads
-from threefold.datasets.dataset import SPLITS, Dataset, SubsetSource
+from threefold.datasets.dataset import Dataset, SubsetSource, fingerprint_files
 from threefold.datasets.facts import Facts, ImageFacts
-from threefold.datasets.folder_files import describe_ignored, walk
-from threefold.datasets.folder_listing import sub_folders
+from threefold.datasets.folder_files import by_stem, describe_ignored, walk
+from threefold.datasets.folder_listing import find_splits
 from threefold.datasets.images.image_files import (
     CONVERTIBLE,
     SUFFIXES,
@@ -40,7 +39,6 @@ from threefold.datasets.images.mask_files import (
 )
 from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import SplitFractions
-from threefold.datasets.tables.column_roles import SPLIT_WORDS
 
 READER = Reader(
     ("image_segmentation",),
@@ -96,7 +94,8 @@ def load(
     check_codes(masks, found, classes)
     known = facts and facts.image_shape
     shape, remarks = settle_shape(known, headers, image_size=image_size, channels=channels)
-    rows, decisions = _divide(path, pairs, split_fractions)
+    own = [split for *_, split in pairs]
+    rows, decision = split_fractions.divide(own, noun="training images")
     files = {name: os.path.getsize(root / name) for pair in pairs for name in pair[:2]}
     notes += [] if facts else [_describe_classes(root, classes)]
     source = MaskedImages(root, pairs, classes, shape)
@@ -110,8 +109,8 @@ def load(
             ignored_code=classes.ignored,
         ),
         splits={name: SubsetSource(source, some) for name, some in rows.items()},
-        fingerprint=_fingerprint(files, classes),
-        notes=[*notes, *remarks, *decisions],
+        fingerprint=fingerprint_files(files, repr(classes)),
+        notes=[*notes, *remarks, *([f"{path}: {decision}"] if decision else [])],
         files=files,
     )
 
@@ -148,13 +147,7 @@ class MaskedImages:
 
 def _list_pairs(root: Path) -> tuple[list[tuple[str, str, str]], list[str]]:
     """Return each image's path in the folder, its mask's and its split, sorted, and notes."""
-    folders = {
-        SPLIT_WORDS[name.lower()]: root / name
-        for name in sub_folders(root)
-        if name.lower() in SPLIT_WORDS and _find(root / name, IMAGE_FOLDERS)
-    }
-    if folders and "train" not in folders:
-        raise UserError(f"folder '{root}' holds {' and '.join(folders)} but no train")
+    folders = find_splits(root, lambda name: _find(root / name, IMAGE_FOLDERS) is not None)
     pairs, notes = [], []
     for split, folder in (folders or {"train": root}).items():
         found, remarks = _pair(root, folder)
@@ -174,9 +167,9 @@ def _pair(root: Path, folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
     names, ignored = walk(images, SUFFIXES)
     if not names:
         raise UserError(f"folder '{images}' holds no images ({', '.join(SUFFIXES)})")
-    stems = _by_stem(images, names)
+    stems = by_stem(images, names, _ENDINGS)
     others, _ = walk(masks, MASK_SUFFIXES)
-    known = _by_stem(masks, others)
+    known = by_stem(masks, others, _ENDINGS)
     lacking = [stem for stem in stems if stem not in known]
     if lacking:
         more = f" (and {len(lacking) - 1} more such)" if len(lacking) > 1 else ""
@@ -191,22 +184,6 @@ def _pair(root: Path, folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
         (os.path.relpath(images / name, root), os.path.relpath(masks / known[stem], root))
         for stem, name in stems.items()
     ], notes
-
-
-def _by_stem(folder: Path, names: list[str]) -> dict[str, str]:
-    """Return files by their names without endings."""
-    found: dict[str, str] = {}
-    for name in sorted(names):
-        stem = os.path.splitext(name)[0]
-        for ending in _ENDINGS:
-            stem = stem.removesuffix(ending)
-        if stem in found:
-            raise UserError(
-                f"'{folder / found[stem]}' and '{folder / name}' are both called '{stem}'; "
-                "keep one of them"
-            )
-        found[stem] = name
-    return found
 
 
 def _find(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -229,31 +206,9 @@ def _check_sizes(
     return headers
 
 
-def _divide(
-    path: str, pairs: list[tuple[str, str, str]], split_fractions: SplitFractions
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the rows of each split, what the folder lacks taken out of train, and what to say."""
-    own = np.array([split for *_, split in pairs])
-    rows = {name: np.flatnonzero(own == name) for name in SPLITS}
-    there = [name for name, found in rows.items() if len(found)]
-    train = rows["train"]
-    parts, note = split_fractions.fill_in(len(train), there, noun="training images")
-    rows |= {name: train[found] for name, found in parts.items()}
-    return {name: found for name, found in rows.items() if len(found)}, (
-        [f"{path}: {note}"] if note else []
-    )
-
-
 def _describe_classes(root: Path, classes: Classes) -> str:
     """Return which classes there are, and where they are from."""
     shown = ", ".join(classes.names[:8]) + (", ..." if len(classes.names) > 8 else "")
     source = CLASS_FILE if (root / CLASS_FILE).is_file() else f"the masks ({CLASS_FILE} names them)"
     void = "" if classes.ignored is None else f"; pixels of {classes.ignored} count for nothing"
     return f"classes of pixels by {source}: {shown}{void}"
-
-
-def _fingerprint(files: dict[str, int], classes: Classes) -> str:
-    digest = hashlib.sha256(repr(classes).encode())
-    for name, size in files.items():
-        digest.update(os.fsencode(name) + f"\0{size}\0".encode())
-    return digest.hexdigest()

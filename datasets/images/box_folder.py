@@ -1,0 +1,215 @@
+"""Images of a user's own and boxes around the objects in them, as COCO, Pascal VOC or YOLO say.
+
+Images stay in their files and are decoded when a batch asks for them. All annotations are read at
+once: a box that fits no image must not end a training in its middle.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from threefold.core.errors import UserError
+from threefold.datasets.dataset import Dataset, SubsetSource, fingerprint_arrays, fingerprint_files
+from threefold.datasets.facts import Facts, ImageFacts
+from threefold.datasets.folder_files import walk
+from threefold.datasets.images import box_coco, box_voc, box_yolo
+from threefold.datasets.images.box_files import (
+    SHOWN,
+    Annotations,
+    BoxTable,
+    list_places,
+    settle_boxes,
+)
+from threefold.datasets.images.image_files import (
+    Header,
+    ImageShape,
+    fit_image,
+    in_threads,
+    read_headers,
+    settle_shape,
+    stack_images,
+)
+from threefold.datasets.images.letterbox import letterbox, scale_and_offset
+from threefold.datasets.reader import Reader
+from threefold.datasets.splitting import SplitFractions
+
+READER = Reader(
+    ("object_detection",),
+    only="a folder with images and their boxes (COCO, Pascal VOC or YOLO)",
+    inside=(
+        ("images", "image", "JPEGImages"),
+        ("labels", "annotations", "Annotations", "annotations.json"),
+    ),
+)
+IMAGE_FOLDERS, ANNOTATION_FOLDERS = READER.inside
+NO_CLASS = -1  # of a place in which no further object is
+
+
+def load(
+    path: str,
+    *,
+    facts: Facts | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    channels: Literal[1, 3] | None = None,
+    split_fractions: SplitFractions = SplitFractions(),
+) -> Dataset:
+    """Load a folder of images with boxes around the objects in them.
+
+    Args:
+        path: str. The folder. It holds `images` and `labels` (YOLO) or `annotations` (Pascal VOC),
+            below `train` and other splits or not, or files of COCO (`annotations.json`,
+            `_annotations.coco.json`, `instances_*.json`).
+        facts: Facts. Those of a run: its image shape and its classes then rule.
+        image_size: int, or height and width. The size to bring images to; guessed if None.
+        channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
+        split_fractions: SplitFractions. How images are divided where nothing says so.
+
+    Returns:
+        Dataset. `image` float32 (height, width, channels), values 0 to 255, whole and on gray;
+        `boxes` float32 (most, 4), the left, top, right and bottom edge of each object in pixels of
+        that image; `box_class` int64 (most,), -1 where there is no further object.
+
+    Raises:
+        UserError: for annotations that are damaged or fit no image.
+    """
+    root = Path(path).expanduser()
+    if facts is not None and not (facts.kind == "image" and facts.boxes):
+        facts = None  # whoever gave those of another kind compares and refuses
+    found = _read(root, facts and facts.class_names)
+    paths = [root / image.path for image in found.images]
+    headers = _read_headers(paths)
+    class_names = facts.class_names if facts else found.class_names
+    table, cuts = settle_boxes(found, headers, class_names)
+    if not len(table.boxes):
+        raise UserError(f"folder '{root}' holds {len(paths):,} images and no object in them")
+    known = facts and facts.image_shape
+    shape, remarks = settle_shape(known, headers, image_size=image_size, channels=channels)
+    own = [image.split for image in found.images]
+    rows, decision = split_fractions.divide(own, noun="training images")
+    for name, chosen in rows.items():
+        if not table.counts[chosen].any():
+            anew = ", or divide anew with another -d split_seed" if decision else ""
+            raise UserError(
+                f"none of the {len(chosen):,} images for {name} holds an object; add some{anew}"
+            )
+    read = [os.path.relpath(file, root) for file in {image.file: True for image in found.images}]
+    files = {
+        name: os.path.getsize(root / name)
+        for name in (*(image.path for image in found.images), *read)
+        if (root / name).is_file()  # of images without objects there may be none
+    }
+    source = BoxedImages(paths, table, shape)
+    return Dataset(
+        reference=path,
+        task="object_detection",
+        facts=ImageFacts(image_shape=shape, class_names=class_names, boxes=True),
+        splits={name: SubsetSource(source, some) for name, some in rows.items()},
+        fingerprint=fingerprint_files(files, f"{class_names}{fingerprint_arrays(table._asdict())}"),
+        notes=[
+            _describe(found, table),
+            *found.notes,
+            *cuts,
+            *remarks,
+            *([f"{path}: {decision}"] if decision else []),
+        ],
+        files=files,
+    )
+
+
+class BoxedImages:
+    """Images that are decoded when they are asked for, and the boxes in them.
+
+    Args:
+        paths: sequence of Path. The images.
+        table: BoxTable. Their boxes in pixels of the files.
+        image_shape: tuple of three ints. Height, width, channels.
+    """
+
+    def __init__(self, paths: Sequence[Path], table: BoxTable, image_shape: ImageShape):
+        self.paths, self.table, self.image_shape = paths, table, image_shape
+        self.most = int(table.counts.max())
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        height, width, channels = self.image_shape
+        read = in_threads(self._read, [self.paths[index] for index in indices])
+        boxes = np.zeros((len(read), self.most, 4), np.float32)
+        box_class = np.full((len(read), self.most), NO_CLASS, np.int64)
+        images = []
+        for place, (index, found) in enumerate(zip(indices, read, strict=True)):
+            if isinstance(found, UserError):
+                raise found
+            image, size = found
+            images.append(image)
+            own = slice(*self.table.starts[index : index + 2])
+            count = own.stop - own.start
+            boxes[place, :count] = self.table.boxes[own]
+            box_class[place, :count] = self.table.classes[own]
+            if height is not None:
+                scale, offset = scale_and_offset(size, (height, width))
+                boxes[place, :count] = boxes[place, :count] * scale + offset
+        empty = np.empty((0, height or 0, width or 0, channels), np.float32)
+        return {
+            "image": stack_images(images) if images else empty,
+            "boxes": boxes,
+            "box_class": box_class,
+        }
+
+    def _read(self, path: Path) -> tuple[np.ndarray, tuple[int, int]]:
+        """Return an image in the network's size, or in its own, and its own height and width."""
+        height, width, channels = self.image_shape
+        image = fit_image(path, (None, None, channels))
+        fitted = image if height is None else letterbox(image, (height, width))
+        return fitted, image.shape[:2]
+
+
+def _read(root: Path, run_classes: tuple[str, ...] | None) -> Annotations:
+    """Read annotations in the format in which they are."""
+    files = box_coco.find_files(root, ANNOTATION_FOLDERS)
+    if files:
+        return box_coco.read(root, files, IMAGE_FOLDERS)
+    places, notes = list_places(root, IMAGE_FOLDERS, ANNOTATION_FOLDERS)
+    ends = (box_voc.SUFFIX, box_yolo.SUFFIX)
+    counts = Counter(
+        os.path.splitext(name)[1].lower()
+        for place in places
+        for name in walk(place.annotations, ends).names
+    )
+    if not counts:
+        raise UserError(
+            f"'{places[0].annotations}' holds no boxes: expected .txt files (YOLO), .xml files "
+            "(Pascal VOC) or instances_train.json (COCO); a folder of masks is called masks"
+        )
+    if counts[box_voc.SUFFIX] >= counts[box_yolo.SUFFIX]:
+        found = box_voc.read(root, places)
+    else:
+        found = box_yolo.read(root, places, run_classes)
+    if len(counts) == 2:
+        notes.append(f"{min(counts.values()):,} files {min(counts, key=counts.get)} are not read")
+    return found._replace(notes=[*notes, *found.notes])
+
+
+def _read_headers(paths: Sequence[Path]) -> list[Header]:
+    headers = read_headers(paths)
+    for header in headers:
+        if isinstance(header, UserError):
+            raise header
+    return headers
+
+
+def _describe(found: Annotations, table: BoxTable) -> str:
+    """Return what was found, in a person's words."""
+    names = ", ".join(found.class_names[:SHOWN])
+    more = ", ..." if len(found.class_names) > SHOWN else ""
+    return (
+        f"boxes in the format of {found.format}: {len(found.images):,} images, "
+        f"{len(table.boxes):,} objects of {len(found.class_names)} "
+        f"class{'es' * (len(found.class_names) > 1)} ({names}{more}), "
+        f"{int((table.counts == 0).sum()):,} images without any"
+    )
