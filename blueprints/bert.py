@@ -12,15 +12,15 @@ from typing import Literal
 import keras
 from keras import layers
 
-from threefold.blueprints.parts import bert_checkpoints
-from threefold.blueprints.parts.bert_encoder import (
+from threefold.blueprints.parts.bert import checkpoints
+from threefold.blueprints.parts.bert.encoder import (
     Preset,
     classify_texts,
     encode_texts,
     freeze_model,
     make_block,
 )
-from threefold.blueprints.parts.bert_pretraining import build_masked_language_model
+from threefold.blueprints.parts.bert.pretraining import build_masked_language_model
 from threefold.blueprints.parts.fine_tuning import Blocks
 from threefold.blueprints.parts.layers import make_dropout
 from threefold.blueprints.parts.options import Count, Rate
@@ -41,7 +41,7 @@ TASK_TRAINING = {
 }
 # What suits pretrained weights instead, of the ranges of the paper's appendix A.3.
 FINE_TUNING = {"epochs": 4, "min_steps": 300, "learning_rate": 5e-5}
-PRETRAINED = bert_checkpoints  # knows folders of weights
+PRETRAINED = checkpoints  # knows folders of weights
 # As published with weights of the size `base`: GLUE's tasks and SQuAD in the paper's section 4 and
 # appendix A.3, names in its section 5.3.
 _PUBLISHED = {"batch_size": 32, "epochs": 3, "schedule": "linear", "warmup": 0.1}

@@ -12,22 +12,17 @@ al. 2016 for the residual stages; Wu and He 2018 for the group normalisation of 
 import math
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM
 from threefold.blueprints.parts.options import Activation, Count
-from threefold.blueprints.parts.points import BoxesAroundPoints
+from threefold.blueprints.parts.points import locate_points, strides_of
 
 DATASETS = {"object_detection": "digit_scenes"}
 TRAINING = {"epochs": 60, "min_steps": 2000, "batch_size": 16, "optimizer": "adamw",
             "learning_rate": 2e-3, "weight_decay": 0.01, "ema": 0.98}  # fmt: skip
 PRIOR = 0.01  # what a point says of every class before it has learned (Lin et al. 2017)
 GROUP = 8  # channels that are normalised together
-
-
-def strides_of(filters: tuple[int, ...], levels: int) -> tuple[int, ...]:
-    """Return how many pixels lie between the points of each level, the finest first."""
-    return tuple(2 ** (len(filters) - levels + level) for level in range(levels))
 
 
 def build(
@@ -170,3 +165,43 @@ def _apply_heads(pyramid: list, num_outputs: int, convolutions: int, activation:
             in_box = layer(in_box)
         found.append((distance(in_box), middle(in_box), classes(in_class)))
     return found
+
+
+@keras.saving.register_keras_serializable("threefold")
+class BoxesAroundPoints(keras.layers.Layer):
+    """Turn distances, in strides, from a level's points into boxes in pixels.
+
+    Args:
+        stride: int. Pixels between the points.
+
+    Inputs:
+        Shape (batch, height, width, 4): how far it is to the left, top, right and bottom, before
+        a softplus makes it positive.
+
+    Outputs:
+        Shape (batch, height × width, 4): left, top, right, bottom.
+    """
+
+    def __init__(self, stride: int, **kwargs):
+        super().__init__(**kwargs)
+        self.stride = stride
+
+    def build(self, input_shape):
+        """Place the points."""
+        _, height, width, _ = input_shape
+        size = height * self.stride, width * self.stride
+        self.points = locate_points(size, (self.stride,))[:, :2]  # (height × width, 2)
+
+    def call(self, inputs):
+        """Return boxes around the points."""
+        distances = ops.reshape(ops.softplus(inputs), (-1, len(self.points), 4)) * self.stride
+        points = ops.convert_to_tensor(self.points, distances.dtype)
+        return ops.concatenate([points - distances[..., :2], points + distances[..., 2:]], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """Return (batch, height × width, 4)."""
+        return (input_shape[0], input_shape[1] * input_shape[2], 4)
+
+    def get_config(self):
+        """Return what the layer is made of."""
+        return super().get_config() | {"stride": self.stride}

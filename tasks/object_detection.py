@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from threefold.blueprints.detector import strides_of
-from threefold.blueprints.parts.points import locate_points
+from threefold.blueprints.parts.points import locate_points, strides_of
 from threefold.datasets.dataset import Source
 from threefold.datasets.images.letterbox import letterbox, scale_and_offset
 from threefold.tasks import graph

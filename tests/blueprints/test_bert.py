@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from threefold.blueprints import bert
-from threefold.blueprints.parts.bert_encoder import CompareTexts, FrameTexts
+from threefold.blueprints.parts.bert.encoder import CompareTexts, FrameTexts
 from threefold.training.backend import seed_everything
 
 pytestmark = pytest.mark.each_backend

@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from threefold.blueprints.detector import strides_of
-from threefold.blueprints.parts.points import locate_points
+from threefold.blueprints.parts.points import locate_points, strides_of
 from threefold.datasets.facts import ImageFacts
 from threefold.datasets.images.image_files import stack_images
 from threefold.tasks.object_detection import ObjectDetection

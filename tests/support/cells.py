@@ -21,6 +21,7 @@ SMALL = {
     "bert": {"num_layers": "1", "model_dim": "48", "feed_forward_dim": "24", "max_positions": "40"},
     "cnn": {"filters": "4", "dense_units": "8"},
     "ctc": {"filters": "4,4", "units": "5", "mel_bands": "8"},
+    "detector": {"filters": "4,6", "levels": "2", "pyramid_filters": "6", "head_convolutions": "1"},
     "gan": {"filters": "4", "latent_dim": "6"},
     "gpt": {"num_layers": "1", "model_dim": "24"},
     "resnet": {"width": "4"},
@@ -117,6 +118,25 @@ def _write_masked_images(path: Path) -> None:
         mask[0, 0] = 255
         Image.fromarray(image).save(path / "images" / f"{number:02d}.png")
         Image.fromarray(mask).save(path / "masks" / f"{number:02d}.png")
+
+
+def _write_boxed_images(path: Path) -> None:
+    """Write bright squares of two sizes on dark ground, of 9 × 11 pixels, with a box for each."""
+    from PIL import Image
+
+    sample = np.random.default_rng(0)
+    for name in ("images", "labels"):
+        (path / name).mkdir(parents=True)
+    (path / "classes.txt").write_text("small\nlarge\n")
+    for number in range(60):
+        image, lines = sample.integers(0, 60, (9, 11)).astype(np.uint8), []
+        for left, side in ((0, 3), (5, 5)) if number % 3 else ((number % 4, 5),):
+            top = int(sample.integers(0, 9 - side + 1))
+            image[top : top + side, left : left + side] = 230
+            middle = (left + side / 2) / 11, (top + side / 2) / 9
+            lines.append(f"{int(side == 5)} {middle[0]} {middle[1]} {side / 11} {side / 9}")
+        Image.fromarray(image).save(path / "images" / f"{number:02d}.png")
+        (path / "labels" / f"{number:02d}.txt").write_text("\n".join(lines))
 
 
 def _write_series(path: Path) -> None:
@@ -261,6 +281,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "image_generation": ("many_images", partial(_write_images, count=85), {}),
     "image_regression": ("measured", _write_measured_images, {}),
     "image_segmentation": ("masked", _write_masked_images, {}),
+    "object_detection": ("boxed", _write_boxed_images, {}),
     "sequence_classification": ("series.ts", _write_series, {}),
     "text_classification": ("documents.jsonl", _write_documents, {"max_tokens": "14"}),
     "text_pair_classification": ("pairs.jsonl", _write_text_pairs, {"max_tokens": "14"}),

@@ -1,14 +1,11 @@
 """Which point finds which object."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from threefold.blueprints.parts.points import locate_points
 from threefold.tasks.boxes.assignment import BOX, CENTRE, CLASSES, OWNED, assign
-
-pytestmark = pytest.mark.once
 
 POINTS = locate_points((64, 96), (4, 8, 16))
 

@@ -13,7 +13,7 @@ from refusals import refused
 from safetensors.numpy import load_file, save_file
 
 from threefold.blueprints import bert
-from threefold.blueprints.parts import bert_checkpoints
+from threefold.blueprints.parts.bert import checkpoints
 from threefold.core.errors import UserError
 from threefold.datasets.ragged import pad
 from threefold.datasets.texts.tokenizer_files import read_tokenizer
@@ -40,7 +40,7 @@ PIECES += "engine wheel piston valve 1 2 3 ##1 ##2 ##3 ##0".split()
 
 
 def build(config=CONFIG, **options):
-    sizes = bert_checkpoints.read_config(config)
+    sizes = checkpoints.read_config(config)
     return bert.build_text_classifier(len(PIECES), 3, 10, 2, 3, **sizes, **options)
 
 
@@ -53,7 +53,7 @@ def folder(tmp_path) -> Path:
     path.mkdir()
     seed_everything(7)
     model = build()
-    names = bert_checkpoints.name_weights(model)
+    names = checkpoints.name_weights(model)
     arrays = {}
     for weight in model.weights:
         if weight.path in names:
@@ -164,7 +164,7 @@ def test_a_folder_with_heads_goes_on_where_its_pretraining_ended(fit, folder):
 
     keep(folder, change)
     builder = bert.TASKS["masked_language_modeling"]
-    model = builder(len(PIECES), 5, 2, 3, **bert_checkpoints.read_config(CONFIG))
+    model = builder(len(PIECES), 5, 2, 3, **checkpoints.read_config(CONFIG))
     networks.load_weights(bert, model, str(folder))
     held = load_file(folder / "model.safetensors")
     found = {weight.path: np.asarray(weight.numpy()) for weight in model.weights}

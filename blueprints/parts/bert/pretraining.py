@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 from pydantic import Field
 
-from threefold.blueprints.parts.bert_encoder import (
+from threefold.blueprints.parts.bert.encoder import (
     EPSILON,
     Preset,
     encode_texts,
