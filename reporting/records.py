@@ -44,8 +44,8 @@ def write_records(
     Args:
         path: str. A `.csv` or `.jsonl` file; one that is there is replaced.
         records: sequence of mapping. A CSV gives a nested value a column of its own, named by its
-            path: `probabilities.cat`. A record without some column has an empty cell there. No
-            records make an empty file.
+            path: `probabilities.cat`, and each of several objects a row. A record without some
+            column has an empty cell there. No records make an empty file.
         raw_cells: bool. Whether words that a spreadsheet takes for formulas stay as they are; else
             an apostrophe comes before them.
 
@@ -90,9 +90,15 @@ def _as_words(cell: Any) -> Any:
 
 
 def unfold(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Give every step of a forecast, a record with a list under `time`, a row of its own."""
-    rows = []
+    """Give every step of a forecast, a record with a list under `time`, a row of its own, and every
+    object of an image, under `objects`; an image without any keeps its row.
+    """
+    rows: list[dict[str, Any]] = []
     for record in records:
+        if isinstance(record.get("objects"), list):
+            rest = {name: value for name, value in record.items() if name != "objects"}
+            rows += [rest | found for found in record["objects"] or ({},)]
+            continue
         if not isinstance(record.get("time"), list):
             rows.append(dict(record))
             continue

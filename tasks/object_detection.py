@@ -13,7 +13,7 @@ from threefold.tasks.boxes.assignment import assign
 from threefold.tasks.boxes.baselines import fit_box_methods
 from threefold.tasks.boxes.losses import LOSSES, make_loss, positive_iou
 from threefold.tasks.boxes.scores import score_objects
-from threefold.tasks.boxes.suppression import MAX_IOU, MIN_SCORE, MOST, find_objects
+from threefold.tasks.boxes.suppression import CERTAIN, MAX_IOU, MIN_SCORE, MOST, find_objects
 from threefold.tasks.boxes.suppression_graph import find_objects_in_graph
 from threefold.tasks.figure import Figure
 from threefold.tasks.inputs.image_inputs import ImageInputs
@@ -166,8 +166,11 @@ class ObjectDetection(ImageInputs):
 
     def postprocess_graph(self, outputs) -> dict[str, Any]:
         """Return the objects in pixels of the network's image."""
+        import tensorflow as tf
+
         height, width = self.network
-        return find_objects_in_graph(outputs, 1.0, 0.0, [width, height, width, height])
+        sides = tf.constant([width, height, width, height], tf.float32)
+        return find_objects_in_graph(outputs, tf.ones(4), tf.zeros(4), sides)
 
     def serving(self, model) -> tuple[Callable, list]:
         def serve(raw):
@@ -183,18 +186,23 @@ class ObjectDetection(ImageInputs):
     def describe(
         self, predictions: Mapping[str, np.ndarray], examples: Mapping[str, np.ndarray]
     ) -> list[dict[str, Any]]:
-        """Return the objects of each image: class, score, and the box in its pixels."""
+        """Return the objects of each image that are certain enough to be shown: class, score, and
+        the sides of the box in its pixels.
+        """
         names, records = self.facts.class_names, []
-        for row, count in enumerate(predictions["count"]):
-            objects = [
-                {
-                    "class": names[predictions["class_index"][row, place]],
-                    "class_index": int(predictions["class_index"][row, place]),
-                    "score": float(predictions["scores"][row, place]),
-                    "box": [round(float(side), 2) for side in predictions["boxes"][row, place]],
-                }
-                for place in range(count)
-            ]
+        for row in range(len(predictions["count"])):
+            objects = []
+            for place in np.flatnonzero(predictions["scores"][row] >= CERTAIN):
+                number = int(predictions["class_index"][row, place])
+                sides = (round(float(side), 2) for side in predictions["boxes"][row, place])
+                objects.append(
+                    {
+                        "class": names[number],
+                        "class_index": number,
+                        "score": float(predictions["scores"][row, place]),
+                        **dict(zip(("left", "top", "right", "bottom"), sides, strict=True)),
+                    }
+                )
             records.append({"objects": objects})
         return records
 

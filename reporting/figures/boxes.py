@@ -13,11 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 from threefold.datasets.images.letterbox import scale_and_offset
 from threefold.reporting.figures.style import BLUE, GRAY, PALE, STYLE, head, new_figure, plain
 from threefold.tasks.boxes.scores import RECALLS, confuse, matches_by_class, precision_at_recalls
+from threefold.tasks.boxes.suppression import CERTAIN
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.task import Arrays, Task
 
 SHOWN, COLUMNS = 6, 3  # images
-CERTAIN = 0.3  # the score from which on an object is shown, and counts as found
 MOST_LINES = 12  # classes, those with the most objects
 MOST_CLASSES = 30  # of a table of confusions
 WRITTEN = 12  # classes up to which its cells hold numbers
@@ -118,16 +118,13 @@ def frame_objects(image: Image.Image, objects: Sequence[Mapping[str, Any]]) -> N
 
     Args:
         image: Image. As large as the boxes have it.
-        objects: sequence of mapping. Each with `class`, `class_index`, `score` and `box`; the less
-            certain ones are left out.
+        objects: sequence of mapping. Each with `class`, `class_index`, `score` and its sides.
     """
     canvas = ImageDraw.Draw(image)
     thickness = max(1, round(min(image.size) / 200))
     font = ImageFont.load_default(max(10, round(min(image.size) / 32)))
     for found in reversed(objects):  # the best over the others
-        if found["score"] < CERTAIN:
-            continue
-        left, top, right, bottom = found["box"]
+        left, top, right, bottom = (found[side] for side in ("left", "top", "right", "bottom"))
         colour = colour_of(found["class_index"])
         canvas.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour,
                          width=thickness)  # fmt: skip

@@ -14,6 +14,7 @@ from threefold.tasks.boxes.geometry import pairwise_iou
 CANDIDATES = 200  # points with the best scores, that are compared
 MOST = 100  # objects of an image that are answered
 MIN_SCORE = 0.05
+CERTAIN = 0.3  # the score from which on an object is shown to a person
 MAX_IOU = 0.6  # of two objects of a class
 ROUNDS = 24  # as long as a chain of objects may be, each of which decides about the next
 
@@ -47,16 +48,31 @@ def find_objects(
     overlaps = pairwise_iou(boxes, boxes)
     same = kinds[:, :, None] == kinds[:, None, :]
     earlier = np.tri(boxes.shape[1], k=-1, dtype=bool)  # [i, j]: j is better than i
-    good = top >= MIN_SCORE
+    # What has its middle in the gray around an image is nothing of the image.
+    beyond = _find_beyond(boxes, scale, offset, limit)
+    good = (top >= MIN_SCORE) & (beyond <= 0)
     rivals = (overlaps > MAX_IOU) & same & earlier & good[:, None, :]
     kept = good
     for _ in range(ROUNDS):
-        kept = good & ~(rivals & kept[:, None, :]).any(axis=2)
+        before, kept = kept, good & ~(rivals & kept[:, None, :]).any(axis=2)
+        if (before == kept).all():
+            break
     found = _gather(boxes, top, kinds, kept)
     found["boxes"] = _to_image(found["boxes"], scale, offset, limit)
     found["boxes"] *= found["scores"][..., None] > 0
-    margins = _margins(scores, top, overlaps, same, probabilities[batch, places] * 1.0)
+    margins = _margins(scores, top, overlaps, same, probabilities[batch, places])
+    edges = np.where(top >= MIN_SCORE, np.abs(beyond) / boxes[..., 2:].max(initial=1), np.inf)
+    margins = np.minimum(margins, edges.min(axis=1, initial=np.inf))
     return found | {"margin": margins}
+
+
+def _find_beyond(
+    boxes: np.ndarray, scale: np.ndarray, offset: np.ndarray, limit: np.ndarray
+) -> np.ndarray:
+    """Return how far, in pixels, the middles of boxes lie outside of the image, (batch, boxes)."""
+    middles = (boxes[..., :2] + boxes[..., 2:]) / 2
+    low, high = offset[:, None, :2], (offset + scale * limit)[:, None, :2]
+    return np.maximum(low - middles, middles - high).max(axis=-1)
 
 
 def _gather(

@@ -27,7 +27,10 @@ def find_objects_in_graph(outputs, scale, offset, limit) -> dict:
 
     earlier = tf.linalg.band_part(tf.ones((size, size)), -1, 0) - tf.eye(size)
     same = tf.cast(tf.equal(kinds[:, :, None], kinds[:, None, :]), tf.float32)
-    good = tf.cast(top >= MIN_SCORE, tf.float32)
+    middles = (boxes[..., :2] + boxes[..., 2:]) / 2
+    end = offset[:2] + scale[:2] * limit[:2]
+    inside = tf.reduce_all((middles >= offset[:2]) & (middles <= end), axis=-1)
+    good = tf.cast((top >= MIN_SCORE) & inside, tf.float32)
     rivals = tf.cast(_pairwise_iou(boxes) > MAX_IOU, tf.float32) * same * earlier
     kept = good
     for _ in range(ROUNDS):

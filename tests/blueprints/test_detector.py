@@ -92,14 +92,17 @@ def test_boxes_are_in_pixels_of_the_images_as_they_were_read():
             outputs = np.full((2, 20, 8), -30, np.float32)
             outputs[:, 7, :5] = [4, 4, 12, 12, 30]
             outputs[:, 7, 6] = 30
+            outputs[:, 3] = outputs[:, 7]
+            outputs[:, 3, :4] = [4, -2, 12, 4]  # of the second image, in the gray above it
             return outputs
 
     inputs = task.inference_inputs({"image": images})
     found = task.postprocess(task.predict_fn(Same())(inputs))
-    assert found["count"].tolist() == [1, 1]
-    np.testing.assert_allclose(found["boxes"][0, 0], [8, 8, 24, 24], atol=1e-4)
+    assert found["count"].tolist() == [2, 1]
+    np.testing.assert_allclose(found["boxes"][0, :2], [[8, 0, 24, 8], [8, 8, 24, 24]], atol=1e-4)
     # 16 x 64 becomes 4 x 16 in the middle: what reaches beyond it ends at its edge.
     np.testing.assert_allclose(found["boxes"][1, 0], [16, 0, 48, 16], atol=1e-4)
-    (record,) = task.describe(found, {"image": images})[0]["objects"]
-    assert record["class"] == "dog" and record["box"] == [8, 8, 24, 24]
+    (record,) = task.describe(found, {"image": images})[1]["objects"]
+    assert record["class"] == "dog"
+    assert [record[side] for side in ("left", "top", "right", "bottom")] == [16, 0, 48, 16]
     assert record["score"] == pytest.approx(1, abs=1e-5)

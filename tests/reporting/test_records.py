@@ -150,3 +150,18 @@ def test_words_that_a_spreadsheet_would_run_are_quoted(tmp_path, word, written):
 def test_names_of_columns_are_quoted_too(tmp_path):
     write_records(str(tmp_path / "a.csv"), [{"=HYPERLINK(1)": 2.0}])
     assert (tmp_path / "a.csv").read_text().startswith("'=HYPERLINK(1)\n")
+
+
+def test_every_object_of_an_image_has_a_line_and_an_image_without_any_keeps_its_own(tmp_path):
+    found = {"class": "cat", "score": 0.9, "left": 1.5}
+    records = [{"input": "a.png", "objects": [found, found | {"score": 0.5}]},
+               {"input": "b.png", "objects": []}]  # fmt: skip
+    write_records(str(tmp_path / "found.csv"), records)
+    assert (tmp_path / "found.csv").read_text().splitlines() == [
+        "input,class,score,left",
+        "a.png,cat,0.9,1.5",
+        "a.png,cat,0.5,1.5",
+        "b.png,,,",
+    ]
+    write_records(str(tmp_path / "found.jsonl"), records)
+    assert json.loads((tmp_path / "found.jsonl").read_text().splitlines()[0]) == records[0]
