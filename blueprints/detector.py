@@ -19,7 +19,7 @@ from threefold.blueprints.parts.options import Activation, Count
 from threefold.blueprints.parts.points import locate_points, strides_of
 
 DATASETS = {"object_detection": "digit_scenes"}
-TRAINING = {"epochs": 60, "min_steps": 2000, "batch_size": 16, "optimizer": "adamw",
+TRAINING = {"epochs": 45, "min_steps": 1200, "batch_size": 16, "optimizer": "adamw",
             "learning_rate": 2e-3, "weight_decay": 0.01, "ema": 0.98}  # fmt: skip
 PRIOR = 0.01  # what a point says of every class before it has learned (Lin et al. 2017)
 GROUP = 8  # channels that are normalised together

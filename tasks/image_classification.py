@@ -10,6 +10,7 @@ class ImageClassification(Classification, ImageInputs):
     name = "image_classification"
     settings = (*Classification.settings, *ImageInputs.settings)
     augmentation = ("shift",)
+    averages_views = True
 
 
 TASK = ImageClassification

@@ -51,6 +51,8 @@ class Task(ABC):
     # Another task whose data serve this one, as `adapt` changes them, and whose networks do.
     dataset_task: ClassVar[str | None] = None
     builder_task: ClassVar[str | None] = None
+    # Whether answers for changed views of an image have a mean: of those that name no places.
+    averages_views: ClassVar[bool] = False
     # Whether answers are in pixels of images as they are: predictions then read them so.
     keeps_sizes: ClassVar[bool] = False
     # The function of `reporting/image_output.py` that writes what was found into images, if any.

@@ -19,14 +19,20 @@ from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Task, find_task
 from threefold.training.building import bind_task, rebuild_model
 from threefold.training.data import load_splits, read_run_inputs
+from threefold.training.inspection.views import average_views, choose_changes
 from threefold.training.run import Run
 
 
 def evaluate_model(
-    model: keras.Model, task: Task, dataset: Dataset, splits: list[str], batch_size: int
+    model: keras.Model,
+    task: Task,
+    dataset: Dataset,
+    splits: list[str],
+    batch_size: int,
+    changes: tuple[str, ...] = (),
 ) -> list[Evaluation]:
-    """Evaluate a model on some splits of a dataset."""
-    answer = make_predictions(model, task, batch_size)
+    """Evaluate a model on some splits of a dataset; `changes` as for `make_predictions`."""
+    answer = make_predictions(model, task, batch_size, changes)
     found = evaluate_splits(answer, task, dataset.splits, splits, batch_size)
     for evaluation in found:
         evaluation.details.update(task.explain(model, evaluation.source))
@@ -34,7 +40,12 @@ def evaluate_model(
 
 
 def evaluate_run(
-    run: Run, reference: str | None, data_options: dict[str, str], split: str | None
+    run: Run,
+    reference: str | None,
+    data_options: dict[str, str],
+    split: str | None,
+    *,
+    tta: bool = False,
 ) -> list[Evaluation]:
     """Evaluate a run's best weights.
 
@@ -43,17 +54,21 @@ def evaluate_run(
         reference: str. Other data than the run's own, or `None`.
         data_options: dict of str to str. Options of the data, added to the run's for its own data.
         split: str. As for `load_splits`.
+        tta: bool. Whether to answer by the mean over changed views of an image.
 
     Returns:
         list of Evaluation. One for each split.
 
     Raises:
-        UserError: where the data do not fit the run, or have no such split.
+        UserError: where the data do not fit the run, or have no such split; and from
+            `choose_changes`.
     """
+    changes = choose_changes(run.record) if tta else ()
     facts = run.record.facts
     dataset, chosen = load_splits(run.record, facts, reference, data_options, split)
     model, task = rebuild_model(run)
-    return evaluate_model(model, task, dataset, chosen, run.record.settings.batch_size)
+    size = run.record.settings.batch_size
+    return evaluate_model(model, task, dataset, chosen, size, changes)
 
 
 def predict_run(
@@ -92,6 +107,12 @@ def generate_run(run: Run, config: GenerationConfig) -> list[dict[str, Any]]:
     return generate(make_predictions(model, task, batch_size(task, config)), task, config)
 
 
-def make_predictions(model: keras.Model, task: Task, batch_size: int) -> PredictFn:
-    """Return a model as evaluation and prediction see it."""
-    return make_predict_fn(task.predict_fn(model), task, batch_size)
+def make_predictions(
+    model: keras.Model, task: Task, batch_size: int, changes: tuple[str, ...] = ()
+) -> PredictFn:
+    """Return a model as evaluation and prediction see it; with `changes` of images, the mean over
+    views that are changed so.
+    """
+    respond = task.predict_fn(model)
+    respond = average_views(respond, changes) if changes else respond
+    return make_predict_fn(respond, task, batch_size)
