@@ -27,7 +27,7 @@ class ImageSegmentation(ImageInputs):
     name = "image_segmentation"
     losses = ("cross_entropy_dice", "cross_entropy", "dice", "tversky", "focal")
     settings = ("augment",)  # mixed images are none to find things in
-    augmentation = ("shift",)
+    augmentation = ("shift", "scale", "rotate", "colour")
     image_output = "write_masks"
     figures = (
         Figure(
