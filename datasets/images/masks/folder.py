@@ -26,7 +26,7 @@ from threefold.datasets.images.image_files import (
     settle_shape,
     stack_images,
 )
-from threefold.datasets.images.mask_files import (
+from threefold.datasets.images.masks.files import (
     CLASS_FILE,
     Classes,
     check_codes,

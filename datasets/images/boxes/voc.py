@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from threefold.core.errors import UserError
 from threefold.datasets.folder_files import by_stem, describe_ignored, require_regular, walk
-from threefold.datasets.images.box_files import (
+from threefold.datasets.images.boxes.files import (
     LARGEST,
     Annotations,
     Box,

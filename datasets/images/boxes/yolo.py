@@ -6,7 +6,7 @@ from pathlib import Path
 
 from threefold.core.errors import UserError
 from threefold.datasets.folder_files import by_stem, describe_ignored, walk
-from threefold.datasets.images.box_files import (
+from threefold.datasets.images.boxes.files import (
     Annotations,
     Box,
     BoxedImage,

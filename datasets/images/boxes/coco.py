@@ -10,7 +10,7 @@ from threefold.core.errors import UserError
 from threefold.core.files import parse_json
 from threefold.datasets.folder_files import walk
 from threefold.datasets.folder_listing import split_of, sub_folders
-from threefold.datasets.images.box_files import (
+from threefold.datasets.images.boxes.files import (
     LARGEST,
     Annotations,
     Box,
