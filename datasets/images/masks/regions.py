@@ -114,17 +114,17 @@ def _decompress(text: str) -> np.ndarray:
     A sixth bit says that further digits follow. All numbers but the first three are differences to
     the one before the last.
     """
-    letters = np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.int64) - ord("0")
-    last = np.flatnonzero(letters & 32 == 0)  # digit of each number
-    if ((letters < 0) | (letters > 63)).any() or (len(letters) and letters[-1] & 32):
-        raise ValueError(f"the compressed counts are damaged: {show(text)}")
-    starts = np.concatenate([[0], last[:-1] + 1])
+    letters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
+    digits = letters - ord("0")
+    last = np.flatnonzero(digits & 32 == 0)  # digit of each number
+    starts = np.concatenate([[0], last + 1])[:-1]
     lengths = last - starts + 1
-    if (lengths > MOST_DIGITS).any():
+    wrong = ((digits < 0) | (digits > 63)).any() or (lengths > MOST_DIGITS).any()
+    if wrong or not len(digits) or digits[-1] & 32:
         raise ValueError(f"the compressed counts are damaged: {show(text)}")
-    shifts = 5 * (np.arange(len(letters)) - starts.repeat(lengths)) if len(last) else letters
-    values = np.add.reduceat((letters & 31) << shifts, starts) if len(last) else letters
-    negative = letters[last] & 16 != 0
+    shifts = 5 * (np.arange(len(digits)) - starts.repeat(lengths))
+    values = np.add.reduceat((digits & 31) << shifts, starts)
+    negative = digits[last] & 16 != 0
     values = values - (negative.astype(np.int64) << 5 * lengths)
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
@@ -144,8 +144,8 @@ def _find_bounds(polygon: np.ndarray, height: int, width: int) -> np.ndarray:
     flat = spans[:, 0] >= spans[:, 1]
     turned = np.where(flat, corners[:, 0] > others[:, 0], corners[:, 1] > others[:, 1])[:, None]
     begin, end = np.where(turned, others, corners), np.where(turned, corners, others)
-    slopes = np.where(flat, end[:, 1] - begin[:, 1], end[:, 0] - begin[:, 0])
-    slopes = slopes / spans.max(axis=1).clip(1)
+    slope = np.where(flat, end[:, 1] - begin[:, 1], end[:, 0] - begin[:, 0])
+    slope = slope / spans.max(axis=1).clip(1)
     middle = FINENESS // 2  # step of the grid after which the middle of a pixel is
     low = np.minimum(corners[:, 0], others[:, 0])
     high = np.maximum(corners[:, 0], others[:, 0])
@@ -155,23 +155,23 @@ def _find_bounds(polygon: np.ndarray, height: int, width: int) -> np.ndarray:
     edge = np.arange(len(corners)).repeat(counts)
     columns = first[edge] + np.arange(len(edge)) - (np.cumsum(counts) - counts)[edge]
     steps = FINENESS * columns + middle
-    flat, slopes, (x, y) = flat[edge], slopes[edge], begin[edge].T
+    flat, slope, (x, y) = flat[edge], slope[edge], begin[edge].T
     along = steps - x
-    rows = np.minimum(_round(y + slopes * along), _round(y + slopes * (along + 1)))
-    rows = np.where(flat, rows, y + _steps_to_cross(steps, x, slopes, flat) - 1)
+    rows = np.minimum(_round(y + slope * along), _round(y + slope * (along + 1)))
+    rows = np.where(flat, rows, y + _steps_to_cross(steps, x, slope, flat) - 1)
     rows = np.ceil(((rows + 0.5) / FINENESS - 0.5).clip(0, height)).astype(np.int64)
     return np.sort(columns * height + rows)
 
 
 def _steps_to_cross(
-    columns: np.ndarray, x: np.ndarray, slopes: np.ndarray, flat: np.ndarray
+    columns: np.ndarray, x: np.ndarray, slope: np.ndarray, flat: np.ndarray
 ) -> np.ndarray:
     """Return at which step down a steep edge is beyond a column of the grid for the first time."""
 
     def crossed(steps: np.ndarray) -> np.ndarray:
-        return (_round(x + slopes * steps) > columns) == (slopes > 0)
+        return (_round(x + slope * steps) > columns) == (slope > 0)
 
-    safe = np.where(flat, 1, slopes)  # of flat edges nothing is asked
+    safe = np.where(flat, 1, slope)  # of flat edges nothing is asked
     steps = np.ceil((columns + 0.5 - x) / safe).astype(np.int64)
     steps = steps - crossed(steps - 1)  # the division may be off by one
     return steps + ~crossed(steps)

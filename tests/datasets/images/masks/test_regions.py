@@ -98,6 +98,7 @@ DAMAGED = {
     "blank": " " + COUNTS,
     "too long": "P" * 40 + "0",
     "nothing": "",
+    "half a letter": "\ud800" + COUNTS,
     "below nothing": "N" + COUNTS,
 }
 
