@@ -125,7 +125,11 @@ def must_be_named(reference: str, task: str) -> bool:
         return task in bundled()[reference][0][1:]
     path = Path(reference).expanduser()
     annotated = any(task in reader.tasks and reader.inside for reader in readers().values())
-    return annotated and path.is_dir() and _annotated_reader(path) is None
+    if not annotated or not path.is_dir():
+        return False
+    # A folder may hold what serves several: of regions in files of COCO there are boxes, too.
+    found = _annotated_reader(path)
+    return found is None or task not in readers()[found].tasks
 
 
 def is_labeled_table(reference: str) -> bool:

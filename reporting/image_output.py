@@ -8,7 +8,7 @@ from PIL import Image
 
 from threefold.core.files import replace_file
 from threefold.datasets.images.image_files import read_image
-from threefold.datasets.images.mask_files import resize_mask
+from threefold.datasets.images.masks.files import resize_mask
 from threefold.reporting.figures.boxes import frame_objects
 from threefold.reporting.figures.masks import colour_masks, lay_mask
 from threefold.tasks.prediction import Predictions

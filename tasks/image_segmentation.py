@@ -8,7 +8,7 @@ from scipy.special import softmax
 
 from threefold.datasets.dataset import Source
 from threefold.datasets.images.augmentation import IGNORED
-from threefold.datasets.images.mask_files import resize_mask
+from threefold.datasets.images.masks.files import resize_mask
 from threefold.tasks.figure import Figure
 from threefold.tasks.inputs.image_inputs import ImageInputs
 from threefold.tasks.metrics.mask_baselines import fit_pixel_methods

@@ -228,6 +228,15 @@ def read_headers(paths: Sequence[File]) -> list[Header | UserError]:
     return in_threads(read_header, paths)
 
 
+def require_headers(paths: Sequence[File]) -> list[Header]:
+    """Read many headers; refuse the first file that is no image."""
+    headers = read_headers(paths)
+    for header in headers:
+        if isinstance(header, UserError):
+            raise header
+    return headers
+
+
 def guess_shape(
     samples: Iterable[Header | np.ndarray | File],
     *,

@@ -158,3 +158,19 @@ def test_a_fit_says_that_it_forecasts(run_cli, tmp_path):
     assert code == 0 and err.count(said) == 1 and "mase" in out
     code, _, err = run_cli("fit", "rnn", "--dataset", path, "-d", "context=99", *words)
     assert code == 2 and "series 'sold' h" in err and err.count(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("blueprint", "inside", "task"),
+    [
+        ("unet", ("images", "annotations.json"), "image_segmentation"),
+        ("unet", ("images", "masks"), None),
+        ("detector", ("images", "annotations.json"), None),
+        ("detector", ("images", "masks"), "object_detection"),
+        ("cnn", ("images", "annotations.json"), None),
+    ],
+)
+def test_of_images_with_annotations_a_family_asks_for_its_own(tmp_path, blueprint, inside, task):
+    for name in inside:
+        (tmp_path / name).mkdir()
+    assert make_plan(command(blueprint, dataset=str(tmp_path))).task == task

@@ -1,27 +1,63 @@
-"""Boxes as COCO writes them: one JSON file for all images of a split."""
+"""Annotations of images as COCO writes them: one JSON file for all images of a split.
+
+What an annotation must hold (a box, a segmentation) is read elsewhere.
+"""
 
 import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from threefold.core.errors import UserError
 from threefold.core.files import parse_json
 from threefold.datasets.folder_files import walk
 from threefold.datasets.folder_listing import split_of, sub_folders
-from threefold.datasets.images.box_files import (
-    LARGEST,
-    Annotations,
-    Box,
-    BoxedImage,
-    check_names,
-    read_text,
-)
+from threefold.datasets.images.annotation_files import LARGEST, check_names, read_text
 from threefold.datasets.images.image_files import SUFFIXES
 
 FILES = ("annotations.json", "_annotations.coco.json")
 PREFIX = "instances_"  # instances_train2017.json
+
+
+class Entry(NamedTuple):
+    """One annotation.
+
+    Args:
+        number: int. Its id.
+        name: str. Of its class.
+        values: dict. All that the file holds of it.
+    """
+
+    number: int
+    name: str
+    values: dict[str, Any]
+
+
+class AnnotatedImage(NamedTuple):
+    """One image and its annotations.
+
+    Args:
+        path: str. Of the image, in the folder of the data.
+        split: str. `train`, `validation` or `test`.
+        entries: list of Entry. In the order of the file.
+        file: Path. Where they are written.
+        size: tuple of two ints. Height and width as that file has them, if it does.
+    """
+
+    path: str
+    split: str
+    entries: list[Entry]
+    file: Path
+    size: tuple[int, int] | None
+
+
+class CocoData(NamedTuple):
+    """What all files of a folder hold: their images, the classes, and what was decided."""
+
+    images: list[AnnotatedImage]
+    class_names: tuple[str, ...]
+    notes: list[str]
 
 
 def find_files(root: Path, annotation_folders: Sequence[str]) -> dict[str, Path]:
@@ -56,11 +92,13 @@ def find_files(root: Path, annotation_folders: Sequence[str]) -> dict[str, Path]
             raise UserError(f"'{found[split]}' and '{path}' are both for {split}; keep one of them")
         found[split] = path
     if found and "train" not in found:
-        raise UserError(f"folder '{root}' holds boxes for {' and '.join(found)} but none for train")
+        raise UserError(
+            f"folder '{root}' holds annotations for {' and '.join(found)} but none for train"
+        )
     return found
 
 
-def read(root: Path, files: dict[str, Path], image_folders: Sequence[str]) -> Annotations:
+def read(root: Path, files: dict[str, Path], image_folders: Sequence[str]) -> CocoData:
     """Read annotations in the format of COCO.
 
     Args:
@@ -69,12 +107,12 @@ def read(root: Path, files: dict[str, Path], image_folders: Sequence[str]) -> An
         image_folders: sequence of str. What folders of images are called.
 
     Returns:
-        Annotations. Classes are the categories of the file for training, in the order of their ids.
+        CocoData. Classes are the categories of the file for training, in the order of their ids.
 
     Raises:
         UserError: naming the file and the entry that is wrong.
     """
-    images, notes, crowds = [], [], 0
+    images = []
     class_names: tuple[str, ...] = ()
     owners: dict[str, Path] = {}
     folders = {}
@@ -87,10 +125,9 @@ def read(root: Path, files: dict[str, Path], image_folders: Sequence[str]) -> An
         )
         class_names = class_names or names
         listed = _index(file, data, "images", "image", ("file_name",))
-        boxes, left_out = _read_boxes(
+        entries = _read_entries(
             file, data, listed, dict(zip(sorted(categories), names, strict=True))
         )
-        crowds += left_out
         if not listed:
             raise UserError(f"'{file}' lists no images")
         inner = {number: _inner_path(file, number, entry) for number, entry in listed.items()}
@@ -106,13 +143,12 @@ def read(root: Path, files: dict[str, Path], image_folders: Sequence[str]) -> An
                 raise UserError(f"'{file}' image {number}: '{place}' is listed twice{where}")
             owners[place] = file
             size = _read_size(file, number, entry)
-            images.append(BoxedImage(place, split, boxes[number], file, size))
-    if crowds:
-        notes.append(f"{crowds:,} regions of crowds (iscrowd) are left out")
+            images.append(AnnotatedImage(place, split, entries[number], file, size))
+    notes = []
     there = {os.path.relpath(f / name, root) for f in folders for name in walk(f, SUFFIXES).names}
     if unlisted := len(there - set(owners)):
         notes.append(f"{unlisted:,} images that no file of annotations lists are left out")
-    return Annotations("COCO", "annotation", images, class_names, notes)
+    return CocoData(images, class_names, notes)
 
 
 def _parse(file: Path) -> dict:
@@ -150,46 +186,39 @@ def _index(
     return found
 
 
-def _read_boxes(
-    file: Path, data: dict, images: dict[int, dict], names: dict[int, str]
-) -> tuple[dict[int, list[Box]], int]:
-    """Return the boxes of each image by its id, and how many regions of crowds there are."""
-    boxes: dict[int, list[Box]] = {number: [] for number in images}
-    crowds = 0
-    needed = ("image_id", "category_id", "bbox")
+def _read_entries(
+    file: Path,
+    data: dict,
+    images: dict[int, dict],
+    names: dict[int, str],
+) -> dict[int, list[Entry]]:
+    """Return the annotations of each image by its id."""
+    entries: dict[int, list[Entry]] = {number: [] for number in images}
+    needed = ("image_id", "category_id")
     for number, entry in _index(file, data, "annotations", "annotation", needed).items():
         for key, known in (("image_id", images), ("category_id", names)):
             if type(entry[key]) is not int or entry[key] not in known:
                 raise UserError(
-                    f"'{file}' annotation {number}: {key} {_show(entry[key])} is not in the file"
+                    f"'{file}' annotation {number}: {key} {show(entry[key])} is not in the file"
                 )
-        if entry.get("iscrowd"):
-            crowds += 1
-            continue
-        box = entry["bbox"]
-        if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
-            raise UserError(
-                f"'{file}' annotation {number}: bbox is {_show(box)}, expected four numbers: "
-                "left, top, width and height"
-            )
-        left, top, width, height = box
-        name = names[entry["category_id"]]
-        found = Box(left, top, left + width, top + height, name, number)
-        boxes[entry["image_id"]].append(found)
-    return boxes, crowds
+        found = Entry(number, names[entry["category_id"]], entry)
+        entries[entry["image_id"]].append(found)
+    return entries
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number that a coordinate may be."""
     return type(value) in (int, float) and -LARGEST < value < LARGEST  # of NaN neither holds
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
+    """Return a value as the file has it, cut."""
     return json.dumps(value)[:60]
 
 
 def _read_name(file: Path, number: int, entry: dict) -> str:
     if not isinstance(entry["name"], str):
-        raise UserError(f"'{file}' category {number}: its name is {_show(entry['name'])}, no text")
+        raise UserError(f"'{file}' category {number}: its name is {show(entry['name'])}, no text")
     return " ".join(entry["name"].split())
 
 
@@ -197,8 +226,8 @@ def _read_size(file: Path, number: int, entry: dict) -> tuple[int, int] | None:
     size = entry.get("height"), entry.get("width")
     if size == (None, None):
         return None
-    if not all(map(_is_number, size)):
-        raise UserError(f"'{file}' image {number}: height and width are {_show(size)}, no numbers")
+    if not all(map(is_number, size)):
+        raise UserError(f"'{file}' image {number}: height and width are {show(size)}, no numbers")
     return size
 
 
@@ -209,7 +238,7 @@ def _inner_path(file: Path, number: int, entry: dict) -> str:
     path = PureWindowsPath(name) if isinstance(name, str) else None
     if not path or not path.parts or path.drive or path.root or ".." in path.parts or "\0" in name:
         raise UserError(
-            f"'{file}' image {number}: file_name is {_show(name)}, expected a path below the "
+            f"'{file}' image {number}: file_name is {show(name)}, expected a path below the "
             "folder of the images"
         )
     return "/".join(path.parts)

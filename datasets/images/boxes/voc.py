@@ -6,14 +6,8 @@ from xml.etree import ElementTree
 
 from threefold.core.errors import UserError
 from threefold.datasets.folder_files import by_stem, describe_ignored, require_regular, walk
-from threefold.datasets.images.box_files import (
-    LARGEST,
-    Annotations,
-    Box,
-    BoxedImage,
-    Place,
-    read_text,
-)
+from threefold.datasets.images.annotation_files import LARGEST, read_text
+from threefold.datasets.images.boxes.files import Annotations, Box, BoxedImage, Place
 from threefold.datasets.images.image_files import CONVERTIBLE, SUFFIXES
 
 SUFFIX = ".xml"

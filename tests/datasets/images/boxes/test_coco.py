@@ -193,5 +193,5 @@ def test_files_that_are_for_the_same_images_are_refused(tmp_path):
     with pytest.raises(UserError, match="image 7: 'images/0.png' is listed twice, and by '.*train"):
         load(tmp_path)
     (tmp_path / "annotations" / "instances_train2017.json").unlink()
-    with pytest.raises(UserError, match="holds boxes for validation but none for train"):
+    with pytest.raises(UserError, match="holds annotations for validation but none for train"):
         load(tmp_path)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from threefold.core.errors import UserError
 from threefold.datasets import loading
-from threefold.datasets.images.mask_files import read_codes, resize_mask
+from threefold.datasets.images.masks.files import read_codes, resize_mask
 
 RED, GREEN = (200, 0, 0), (0, 200, 0)
 

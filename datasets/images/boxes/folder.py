@@ -16,20 +16,15 @@ from threefold.core.errors import UserError
 from threefold.datasets.dataset import Dataset, SubsetSource, fingerprint_arrays, fingerprint_files
 from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.folder_files import walk
-from threefold.datasets.images import box_coco, box_voc, box_yolo
-from threefold.datasets.images.box_files import (
-    SHOWN,
-    Annotations,
-    BoxTable,
-    list_places,
-    settle_boxes,
-)
+from threefold.datasets.images import coco_files
+from threefold.datasets.images.annotation_files import SHOWN
+from threefold.datasets.images.boxes import coco, voc, yolo
+from threefold.datasets.images.boxes.files import Annotations, BoxTable, list_places, settle_boxes
 from threefold.datasets.images.image_files import (
-    Header,
     ImageShape,
     fit_image,
     in_threads,
-    read_headers,
+    require_headers,
     settle_shape,
     stack_images,
 )
@@ -81,7 +76,7 @@ def load(
         facts = None  # whoever gave those of another kind compares and refuses
     found = _read(root, facts and facts.class_names)
     paths = [root / image.path for image in found.images]
-    headers = _read_headers(paths)
+    headers = require_headers(paths)
     class_names = facts.class_names if facts else found.class_names
     table, cuts = settle_boxes(found, headers, class_names)
     if not len(table.boxes):
@@ -171,11 +166,11 @@ class BoxedImages:
 
 def _read(root: Path, run_classes: tuple[str, ...] | None) -> Annotations:
     """Read annotations in the format in which they are."""
-    files = box_coco.find_files(root, ANNOTATION_FOLDERS)
+    files = coco_files.find_files(root, ANNOTATION_FOLDERS)
     if files:
-        return box_coco.read(root, files, IMAGE_FOLDERS)
+        return coco.read(root, files, IMAGE_FOLDERS)
     places, notes = list_places(root, IMAGE_FOLDERS, ANNOTATION_FOLDERS)
-    ends = (box_voc.SUFFIX, box_yolo.SUFFIX)
+    ends = (voc.SUFFIX, yolo.SUFFIX)
     counts = Counter(
         os.path.splitext(name)[1].lower()
         for place in places
@@ -186,21 +181,13 @@ def _read(root: Path, run_classes: tuple[str, ...] | None) -> Annotations:
             f"'{places[0].annotations}' holds no boxes: expected .txt files (YOLO), .xml files "
             "(Pascal VOC) or instances_train.json (COCO); a folder of masks is called masks"
         )
-    if counts[box_voc.SUFFIX] >= counts[box_yolo.SUFFIX]:
-        found = box_voc.read(root, places)
+    if counts[voc.SUFFIX] >= counts[yolo.SUFFIX]:
+        found = voc.read(root, places)
     else:
-        found = box_yolo.read(root, places, run_classes)
+        found = yolo.read(root, places, run_classes)
     if len(counts) == 2:
         notes.append(f"{min(counts.values()):,} files {min(counts, key=counts.get)} are not read")
     return found._replace(notes=[*notes, *found.notes])
-
-
-def _read_headers(paths: Sequence[Path]) -> list[Header]:
-    headers = read_headers(paths)
-    for header in headers:
-        if isinstance(header, UserError):
-            raise header
-    return headers
 
 
 def _describe(found: Annotations, table: BoxTable) -> str:

@@ -6,14 +6,8 @@ from pathlib import Path
 
 from threefold.core.errors import UserError
 from threefold.datasets.folder_files import by_stem, describe_ignored, walk
-from threefold.datasets.images.box_files import (
-    Annotations,
-    Box,
-    BoxedImage,
-    Place,
-    check_names,
-    read_text,
-)
+from threefold.datasets.images.annotation_files import check_names, read_text
+from threefold.datasets.images.boxes.files import Annotations, Box, BoxedImage, Place
 from threefold.datasets.images.image_files import CONVERTIBLE, SUFFIXES
 
 SUFFIX = ".txt"

@@ -1,10 +1,12 @@
 """Images of a user's own and a mask for each: which class every pixel is of.
 
-Images and masks stay in their files and are decoded when a batch asks for them. All masks are
-looked at once beforehand: a colour that is no class must not end a training in its middle.
+Masks are files, or are made of the polygons and runs of pixels in a file of COCO. Images and masks
+are decoded when a batch asks for them. All masks are looked at once beforehand: a colour that is
+no class must not end a training in its middle.
 """
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,20 +17,24 @@ from threefold.core.threads import worker_threads
 from threefold.datasets.dataset import Dataset, SubsetSource, fingerprint_files
 from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.folder_files import by_stem, describe_ignored, walk
-from threefold.datasets.folder_listing import find_splits
+from threefold.datasets.folder_listing import find_splits, split_of, sub_folders
+from threefold.datasets.images import coco_files
+from threefold.datasets.images.boxes.folder import ANNOTATION_FOLDERS
 from threefold.datasets.images.image_files import (
     CONVERTIBLE,
     SUFFIXES,
     Header,
     ImageShape,
     read_batch,
-    read_headers,
+    require_headers,
     settle_shape,
     stack_images,
 )
-from threefold.datasets.images.mask_files import (
+from threefold.datasets.images.masks import coco
+from threefold.datasets.images.masks.files import (
     CLASS_FILE,
     Classes,
+    FoundMasks,
     check_codes,
     classify_pixels,
     guess_classes,
@@ -42,7 +48,7 @@ from threefold.datasets.splitting import SplitFractions
 
 READER = Reader(
     ("image_segmentation",),
-    only="a folder with images/ and masks/",
+    only="a folder with images/ and masks/, or with images and their regions (COCO)",
     inside=(("images", "image", "JPEGImages"), ("masks", "mask", "SegmentationClass")),
 )
 IMAGE_FOLDERS, MASK_FOLDERS = READER.inside
@@ -60,12 +66,14 @@ def load(
     ignored: int | None = None,
     split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
-    """Load a folder of images and masks.
+    """Load a folder of images and masks, or of images and regions in them.
 
     Args:
         path: str. The folder. It holds `images` and `masks`, whose files have the same names but
             for their endings; or `train` and perhaps `validation` and `test` that do. Masks are
             gray, in colours or with a palette; `classes.txt` names their classes, a line each.
+            Without `masks`, files of COCO (`annotations.json`, `_annotations.coco.json`,
+            `instances_*.json`) hold the regions.
         facts: Facts. Those of a run: its image shape and its classes then rule.
         image_size: int, or height and width. The size to bring images to; guessed if None.
         channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
@@ -77,40 +85,40 @@ def load(
         (height, width), a class each pixel, or 255 where it counts for nothing.
 
     Raises:
-        UserError: for an image without a mask, a mask of another size, a colour that is no class.
+        UserError: for an image without a mask, a mask of another size, a colour that is no class,
+            a region that is damaged.
     """
     root = Path(path).expanduser()
     if facts is not None and not (facts.kind == "image" and facts.mask_codes):
         facts = None  # whoever gave those of another kind compares and refuses
-    pairs, notes = _list_pairs(root)
-    images = [image for image, _, _ in pairs]
-    masks = [root / mask for _, mask, _ in pairs]
-    sizes, found = survey(masks)
-    headers = _check_sizes([root / image for image in images], masks, sizes)
-    if facts is not None:
-        classes = Classes.of(facts)
+    annotated = {} if _has_masks(root) else coco_files.find_files(root, ANNOTATION_FOLDERS)
+    if annotated and ignored is not None:
+        raise UserError(
+            f"-d ignored={ignored} is for files of masks; of '{annotated['train']}' regions of "
+            "crowds (iscrowd) count for nothing"
+        )
+    classes = Classes.of(facts) if facts else None
+    if annotated:
+        found = coco.read(root, annotated, IMAGE_FOLDERS, classes)
     else:
-        classes = guess_classes(masks, found, read_class_file(root / CLASS_FILE), ignored)
-    check_codes(masks, found, classes)
+        found = _read_mask_files(root, classes, ignored)
     known = facts and facts.image_shape
-    shape, remarks = settle_shape(known, headers, image_size=image_size, channels=channels)
-    own = [split for *_, split in pairs]
-    rows, decision = split_fractions.divide(own, noun="training images")
-    files = {name: os.path.getsize(root / name) for pair in pairs for name in pair[:2]}
-    notes += [] if facts else [_describe_classes(root, classes)]
-    source = MaskedImages(root, pairs, classes, shape)
+    shape, remarks = settle_shape(known, found.headers, image_size=image_size, channels=channels)
+    rows, decision = split_fractions.divide(found.splits, noun="training images")
+    files = {name: os.path.getsize(root / name) for name in found.files}
+    source = MaskedImages([root / image for image in found.images], found.read_mask, shape)
     return Dataset(
         reference=path,
         task="image_segmentation",
         facts=ImageFacts(
             image_shape=shape,
-            class_names=classes.names,
-            mask_codes=classes.codes,
-            ignored_code=classes.ignored,
+            class_names=found.classes.names,
+            mask_codes=found.classes.codes,
+            ignored_code=found.classes.ignored,
         ),
         splits={name: SubsetSource(source, some) for name, some in rows.items()},
-        fingerprint=fingerprint_files(files, repr(classes)),
-        notes=[*notes, *remarks, *([f"{path}: {decision}"] if decision else [])],
+        fingerprint=fingerprint_files(files, f"{found.classes!r}{found.fingerprint}"),
+        notes=[*found.notes, *remarks, *([f"{path}: {decision}"] if decision else [])],
         files=files,
     )
 
@@ -119,30 +127,62 @@ class MaskedImages:
     """Images and masks that are decoded when they are asked for.
 
     Args:
-        root: Path. The folder.
-        pairs: list of tuple. An image's and its mask's path in it, and a split.
-        classes: Classes. Of the masks.
+        paths: sequence of Path. The images.
+        read_mask: function of int. Returns the mask of an image by its place, uint8, in the image's
+            own size.
         image_shape: tuple of three ints. Height, width, channels.
     """
 
-    def __init__(self, root: Path, pairs: list, classes: Classes, image_shape: ImageShape):
-        self.root, self.pairs = root, pairs
-        self.classes, self.image_shape = classes, image_shape
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        read_mask: Callable[[int], np.ndarray],
+        image_shape: ImageShape,
+    ):
+        self.paths, self.read_mask, self.image_shape = paths, read_mask, image_shape
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.paths)
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        chosen = [self.pairs[index] for index in indices]
-        images = read_batch([self.root / image for image, *_ in chosen], self.image_shape)
+        images = read_batch([self.paths[index] for index in indices], self.image_shape)
         height, width, _ = self.image_shape
 
-        def read(mask: str) -> np.ndarray:
-            found = classify_pixels(read_codes(self.root / mask), self.classes)
+        def read(index: int) -> np.ndarray:
+            found = self.read_mask(index)
             return found if height is None else resize_mask(found, height, width)
 
-        masks = list(worker_threads().map(read, [mask for _, mask, _ in chosen]))
+        masks = list(worker_threads().map(read, indices))
         return {"image": images, "mask": stack_images(masks) if masks else NO_MASKS}
+
+
+def _has_masks(root: Path) -> bool:
+    """Return whether masks lie in files, in a folder or in those of its splits."""
+    places = (root, *(root / name for name in sub_folders(root) if split_of(name)))
+    return any(_find(place, MASK_FOLDERS) for place in places)
+
+
+def _read_mask_files(root: Path, classes: Classes | None, ignored: int | None) -> FoundMasks:
+    """Look at all files of masks; without the classes of a run, find them."""
+    pairs, notes = _list_pairs(root)
+    images = [image for image, _, _ in pairs]
+    masks = [root / mask for _, mask, _ in pairs]
+    sizes, codes = survey(masks)
+    headers = _check_sizes([root / image for image in images], masks, sizes)
+    if classes is None:
+        classes = guess_classes(masks, codes, read_class_file(root / CLASS_FILE), ignored)
+        notes.append(_describe_classes(root, classes))
+    check_codes(masks, codes, classes)
+    return FoundMasks(
+        images,
+        [split for *_, split in pairs],
+        headers,
+        classes,
+        lambda index: classify_pixels(read_codes(masks[index]), classes),
+        [name for pair in pairs for name in pair[:2]],
+        "",
+        notes,
+    )
 
 
 def _list_pairs(root: Path) -> tuple[list[tuple[str, str, str]], list[str]]:
@@ -162,7 +202,8 @@ def _pair(root: Path, folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
     if images is None or masks is None:
         raise UserError(
             f"folder '{folder}' has no {'images' if images is None else 'masks'}/; expected images "
-            f"in images/ and, under the same names, masks in masks/"
+            "in images/ and, under the same names, masks in masks/, or regions in annotations.json "
+            "(COCO)"
         )
     names, ignored = walk(images, SUFFIXES)
     if not names:
@@ -194,10 +235,8 @@ def _check_sizes(
     images: list[Path], masks: list[Path], sizes: list[tuple[int, int]]
 ) -> list[Header]:
     """Return what each image says of itself; refuse a mask of another size."""
-    headers = read_headers(images)
+    headers = require_headers(images)
     for image, mask, size, header in zip(images, masks, sizes, headers, strict=True):
-        if isinstance(header, UserError):
-            raise header
         if size != header[:2]:
             raise UserError(
                 f"mask '{mask}' is of {size[0]} × {size[1]} pixels, its image '{image}' of "

@@ -3,7 +3,6 @@
 The formats (COCO, Pascal VOC, YOLO) are read elsewhere; what they share is here.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,12 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
-from threefold.datasets.folder_files import require_regular
 from threefold.datasets.folder_listing import find_splits, split_of, sub_folders
+from threefold.datasets.images.annotation_files import check_size
 from threefold.datasets.images.image_files import Header
-
-LARGEST = 1e9  # number that a coordinate may be
-SHOWN = 8  # names of classes in a note
 
 
 class Box(NamedTuple):
@@ -146,33 +142,6 @@ def list_places(
     return found or places, notes
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file in UTF-8, with or without the mark at its beginning.
-
-    Raises:
-        UserError: for a file that cannot be read, or is no text.
-    """
-    require_regular(path)
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"cannot read '{path}': not a text in UTF-8") from None
-    except OSError as error:
-        raise UserError(f"cannot read '{path}': {error.strerror or error}") from None
-
-
-def check_names(names: Sequence[str], source: Path) -> tuple[str, ...]:
-    """Return names of classes, or refuse what is none, or is there twice."""
-    if not names:
-        raise UserError(f"'{source}' names no class")
-    if not all(names):
-        raise UserError(f"'{source}' has a class without a name")
-    name, count = Counter(names).most_common(1)[0]
-    if count > 1:
-        raise UserError(f"'{source}' names the class '{name}' twice")
-    return tuple(names)
-
-
 def settle_boxes(
     found: Annotations, headers: Sequence[Header], class_names: Sequence[str]
 ) -> tuple[BoxTable, list[str]]:
@@ -189,7 +158,8 @@ def settle_boxes(
     Raises:
         UserError: naming the file and the row of the first that does not fit.
     """
-    _check_sizes(found.images, headers)
+    for image, header in zip(found.images, headers, strict=True):
+        check_size(image.path, image.size, header, image.file)
     rows = [(image.file, box) for image in found.images for box in image.boxes]
     counts = [len(image.boxes) for image in found.images]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
@@ -224,14 +194,3 @@ def settle_boxes(
     notes = [f"{cut:,} boxes reach out of their image: cut at its edge"] if cut else []
     classes = np.array([numbers[box.name] for _, box in rows], np.int64)
     return BoxTable(boxes.clip(0, sizes).astype(np.float32), classes, starts), notes
-
-
-def _check_sizes(images: Sequence[BoxedImage], headers: Sequence[Header]) -> None:
-    """Refuse an image of another size than its annotations say."""
-    for image, header in zip(images, headers, strict=True):
-        if image.size is not None and image.size != header[:2]:
-            turned = " upright" if image.size == header[1::-1] else ""
-            raise UserError(
-                f"'{image.file}' has image '{image.path}' as {image.size[0]} × {image.size[1]} "
-                f"pixels, it is of {header.height} × {header.width}{turned}"
-            )

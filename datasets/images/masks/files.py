@@ -1,7 +1,7 @@
 """Files of masks: a number or a colour in each pixel that says which class it is."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from threefold.core.errors import UserError
 from threefold.core.threads import worker_threads
 from threefold.datasets.facts import ImageFacts
 from threefold.datasets.images.augmentation import IGNORED
-from threefold.datasets.images.image_files import open_image
+from threefold.datasets.images.image_files import Header, open_image
 
 CLASS_FILE = "classes.txt"
 MOST_CLASSES = IGNORED  # the last number of a byte says that a pixel has none
@@ -38,6 +38,31 @@ class Classes(NamedTuple):
     def of(cls, facts: ImageFacts) -> "Classes":
         """Return the classes of a run."""
         return cls(facts.class_names, facts.mask_codes, facts.ignored_code)
+
+
+class FoundMasks(NamedTuple):
+    """The masks of a folder, in files or made of regions.
+
+    Args:
+        images: list of str. Paths of the images in the folder.
+        splits: list of str. The split of each.
+        headers: list of Header. What each says of itself.
+        classes: Classes. What pixels are.
+        read_mask: function of int. Returns the mask of an image by its place: uint8, a class or
+            `IGNORED` each pixel.
+        files: list of str. Paths in the folder of all that is read.
+        fingerprint: str. Of what was read of the masks already.
+        notes: list of str. What was decided.
+    """
+
+    images: list[str]
+    splits: list[str]
+    headers: list[Header]
+    classes: Classes
+    read_mask: Callable[[int], np.ndarray]
+    files: list[str]
+    fingerprint: str
+    notes: list[str]
 
 
 def read_codes(path: str | Path) -> np.ndarray:
