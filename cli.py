@@ -156,20 +156,25 @@ def evaluate(run, dataset, data_options, split, backend, as_json):
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="how to read the inputs")
 @click.option("--output", metavar="FILE", help="write a .csv or .jsonl file")
+@click.option("--explain", is_flag=True, help="of images write class activation maps, too")
 @raw_cells_option
 @backend_option
 @json_option
-def predict(run, inputs, data_options, output, raw_cells, backend, as_json):
+def predict(run, inputs, data_options, output, explain, raw_cells, backend, as_json):
     """Ask RUN for answers: files, folders, globs, tables, or - for standard input."""
     from threefold.reporting.records import check_output
 
     if output:
         check_output(output)
+    elif explain:
+        raise UserError("--explain writes images beside the answers: add --output FILE.csv")
     from threefold.exporting.artifact import is_artifact
 
     if is_artifact(run):
         from threefold.exporting.answering import predict_artifact
 
+        if explain:
+            raise UserError(f"{run} is an artifact, without gradients: --explain is for its run")
         artifact = _open_artifact(run, backend)
         found = predict_artifact(artifact, inputs, dict(data_options), sys.stdin.buffer)
         who = {"artifact": run, "format": artifact.record.format}
@@ -178,7 +183,9 @@ def predict(run, inputs, data_options, output, raw_cells, backend, as_json):
         from threefold.training.evaluate import predict_run
         from threefold.training.run import open_run
 
-        found = predict_run(open_run(run), inputs, dict(data_options), sys.stdin.buffer)
+        found = predict_run(
+            open_run(run), inputs, dict(data_options), sys.stdin.buffer, explain=explain
+        )
     from threefold.reporting.session import show_predictions
 
     show_predictions(who, found, output, as_json, raw_cells=raw_cells)

@@ -9,6 +9,7 @@ class ImageRegression(Regression, ImageInputs):
 
     name = "image_regression"
     settings = ImageInputs.settings
+    activation_maps = True
 
 
 TASK = ImageRegression
