@@ -12,7 +12,7 @@ from threefold.reporting.figures.style import STYLE, head, new_figure, plain
 SHOWN = 6  # images
 COLOURS = "inferno"  # steps of equal size look equal
 STRENGTH = 0.5  # of the colours over the image
-SIDE = 2.1  # inches: of one image
+SIDE = 1.8  # inches: of one image
 
 
 @matplotlib.rc_context(STYLE)
