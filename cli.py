@@ -19,6 +19,7 @@ from threefold.training.flags import (
     backend_option,
     json_option,
     raw_cells_option,
+    tta_option,
 )
 
 EXIT_FAILURE, EXIT_ABORTED = 1, 130
@@ -121,16 +122,17 @@ def _choose_backend(asked: str | None, run: str | None) -> str:
 @click.option("--dataset", metavar="REF", help="other data than the run's own")
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="option of the dataset")
 @click.option("--split", metavar="NAME", help="train, validation, test or all")
+@tta_option
 @backend_option
 @json_option
-def evaluate(run, dataset, data_options, split, backend, as_json):
+def evaluate(run, dataset, data_options, split, tta, backend, as_json):
     """Evaluate RUN, a run or an artifact: all metrics, by split, with figures."""
     from threefold.exporting.artifact import is_artifact
 
     if is_artifact(run):
         from threefold.exporting.answering import evaluate_artifact
 
-        artifact = _open_artifact(run, backend)
+        artifact = _open_artifact(run, backend, {"--tta": tta})
         found = evaluate_artifact(artifact, dataset, dict(data_options), split)
         record, history = artifact.record.run, []
         folder = artifact.folder.with_name(artifact.folder.name + "-report")
@@ -141,9 +143,9 @@ def evaluate(run, dataset, data_options, split, backend, as_json):
         from threefold.training.run import open_run
 
         opened = open_run(run)
-        found = evaluate_run(opened, dataset, dict(data_options), split)
+        found = evaluate_run(opened, dataset, dict(data_options), split, tta=tta)
         record, history = opened.record, opened.read_history()
-        own = dataset is None and not data_options
+        own = dataset is None and not data_options and not tta
         folder = opened.report if own else opened.folder / "report-other"
     from threefold.reporting.session import close_evaluation
 
@@ -156,21 +158,25 @@ def evaluate(run, dataset, data_options, split, backend, as_json):
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="how to read the inputs")
 @click.option("--output", metavar="FILE", help="write a .csv or .jsonl file")
+@click.option("--explain", is_flag=True, help="of images write class activation maps, too")
+@tta_option
 @raw_cells_option
 @backend_option
 @json_option
-def predict(run, inputs, data_options, output, raw_cells, backend, as_json):
+def predict(run, inputs, data_options, output, explain, tta, raw_cells, backend, as_json):
     """Ask RUN for answers: files, folders, globs, tables, or - for standard input."""
     from threefold.reporting.records import check_output
 
     if output:
         check_output(output)
+    elif explain:
+        raise UserError("--explain writes images beside the answers: add --output FILE.csv")
     from threefold.exporting.artifact import is_artifact
 
     if is_artifact(run):
         from threefold.exporting.answering import predict_artifact
 
-        artifact = _open_artifact(run, backend)
+        artifact = _open_artifact(run, backend, {"--explain": explain, "--tta": tta})
         found = predict_artifact(artifact, inputs, dict(data_options), sys.stdin.buffer)
         who = {"artifact": run, "format": artifact.record.format}
     else:
@@ -178,7 +184,8 @@ def predict(run, inputs, data_options, output, raw_cells, backend, as_json):
         from threefold.training.evaluate import predict_run
         from threefold.training.run import open_run
 
-        found = predict_run(open_run(run), inputs, dict(data_options), sys.stdin.buffer)
+        opened, options = open_run(run), dict(data_options)
+        found = predict_run(opened, inputs, options, sys.stdin.buffer, explain=explain, tta=tta)
     from threefold.reporting.session import show_predictions
 
     show_predictions(who, found, output, as_json, raw_cells=raw_cells)
@@ -246,11 +253,13 @@ def generate(run, output, raw_cells, backend, as_json, **options):
     show_generated(who, records, output, as_json, raw_cells=raw_cells, columns=columns)
 
 
-def _open_artifact(path: str, backend: str | None):
+def _open_artifact(path: str, backend: str | None, run_options: dict[str, bool] | None = None):
+    """Open an artifact; refuse options that only a run can follow."""
     from threefold.exporting.artifact import open_artifact
 
-    if backend is not None:
-        raise UserError(f"--backend is for runs; the artifact {path} has a runtime of its own")
+    given = {"--backend": backend, **(run_options or {})}
+    for option in (name for name, value in given.items() if value):
+        raise UserError(f"{option} is for runs; the artifact {path} has a runtime of its own")
     return open_artifact(path)
 
 

@@ -1,7 +1,9 @@
 """What was found in images, as images: masks, overlays, boxes."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -9,8 +11,10 @@ from PIL import Image
 from threefold.core.files import replace_file
 from threefold.datasets.images.image_files import read_image
 from threefold.datasets.images.masks.files import resize_mask
+from threefold.reporting.figures.activation_maps import SHOWN, activation_maps, lay_map
 from threefold.reporting.figures.boxes import frame_objects
 from threefold.reporting.figures.masks import colour_masks, lay_mask
+from threefold.reporting.report import save_figure
 from threefold.tasks.prediction import Predictions
 
 
@@ -57,6 +61,37 @@ def write_boxes(output: Path, found: Predictions) -> Path:
         frame_objects(image, record["objects"])
         _save(image, folder / f"{name}.png")
     return folder
+
+
+def write_activation_maps(output: Path, found: Predictions) -> Path:
+    """Write the images of predictions under their class activation maps, in their own sizes.
+
+    Args:
+        output: Path. Where the records went: a folder beside it gets the images, and `NAME.png`
+            the first of them in a figure.
+        found: Predictions. With a map for each record.
+
+    Returns:
+        Path. The folder `NAME-explained`, of each image `IMAGE.png`.
+    """
+    folder = output.with_name(f"{output.stem}-explained")
+    folder.mkdir(exist_ok=True)
+    maps, first = found.activation_maps, []
+    for name, record, map_ in zip(name_files(found), found.records, maps, strict=True):
+        image = read_image(Path(record["input"]), 3, found.levels)
+        _save(Image.fromarray(lay_map(image, map_)), folder / f"{name}.png")
+        if len(first) < SHOWN:
+            first.append((image, map_, _describe(record)))
+    save_figure(output.with_suffix(".png"), activation_maps(*zip(*first, strict=True)))
+    return folder
+
+
+def _describe(record: Mapping[str, Any]) -> str:
+    """Return what activation maps explain of a record: the class, or the first number."""
+    if "label" in record:
+        return f"{record['label']}, probability {record['probability']:.3f}"
+    name = next(name for name in record if name != "input")
+    return f"{name} {record[name]:.4g}"
 
 
 def name_files(found: Predictions) -> list[str]:

@@ -180,6 +180,11 @@ def show_predictions(
 
                 folder = getattr(image_output, task.image_output)(Path(output), found)
                 notes.print(f"images of what was found in {escape(str(folder))}")
+        if found.activation_maps:
+            from threefold.reporting.image_output import write_activation_maps
+
+            folder = write_activation_maps(Path(output), found)
+            notes.print(f"class activation maps in {escape(str(folder))}")
     if as_json:
         skipped = [str(error) for error in found.errors]
         others = {"skipped": skipped, "notes": found.remarks}

@@ -1,5 +1,9 @@
 """Which class is it? Asked of images."""
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from threefold.tasks.classification import Classification
 from threefold.tasks.inputs.image_inputs import ImageInputs
 
@@ -11,6 +15,10 @@ class ImageClassification(Classification, ImageInputs):
     settings = (*Classification.settings, *ImageInputs.settings)
     augmentation = ("shift",)
     averages_views = True
+    activation_maps = True
+
+    def explained_outputs(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
+        return predictions["label_index"]
 
 
 TASK = ImageClassification

@@ -10,6 +10,7 @@ class ImageRegression(Regression, ImageInputs):
     name = "image_regression"
     settings = ImageInputs.settings
     averages_views = True
+    activation_maps = True
 
 
 TASK = ImageRegression

@@ -1,6 +1,6 @@
 """Answers for raw inputs, in the order in which they were given."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ from threefold.datasets.raw_inputs import Inputs
 from threefold.tasks.evaluation import PredictFn
 from threefold.tasks.task import Arrays, Task
 
+# From examples and the answers for them to their class activation maps, (batch, h, w).
+ExplainFn = Callable[[Arrays, Arrays], np.ndarray]
 BLANK = "blank"  # marks the record of a blank line until it has the fields of the others
 
 
@@ -26,6 +28,10 @@ class Predictions:
         first_batch: tuple of task, examples and answers. The first batch, for tasks whose answers
             are looked at best in a figure; else `None`.
         masks: list of array. Of each record the mask, of tasks that find such.
+        activation_maps: list of array. Of each record the class activation map (h, w), from 0 to
+            1, where it was asked for.
+        levels: tuple of two floats. With such maps, what was read as 0 and 255 in images of more
+            than 8 bits.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -33,10 +39,16 @@ class Predictions:
     remarks: list[str] = field(default_factory=list)
     first_batch: tuple[Task, Arrays, Arrays] | None = None
     masks: list[np.ndarray] = field(default_factory=list)
+    activation_maps: list[np.ndarray] = field(default_factory=list)
+    levels: tuple[float, float] | None = None
 
 
 def predict(
-    answer: PredictFn, task: Task, inputs: Iterable[Inputs], batch_size: int
+    answer: PredictFn,
+    task: Task,
+    inputs: Iterable[Inputs],
+    batch_size: int,
+    explain: ExplainFn | None = None,
 ) -> Predictions:
     """Answer for inputs, `batch_size` at a time.
 
@@ -45,6 +57,7 @@ def predict(
         task: Task. Turns answers into records.
         inputs: iterable of Inputs. From `read_inputs`.
         batch_size: int. Examples in a batch.
+        explain: ExplainFn. Finds class activation maps, where they are asked for.
 
     Returns:
         Predictions.
@@ -60,6 +73,8 @@ def predict(
             predicted_rows.append(predictions)
             records += task.describe(predictions, batch)
             found.masks += task.found_masks(predictions)
+            if explain is not None:
+                found.activation_maps += list(explain(batch, predictions))
         if len(records) != len(names):
             raise ValueError(f"{len(records)} records for {len(names)} inputs")
         stated = task.select(predicted_rows, examples) if predicted_rows else []

@@ -57,6 +57,8 @@ class Task(ABC):
     keeps_sizes: ClassVar[bool] = False
     # The function of `reporting/image_output.py` that writes what was found into images, if any.
     image_output: ClassVar[str | None] = None
+    # Whether class activation maps explain its answers: those of images, one number or class each.
+    activation_maps: ClassVar[bool] = False
     # What `threefold generate` makes with its models, if it can.
     generates: ClassVar[Literal["texts", "images"] | None] = None
     figures: ClassVar[tuple[Figure, ...]]
@@ -252,6 +254,12 @@ class Task(ABC):
     def found_masks(self, predictions: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the mask of each answer, uint8 (height, width), of a task that finds such."""
         return []
+
+    def explained_outputs(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return which of a model's outputs `activation_maps` explain, an index of each answer:
+        the first, but of classes that which is predicted.
+        """
+        return np.zeros(len(next(iter(predictions.values()))), np.intp)
 
     def fit_evaluator(self, train: Source) -> None:
         """Learn from the training split what evaluating takes; called before anything is

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 import keras
+import numpy as np
 
+from threefold.core.errors import UserError
 from threefold.datasets.dataset import Dataset
 from threefold.tasks.evaluation import Evaluation, PredictFn, evaluate_splits, make_predict_fn
 from threefold.tasks.generation import (
@@ -15,10 +17,11 @@ from threefold.tasks.generation import (
     search,
     warn_of_long_prompt,
 )
-from threefold.tasks.prediction import Predictions, predict
-from threefold.tasks.task import Task, find_task
+from threefold.tasks.prediction import ExplainFn, Predictions, predict
+from threefold.tasks.task import Arrays, Task, find_task, task_names
 from threefold.training.building import bind_task, rebuild_model
 from threefold.training.data import load_splits, read_run_inputs
+from threefold.training.inspection.activation_maps import make_activation_maps
 from threefold.training.inspection.views import average_views, choose_changes
 from threefold.training.run import Run
 
@@ -72,7 +75,13 @@ def evaluate_run(
 
 
 def predict_run(
-    run: Run, given: Sequence[str], data_options: dict[str, str], stdin: IO[bytes]
+    run: Run,
+    given: Sequence[str],
+    data_options: dict[str, str],
+    stdin: IO[bytes],
+    *,
+    explain: bool = False,
+    tta: bool = False,
 ) -> Predictions:
     """Answer for raw inputs with a run's best weights.
 
@@ -81,19 +90,49 @@ def predict_run(
         given: sequence of str. Files, folders, globs, or `-`.
         data_options: dict of str to str. How to read them, where not as the run's own data.
         stdin: binary stream. Standard input.
+        explain: bool. Whether to find class activation maps, too.
+        tta: bool. Whether to answer by the mean over changed views of an image.
 
     Returns:
         Predictions. In the order of the inputs.
 
     Raises:
-        UserError: for a path that does not exist or an unknown option.
+        UserError: for a path that does not exist or an unknown option, and for a task whose answers
+            class activation maps do not explain; and from `choose_changes`.
     """
+    if explain:
+        _require_activation_maps(run)
+    changes = choose_changes(run.record) if tta else ()
     facts = run.record.facts
     facts = facts.raw() if find_task(run.record.task).keeps_sizes else facts
     inputs = read_run_inputs(run.record, facts, given, data_options, stdin)
     model, task = rebuild_model(run)
     batch_size = run.record.settings.batch_size
-    return predict(make_predictions(model, task, batch_size), task, inputs, batch_size)
+    answer = make_predictions(model, task, batch_size, changes)
+    if not explain:
+        return predict(answer, task, inputs, batch_size)
+    found = predict(answer, task, inputs, batch_size, _make_explain_fn(model, task))
+    found.levels = facts.levels
+    return found
+
+
+def _require_activation_maps(run: Run) -> None:
+    if not find_task(run.record.task).activation_maps:
+        able = [name for name in task_names() if find_task(name).activation_maps]
+        raise UserError(
+            f"--explain is for runs of {' and '.join(able)}; {run.folder} is one of "
+            f"{run.record.task}, whose answers class activation maps do not explain"
+        )
+
+
+def _make_explain_fn(model: keras.Model, task: Task) -> ExplainFn:
+    activation_maps = make_activation_maps(model)
+
+    def explain(examples: Arrays, predictions: Arrays) -> np.ndarray:
+        image = task.model_inputs(examples)["image"]
+        return activation_maps(image, task.explained_outputs(predictions))
+
+    return explain
 
 
 def generate_run(run: Run, config: GenerationConfig) -> list[dict[str, Any]]:

@@ -59,6 +59,9 @@ def backend_option(function):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="print one JSON object")
+tta_option = click.option(
+    "--tta", is_flag=True, help="answer by the mean over images that are changed as in training"
+)
 raw_cells_option = click.option(
     "--raw-cells",
     is_flag=True,
