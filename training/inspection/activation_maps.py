@@ -1,8 +1,10 @@
 """Class activation maps: where an image holds what speaks for an answer.
 
-Grad-CAM: Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks via
-gradient-based localization". The channels of the last feature map are weighted by how much the
-answer grows with them, and summed.
+What the last feature map holds, times how much the answer grows with it at that place, summed over
+the channels: HiResCAM (Draelos and Carin 2020, "Use HiResCAM instead of Grad-CAM for faithful
+explanations of convolutional neural networks"). Where only global average pooling follows, that is
+Grad-CAM (Selvaraju et al. 2017), which takes one mean gradient for each channel: a network that
+flattens its features knows places, and such a mean points at wrong ones.
 """
 
 from collections.abc import Callable
@@ -42,8 +44,8 @@ def make_activation_maps(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
         with without_gradients():
             features = find_features(ops.convert_to_tensor(images), training=False)
         _, _, (gradients,) = differentiate(score, [features])
-        weights = ops.mean(ops.cast(gradients, "float32"), axis=(1, 2), keepdims=True)
-        maps = ops.relu(ops.sum(weights * ops.cast(features, "float32"), axis=-1))
+        parts = ops.cast(gradients, "float32") * ops.cast(features, "float32")
+        maps = ops.relu(ops.sum(parts, axis=-1))
         found = ops.convert_to_numpy(maps)  # (batch, h, w)
         most = found.max(axis=(1, 2), keepdims=True)
         return found / np.where(most > 0, most, 1)
