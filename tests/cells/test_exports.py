@@ -64,7 +64,9 @@ def assert_proven(parity, run, task: Task) -> None:
     assert bool(sizes) == (set(free) != {"batch"})
     assert parity.limit == min(field.limit for field in task.output_fields() if field.limit)
     assert 0 <= parity.mean_abs_diff <= parity.max_abs_diff <= parity.limit <= 1e-4
-    assert parity.agreement > 0.99 and not parity.quantized
+    # Every place of an image of one colour says the same: what is found there is all near ties.
+    decided = any(field.decided for field in task.output_fields())
+    assert parity.agreement > (0.9 if decided else 0.99) and not parity.quantized
     metrics = run.read_metrics()["test"]
     for who in ("run", "artifact"):
         names = dict.fromkeys((*task.summary_metrics, task.primary_metric))

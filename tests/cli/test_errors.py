@@ -33,7 +33,10 @@ def some(fit: str) -> tuple[str, ...]:
     ("words", "parts"),
     {
         "blueprint": ("cn", ["no blueprint 'cn'; did you mean 'cnn'?"]),
-        "blueprint far off": ("zebra", ["no blueprint 'zebra'; there are: bert, cnn, ctc, dnn"]),
+        "blueprint far off": (
+            "zebra",
+            ["no blueprint 'zebra'; there are: bert, cnn, ctc, detector"],
+        ),
         "dataset": ("cnn --dataset digit", ["no dataset 'digit'", "did you mean 'digits'?"]),
         "prefix": ("cnn --dataset tdfs:mnist", ["'tdfs:' is not known; did you mean 'tfds'?"]),
         "option": ("cnn -o filtrs=3", ["blueprint 'cnn' has no option 'filtrs'", "'filters'?"]),
