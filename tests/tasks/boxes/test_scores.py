@@ -54,7 +54,7 @@ def make_objects(seed: int, images: int = 12, most: int = 8):
     return found, truth
 
 
-def ask_pycocotools(found, truth) -> np.ndarray:
+def score_by_pycocotools(found, truth) -> np.ndarray:
     def describe(row, box, number, **more):
         left, top, right, bottom = box.astype(float)
         return {
@@ -92,7 +92,7 @@ def ask_pycocotools(found, truth) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(6))
 def test_random_boxes_score_as_pycocotools_has_it(seed):
     found, truth = make_objects(seed)
-    ours, theirs = score_objects(found, truth, NAMES), ask_pycocotools(found, truth)
+    ours, theirs = score_objects(found, truth, NAMES), score_by_pycocotools(found, truth)
     for name, place in FIELDS.items():
         if theirs[place] >= 0:
             assert ours[name] == pytest.approx(theirs[place], abs=1e-12), name
