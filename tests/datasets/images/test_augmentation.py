@@ -189,7 +189,8 @@ def test_a_mask_moves_with_its_image(names, seed):
     found = augment_masks(masks, seed, 1, indices, names)
     clear = (np.abs(moved - 125) > 100) & (found != IGNORED)
     assert ((moved > 125) == (found == 1))[clear].all()
-    assert clear.mean() > 0.3 and (found == 1).any(axis=(1, 2)).all()
+    least = 0.3 if "scale" in names else 0.5  # a smaller image leaves more that is ignored
+    assert clear.mean() > least and (found == 1).any(axis=(1, 2)).all()
 
 
 def test_what_comes_in_from_outside_has_no_class():
