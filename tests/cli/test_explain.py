@@ -80,7 +80,7 @@ def test_what_cannot_be_explained_is_refused_in_a_line(run_cli, in_tmp, digits_r
     output = ("--output", "told.csv")
     for run, words, message in (
         (digits_run, (), "--explain writes images beside the answers: add --output FILE.csv"),
-        (str(artifact), output, "is an artifact, without gradients: --explain is for its run"),
+        (str(artifact), output, "--explain is for runs; the artifact "),
         (people_run, output, "--explain is for runs of image_classification and image_regression"),
     ):
         code, _, err = run_cli("predict", run, "missing.png", *words, "--explain")
