@@ -13,6 +13,7 @@ from typing import Literal
 import keras
 from keras import layers
 
+from threefold.blueprints.parts.labels import with_thresholds
 from threefold.blueprints.parts.layers import (
     BATCH_NORM_MOMENTUM,
     LocalResponseNormalization,
@@ -21,7 +22,11 @@ from threefold.blueprints.parts.layers import (
 )
 from threefold.blueprints.parts.options import Activation, Count, Rate
 
-DATASETS = {"image_classification": "digits", "image_regression": "digit_angles"}
+DATASETS = {
+    "image_classification": "digits",
+    "image_multilabel_classification": "digit_grids",
+    "image_regression": "digit_angles",
+}
 TRAINING = {"epochs": 40, "batch_size": 64, "optimizer": "adamw", "learning_rate": 2e-3,
             "weight_decay": 0.05, "ema": 0.95}  # fmt: skip
 
@@ -98,7 +103,11 @@ def build(
     return keras.Model({"image": image}, outputs, name="cnn")
 
 
-TASKS = {"image_classification": build, "image_regression": build}
+TASKS = {
+    "image_classification": build,
+    "image_multilabel_classification": with_thresholds(build),
+    "image_regression": build,
+}
 
 
 def _activate(x, activation: str, normalization: str, stage: str, step: int):

@@ -12,10 +12,14 @@ normalise, activate, convolve); Zagoruyko and Komodakis 2016 for the width.
 import keras
 from keras import layers
 
+from threefold.blueprints.parts.labels import with_thresholds
 from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, make_dropout, subsample
 from threefold.blueprints.parts.options import Activation, Count, Rate
 
-DATASETS = {"image_classification": "digits"}
+DATASETS = {
+    "image_classification": "digits",
+    "image_multilabel_classification": "digit_grids",
+}
 TRAINING = {"epochs": 30, "batch_size": 64, "optimizer": "adamw", "learning_rate": 4e-3,
             "weight_decay": 0.05, "ema": 0.95}  # fmt: skip
 
@@ -73,7 +77,10 @@ def build(
     return keras.Model({"image": image}, outputs, name="resnet")
 
 
-TASKS = {"image_classification": build}
+TASKS = {
+    "image_classification": build,
+    "image_multilabel_classification": with_thresholds(build),
+}
 
 
 def _stem(x, width: int):

@@ -13,14 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
-from threefold.datasets.dataset import SPLITS, narrow
-from threefold.datasets.facts import Facts, ImageFacts
+from threefold.datasets.dataset import SPLITS
+from threefold.datasets.facts import Facts
 from threefold.datasets.folder_files import describe_ignored, is_hidden, walk
 from threefold.datasets.images.image_files import CONVERTIBLE, SUFFIXES
 from threefold.datasets.splitting import SplitFractions
 from threefold.datasets.tables.column_roles import SPLIT_WORDS
-from threefold.datasets.tables.columns import guess_columns
-from threefold.datasets.tables.table_files import Table, read_table
 
 TARGET_FILES = ("targets.csv", "labels.csv")
 
@@ -45,8 +43,8 @@ class Listing:
 
     Args:
         names: list of str. Paths relative to the folder.
-        found_targets: int64 array of shape (files,), the class of each, or float array of shape
-            (files, targets), its numbers.
+        found_targets: int64 array of shape (files,), the class of each; float array of shape
+            (files, targets), its numbers; or bool array of shape (files, labels), its labels.
         target_names: tuple of str. Names of the classes, or of the numbers.
         splits: int array of shape (images,). Which of `SPLITS` each belongs to; all to the
             first where the folder does not say.
@@ -67,6 +65,16 @@ class Listing:
         return replace(
             self, names=names, found_targets=self.found_targets[rows], splits=self.splits[rows]
         )
+
+    def strata(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return the groups of which each split gets its share, int64 (rows,): classes, or the
+        rarest label of each file; None of numbers.
+        """
+        found = self.found_targets[rows]
+        if found.dtype != bool:
+            return found if found.ndim == 1 else None
+        counts = np.where(found, found.sum(axis=0), len(found) + 1)
+        return np.where(found.any(axis=1), counts.argmin(axis=1), found.shape[1])
 
 
 def find_target_file(root: Path) -> Path | None:
@@ -282,7 +290,7 @@ def divide_listing(
     noun, notes = listing.files.noun, []
     rows = {name: np.flatnonzero(listing.splits == i) for i, name in enumerate(SPLITS)}
     train = rows["train"]
-    labels = listing.found_targets[train] if listing.found_targets.ndim == 1 else None
+    labels = listing.strata(train)
     there = [name for name, found in rows.items() if len(found)]
     parts, note = split_fractions.fill_in(
         len(train) if labels is None else labels, there, noun=f"training {noun}"
@@ -290,7 +298,7 @@ def divide_listing(
     rows = {name: train[parts[name]] if name in parts else rows[name] for name in SPLITS}
     if note:
         notes.append(f"{path}: {note}")
-    if labels is not None:
+    if listing.found_targets.ndim == 1:
         counts = np.bincount(labels, minlength=len(listing.target_names))
         if alone := [listing.target_names[i] for i in np.flatnonzero(counts == 1)]:
             shown = ", ".join(alone[:5]) + (", ..." if len(alone) > 5 else "")
@@ -298,77 +306,3 @@ def divide_listing(
                 f"a single {noun[:-1]}, which train keeps, of {len(alone)} classes: {shown}"
             )
     return {name: found for name, found in rows.items() if len(found)}, notes
-
-
-def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
-    """List images that a table gives numbers for.
-
-    Args:
-        root: Path. The folder.
-        facts: ImageFacts. Those of a run, whose targets are then read.
-
-    Returns:
-        Listing. Its images are those that the table names, in its first column.
-
-    Raises:
-        UserError: where there is no table, or a row of it cannot be used.
-    """
-    path = find_target_file(root)
-    if path is None:
-        raise UserError(
-            f"folder '{root}' has no {' or '.join(TARGET_FILES)}; expected a table whose first "
-            "column names the images and whose others hold the numbers to predict"
-        )
-    table = read_table(path, keep_all_rows=True)
-    guesses = guess_columns(table.frame, separator=table.separator)
-    table = replace(table, notations={name: one.notation for name, one in guesses.items()})
-    first, *others = table.frame.columns
-    if (root / first).is_file() and first.lower().endswith(SUFFIXES):
-        raise UserError(
-            f"{path} line 1: expected column names, found the image '{first}'; "
-            "write a header line such as file,target"
-        )
-    if not others:
-        raise UserError(f"{path} has one column; expected a file name, then one or more numbers")
-    wanted = [target.name for target in facts.targets] if facts else others
-    for name in wanted:
-        if name not in others:
-            raise UserError(f"{path} has no column '{name}'{suggest(name, others)}")
-    found_targets = narrow(np.stack([_read_numbers(table, name) for name in wanted], axis=1))
-    names = _read_names(root, table, first)
-    order = np.array(sorted(range(len(names)), key=names.__getitem__))
-    images, ignored = walk(root, SUFFIXES)
-    unnamed = len(set(images) - set(names))
-    notes = [f"targets are read from {path.name}: {', '.join(wanted)}"]
-    if unnamed:
-        notes.append(f"{unnamed} images that {path.name} does not name are ignored")
-    known = Counter({suffix: ignored[suffix] for suffix in CONVERTIBLE if suffix in ignored})
-    notes += describe_ignored(known, IMAGES.noun, CONVERTIBLE)
-    whole = Listing(names, found_targets, tuple(wanted), np.zeros(len(names), np.int64), notes)
-    return whole.keep(order)
-
-
-def _read_names(root: Path, table: Table, column: str) -> list[str]:
-    seen: dict[str, int] = {}
-    for row, cell in enumerate(table.frame[column]):
-        name = os.path.normpath(cell.strip()) if cell.strip() else ""
-        if not name or not (root / name).is_file():
-            raise UserError(f"{table.where(row)}: no image '{name}' in '{root}'")
-        if name in seen:
-            earlier = table.numbers[seen[name]]
-            raise UserError(
-                f"{table.where(row)}: '{name}' was named in {table.unit} {earlier} already"
-            )
-        seen[name] = row
-    return list(seen)
-
-
-def _read_numbers(table: Table, name: str) -> np.ndarray:
-    numbers, bad = table.read(name, "numeric")
-    if (bad := bad | np.isnan(numbers)).any():
-        row = int(np.argmax(bad))
-        raise UserError(
-            f"{table.where(row)}: expected a number in column '{name}', "
-            f"found '{table.frame[name][row]}'"
-        )
-    return numbers

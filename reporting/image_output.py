@@ -87,7 +87,12 @@ def write_activation_maps(output: Path, found: Predictions) -> Path:
 
 
 def _describe(record: Mapping[str, Any]) -> str:
-    """Return what activation maps explain of a record: the class, or the first number."""
+    """Return what activation maps explain of a record: the class, the most probable label, or the
+    first number.
+    """
+    if "labels" in record:
+        label, probability = max(record["probabilities"].items(), key=lambda pair: pair[1])
+        return f"{label}, probability {probability:.3f}"
     if "label" in record:
         return f"{record['label']}, probability {record['probability']:.3f}"
     name = next(name for name in record if name != "input")

@@ -65,6 +65,7 @@ def _to_jsonl(records: Sequence[Mapping[str, Any]]) -> str:
 
 def _to_csv(records: Sequence[Mapping[str, Any]], raw_cells: bool) -> str:
     rows = [_flatten(record) for record in unfold(records)]
+    rows = [{name: _join_words(cell) for name, cell in row.items()} for row in rows]
     if not raw_cells:
         rows = [{_as_words(name): _as_words(cell) for name, cell in row.items()} for row in rows]
     columns = dict.fromkeys(name for row in rows for name in row)
@@ -76,6 +77,13 @@ def _to_csv(records: Sequence[Mapping[str, Any]], raw_cells: bool) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
+
+
+def _join_words(cell: Any) -> Any:
+    """Return several labels as one cell, as tables of labels are read."""
+    if isinstance(cell, list) and all(isinstance(word, str) for word in cell):
+        return ";".join(cell)
+    return cell
 
 
 def _as_words(cell: Any) -> Any:

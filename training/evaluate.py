@@ -120,7 +120,7 @@ def _require_activation_maps(run: Run) -> None:
     if not find_task(run.record.task).activation_maps:
         able = [name for name in task_names() if find_task(name).activation_maps]
         raise UserError(
-            f"--explain is for runs of {' and '.join(able)}; {run.folder} is one of "
+            f"--explain is for runs of {', '.join(able)}; {run.folder} is one of "
             f"{run.record.task}, whose answers class activation maps do not explain"
         )
 

@@ -6,6 +6,7 @@ what is to be learned of them are kept in memory.
 
 import hashlib
 import os
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,6 @@ from threefold.datasets.folder_listing import (
     find_target_file,
     list_any_images,
     list_classes,
-    list_targets,
     require_every_class,
     sub_folders,
 )
@@ -33,16 +33,24 @@ from threefold.datasets.images.image_files import (
     read_headers,
     settle_shape,
 )
+from threefold.datasets.images.label_tables import describe_rare, holds_labels, list_label_sets
 from threefold.datasets.images.pixels import WHOLE_RANGE, Levels
+from threefold.datasets.images.target_tables import list_targets
 from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import SplitFractions
 
 READER = Reader(
-    ("image_classification", "image_regression", "image_generation"),
+    (
+        "image_classification",
+        "image_regression",
+        "image_generation",
+        "image_multilabel_classification",
+    ),
     folders=("*",),
     only="a folder of images",
 )
 TASKS = READER.tasks
+LABELS = "image_multilabel_classification"
 SHOWN = 5  # files that a note names
 SKIP_BAD = "fix or remove it, or leave such files out with -d skip_bad=true"
 
@@ -56,6 +64,7 @@ def load(
     channels: Literal[1, 3] | None = None,
     levels: tuple[float, float] | None = None,
     skip_bad: bool = False,
+    label_separator: str | None = None,
     split_fractions: SplitFractions = SplitFractions(),
 ) -> Dataset:
     """Load a folder of images (JPEG, PNG, WebP, BMP, GIF, TIFF, PPM, AVIF).
@@ -63,9 +72,10 @@ def load(
     Args:
         path: str. The folder. It holds one sub-folder per class, or `train` and perhaps
             `validation` and `test` that do; or a `targets.csv` whose first column names images
-            and whose others hold numbers to predict. To learn to make images, any that has some.
-        task: str. `image_classification`, `image_regression` or `image_generation`; one of the
-            first two is guessed if None.
+            and whose others hold numbers to predict, or labels. To learn to make images, any that
+            has some.
+        task: str. `image_classification`, `image_regression`, `image_multilabel_classification` or
+            `image_generation`; all but the last are guessed if None.
         facts: Facts. Those of a run: its image shape, and its classes or targets, then rule.
         image_size: int, or height and width. The size to bring images to; guessed if None.
         channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
@@ -73,11 +83,13 @@ def load(
             the smallest and the largest number in those of the training split.
         skip_bad: bool. Whether files that are no images, or damaged, are left out or refused;
             every image is then decoded before anything else is done.
+        label_separator: str. What stands between the labels of one image in a table; guessed if
+            None.
         split_fractions: SplitFractions. How images are divided where nothing says so.
 
     Returns:
-        Dataset. Images `image` float32 (height, width, channels), values 0 to 255, and `label`
-        or `target` float32 (targets,).
+        Dataset. Images `image` float32 (height, width, channels), values 0 to 255, and `label`,
+        `target` float32 (targets,), or `labels` bool (labels,).
 
     Raises:
         UserError: for a folder, a table or an image that cannot be used. Headers of all files
@@ -87,7 +99,7 @@ def load(
     task = task or _guess_task(root, facts)
     if task not in TASKS:
         raise UserError(f"'{path}' is a folder of images; it serves {', '.join(TASKS)}, not {task}")
-    classes = task != "image_regression"
+    classes, several = task != "image_regression", task == LABELS
     # Facts of another kind cannot rule; whoever gave them compares and refuses.
     if facts is not None and (facts.kind != "image" or bool(facts.class_names) != classes):
         facts = None
@@ -95,21 +107,24 @@ def load(
         "image_classification": list_classes,
         "image_regression": list_targets,
         "image_generation": list_any_images,
+        LABELS: partial(list_label_sets, separator=label_separator),
     }[task]
     listing = list_files(root, facts)
     listing, headers, notes = _check_headers(root, listing, skip_bad)
-    if facts is None and classes:
+    if facts is None and classes and not several:
         require_every_class(root, listing)
     known = facts and facts.image_shape
     shape, remarks = settle_shape(known, headers, image_size=image_size, channels=channels)
     rows, decisions = divide_listing(path, listing, split_fractions)
+    if several:
+        decisions += describe_rare(listing, rows["train"])
     given = levels is not None
     if facts is None:
         deep = [row for row in rows["train"] if headers[row].deep]
         levels = _choose_levels(root, [listing.names[row] for row in deep], levels)
         facts = _describe(shape, listing, rows["train"]).model_copy(update={"levels": levels})
     notes += _describe_depth(listing, headers, facts.levels, given)
-    found_target = "label" if classes else "target"
+    found_target = ("labels" if several else "label") if classes else "target"
     files = {name: os.path.getsize(os.path.join(root, name)) for name in listing.names}
     source = ImageFiles(
         root, listing.names, found_target, listing.found_targets, shape, facts.levels
@@ -131,7 +146,7 @@ class ImageFiles:
     Args:
         root: Path. The folder.
         names: list of str. The images, relative to `root`.
-        found_target: str. `label` or `target`.
+        found_target: str. `label`, `labels` or `target`.
         found_targets: array. What is to be learned of each image.
         image_shape: tuple of three ints. Height, width, channels.
         levels: tuple of two floats. As in ImageFacts.
@@ -168,7 +183,9 @@ def _guess_task(root: Path, facts: Facts | None) -> str:
     if facts is not None:
         return TASKS[0] if facts.class_names else TASKS[1]
     # With less than two sub-folders there are no classes to distinguish.
-    return TASKS[1] if find_target_file(root) and len(sub_folders(root)) < 2 else TASKS[0]
+    if not find_target_file(root) or len(sub_folders(root)) >= 2:
+        return TASKS[0]
+    return LABELS if holds_labels(root) else TASKS[1]
 
 
 def _check_headers(
@@ -237,12 +254,13 @@ def _describe_depth(
 
 
 def _describe(shape: ImageShape, listing: Listing, train: np.ndarray) -> ImageFacts:
-    found_targets = listing.found_targets[train]
-    if found_targets.ndim == 2:
-        targets = numeric_targets(list(listing.target_names), found_targets)
-        return ImageFacts(image_shape=shape, targets=targets)
-    counts = np.bincount(found_targets, minlength=len(listing.target_names)).tolist()
-    names = listing.target_names
+    found_targets, names = listing.found_targets[train], listing.target_names
+    if found_targets.dtype == bool:
+        counts = found_targets.sum(axis=0).tolist()
+    elif found_targets.ndim == 2:
+        return ImageFacts(image_shape=shape, targets=numeric_targets(list(names), found_targets))
+    else:
+        counts = np.bincount(found_targets, minlength=len(names)).tolist()
     return ImageFacts(image_shape=shape, class_names=names, class_counts=tuple(counts))
 
 

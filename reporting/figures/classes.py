@@ -176,7 +176,7 @@ def worst_mistakes(evaluation: Evaluation) -> Figure | None:
     rows = math.ceil(len(positions) / columns)
     if kind == "image":
         images = evaluation.task.model_inputs(examples)["image"]
-        shown, plot_example = np.clip(images, 0, 255).astype(np.uint8), _plot_image
+        shown, plot_example = np.clip(images, 0, 255).astype(np.uint8), plot_image
         height = 1.5 * min(shown.shape[1] / shown.shape[2], 2.0)
     else:
         shown, plot_example, height = examples["values"], _plot_series, 1.2
@@ -190,7 +190,8 @@ def worst_mistakes(evaluation: Evaluation) -> Figure | None:
     return figure
 
 
-def _plot_image(axes: Axes, image: np.ndarray) -> None:
+def plot_image(axes: Axes, image: np.ndarray) -> None:
+    """Plot an image, uint8 (height, width, 1 or 3)."""
     # A few pixels must not be blurred into something that the model never saw.
     smoothing = "nearest" if max(image.shape[:2]) <= 64 else "antialiased"
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation=smoothing)

@@ -64,6 +64,45 @@ def fit_classifiers(
         yield name, answer
 
 
+def fit_multilabel_classifiers(
+    methods: Mapping[str, SimpleMethod], train: Source
+) -> Iterator[tuple[str, Answer]]:
+    """Fit linear methods to labels of which an example may have several, one against the rest.
+
+    Args:
+        methods: mapping of str to SimpleMethod. Those of another kind are left out.
+        train: Source. The training split, with the column `labels`, bool (examples, labels).
+
+    Yields:
+        (str, function from examples to probabilities (examples, labels)).
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multioutput import MultiOutputClassifier
+
+    for name, method in methods.items():
+        if method.kind != "linear":
+            continue
+        count = train[np.zeros(1, np.int64)]["labels"].shape[1]
+        examples = _sample(train, method, count)
+        present = examples["labels"]
+        share = present.mean(axis=0).astype(np.float32)
+        mixed = np.flatnonzero((share > 0) & (share < 1))
+        if not len(mixed):
+            continue
+        model = _prepared(
+            "linear", {"linear": lambda: MultiOutputClassifier(LogisticRegression(max_iter=300))}
+        )
+        model.fit(method.features(examples), present[:, mixed])
+
+        def answer(examples, model=model, method=method, share=share, mixed=mixed) -> np.ndarray:
+            found = np.repeat(share[None], len(examples["labels"]), axis=0)
+            answers = model.predict_proba(method.features(examples))
+            found[:, mixed] = np.stack([one[:, 1] for one in answers], axis=1)
+            return found
+
+        yield name, answer
+
+
 def fit_regressors(
     methods: Mapping[str, SimpleMethod], train: Source
 ) -> Iterator[tuple[str, Answer]]:

@@ -73,6 +73,20 @@ def test_a_regression_is_explained(run_cli, in_tmp):
     assert read("told-explained/one.png").shape == (30, 20, 3)
 
 
+def test_the_most_probable_label_of_several_is_explained(run_cli, in_tmp):
+    fit = ("fit", "cnn", "--task", "image_multilabel_classification", "-o", "filters=4")
+    less = ("-d", "images=40", "-o", "dense_units=4", "--epochs", "1", "--run", "run")
+    assert run_cli(*fit, *less)[0] == 0
+    save(in_tmp / "new" / "one.png", (20, 30))
+    code, out, err = run_cli("predict", "run", "new", "--output", "told.csv", "--explain", "--json")
+    assert code == 0, err
+    (found,) = json.loads(out)["predictions"]
+    assert isinstance(found["labels"], list)
+    header, row = (in_tmp / "told.csv").read_text().splitlines()
+    assert header.split(",")[1] == "labels" and row.split(",")[1] == ";".join(found["labels"])
+    assert read("told-explained/one.png").shape == (30, 20, 3)
+
+
 def test_what_cannot_be_explained_is_refused_in_a_line(run_cli, in_tmp, digits_run, people_run):
     artifact = in_tmp / "artifact"
     artifact.mkdir()
@@ -81,7 +95,7 @@ def test_what_cannot_be_explained_is_refused_in_a_line(run_cli, in_tmp, digits_r
     for run, words, message in (
         (digits_run, (), "--explain writes images beside the answers: add --output FILE.csv"),
         (str(artifact), output, "--explain is for runs; the artifact "),
-        (people_run, output, "--explain is for runs of image_classification and image_regression"),
+        (people_run, output, "--explain is for runs of image_classification, image_multilabel_"),
     ):
         code, _, err = run_cli("predict", run, "missing.png", *words, "--explain")
         assert (code, err.count("\n")) == (2, 1), err

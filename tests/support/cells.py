@@ -103,6 +103,22 @@ def _write_measured_images(path: Path) -> None:
     (path / "targets.csv").write_text("\n".join(lines))
 
 
+def _write_labeled_images(path: Path) -> None:
+    """Write digits, and which of three things each is: some, all or none."""
+    from PIL import Image
+
+    from threefold.datasets.bundled.digits import read_digits
+
+    path.mkdir()
+    lines = ["image,labels"]
+    images, labels = read_digits()
+    for number, (image, label) in enumerate(zip(images[:60, ..., 0], labels, strict=False)):
+        Image.fromarray(image).save(path / f"{number:02d}.png")
+        known = {"even": label % 2 == 0, "small": label < 5, "round": label in (0, 6, 8, 9)}
+        lines.append(f"{number:02d}.png,{';'.join(name for name in known if known[name])}")
+    (path / "labels.csv").write_text("\n".join(lines))
+
+
 def _write_masked_images(path: Path) -> None:
     """Write digits of 9 × 11 pixels, which no stage halves, and where their ink is."""
     from PIL import Image
@@ -279,6 +295,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "image_classification": ("images", _write_images, {}),
     # Generated images are judged by 48 real ones at least.
     "image_generation": ("many_images", partial(_write_images, count=85), {}),
+    "image_multilabel_classification": ("labeled", _write_labeled_images, {}),
     "image_regression": ("measured", _write_measured_images, {}),
     "image_segmentation": ("masked", _write_masked_images, {}),
     "object_detection": ("boxed", _write_boxed_images, {}),
