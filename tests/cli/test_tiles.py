@@ -42,10 +42,10 @@ def sizes(in_tmp):
 
 
 def test_masks_are_found_in_the_images_own_sizes(run_cli, sizes):
-    code, out, _ = run_cli(*FIT)
+    code, _, _ = run_cli(*FIT)
     assert code == 0
     code, out, _ = run_cli("evaluate", "run", "--json", "--split", "all")
-    evaluated = json.loads(out)["evaluations"]
+    evaluated = json.loads(out)["metrics"]
     pixels = [one["pixels"] for split in evaluated.values() for one in split["by_class"].values()]
     assert sum(pixels) == 8 * 40 * 30  # none twice, none left out
     code, _, err = run_cli("predict", "run", "new", "--output", "told.csv")
