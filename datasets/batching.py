@@ -7,7 +7,8 @@ batches it would have seen.
 import numpy as np
 
 STRETCH = 50  # batches that are sorted by length together
-NORMAL_STREAM = 2**32  # added to a seed, for numbers that have nothing to do with others of it
+# Added to a seed, for numbers that have nothing to do with others of it.
+NORMAL_STREAM, CROP_STREAM = 2**32, 2**33
 
 
 def epoch_order(

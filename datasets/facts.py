@@ -26,7 +26,8 @@ class ImageFacts(CommonFacts):
     becomes 0 and 255 in files of more than 8 bits. Where pixels have classes, `mask_codes` are the
     number (of a colour: red × 65,536 + green × 256 + blue) of each class in a mask's file, and
     `ignored_code` that of pixels which count for nothing. With `boxes` an image holds any number of
-    objects, each of a class and in a box.
+    objects, each of a class and in a box. With `tile_size`, height and width, they are tiles of
+    images, which keep their sizes.
     """
 
     examples: ClassVar[str] = "images"
@@ -38,11 +39,15 @@ class ImageFacts(CommonFacts):
     mask_codes: tuple[int, ...] = ()
     ignored_code: int | None = None
     boxes: bool = False
+    tile_size: tuple[int, int] | None = None
 
     def describe(self) -> str:
         """Return the facts in a person's words."""
         height, width, channels = self.image_shape
         colour = "grayscale" if channels == 1 else "colour"
+        if self.tile_size:
+            height, width = self.tile_size
+            colour = f"tiles of {colour}"
         size = f"of {height} × {width} pixels" if height else "of any size"
         return f"{colour} images {size}, {self._describe_target()}"
 
@@ -52,7 +57,7 @@ class ImageFacts(CommonFacts):
 
     def schema(self) -> dict[str, tuple]:
         """Return what must agree between a run and data for it."""
-        return super().schema() | {"shape": self.image_shape}
+        return super().schema() | {"shape": self.image_shape, "tiles": self.tile_size or ()}
 
 
 class _Column(Scaled):

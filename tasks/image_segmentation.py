@@ -8,7 +8,9 @@ from scipy.special import softmax
 
 from threefold.datasets.dataset import Source
 from threefold.datasets.images.augmentation import IGNORED
+from threefold.datasets.images.image_files import stack_images
 from threefold.datasets.images.masks.files import resize_mask
+from threefold.datasets.images.tiling import blend_tiles
 from threefold.tasks.figure import Figure
 from threefold.tasks.inputs.image_inputs import ImageInputs
 from threefold.tasks.metrics.mask_baselines import fit_pixel_methods
@@ -90,6 +92,26 @@ class ImageSegmentation(ImageInputs):
         probabilities = softmax(np.asarray(outputs, np.float32), axis=-1)
         return {"probabilities": probabilities, "class_index": probabilities.argmax(axis=-1)}
 
+    @property
+    def keeps_sizes(self) -> bool:
+        return self.facts.tile_size is not None
+
+    def answer_inputs(
+        self, answer: Callable[[Arrays], Arrays], examples: Arrays, batch_size: int
+    ) -> Arrays:
+        """Return answers; of a model of tiles `class_index` alone, in the images' own sizes."""
+        if self.facts.tile_size is None:
+            return answer(examples)
+
+        def find_probabilities(tiles: np.ndarray) -> np.ndarray:
+            return answer({"image": tiles})["probabilities"]
+
+        def find_mask(image: np.ndarray) -> np.ndarray:
+            found = blend_tiles(find_probabilities, image, self.facts.tile_size, batch_size)
+            return found.argmax(axis=-1).astype(np.uint8)
+
+        return {"class_index": stack_images([find_mask(image) for image in examples["image"]])}
+
     def output_fields(self) -> tuple[Output, ...]:
         names = self.facts.class_names
         height, width, _ = self.facts.image_shape
@@ -98,13 +120,17 @@ class ImageSegmentation(ImageInputs):
                 "probabilities",
                 ("batch", height, width, len(names)),
                 f"probability of each class, in the order of labels.txt, in each pixel of the "
-                f"image at {height} × {width} pixels",
+                f"{'tile' if self.facts.tile_size else 'image'} at {height} × {width} pixels",
             ),
             Output.index(
                 "class_index",
                 ("batch", height, width),
-                "position of each pixel's most probable class in labels.txt, from 0; enlarge it "
-                "to the image's own size by the nearest pixel",
+                "position of each pixel's most probable class in labels.txt, from 0"
+                + (
+                    ""
+                    if self.facts.tile_size
+                    else "; enlarge it to the image's own size by the nearest pixel"
+                ),
                 len(names),
             ),
         )
@@ -129,7 +155,7 @@ class ImageSegmentation(ImageInputs):
         return [{"shares": dict(zip(names, map(float, row), strict=True))} for row in counts]
 
     def found_masks(self, predictions: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        return list(predictions["class_index"].astype(np.uint8))
+        return [mask.astype(np.uint8) for mask in predictions["class_index"]]
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
         classes = len(self.facts.class_names)

@@ -67,7 +67,7 @@ def predict(
         predicted_rows, records = [], []
         for start in range(0, len(names), batch_size):
             batch = {name: array[start : start + batch_size] for name, array in examples.items()}
-            predictions = answer(batch)
+            predictions = task.answer_inputs(answer, batch, batch_size)
             if task.prediction_figure and found.first_batch is None:
                 found.first_batch = (task, batch, predictions)
             predicted_rows.append(predictions)

@@ -53,8 +53,6 @@ class Task(ABC):
     builder_task: ClassVar[str | None] = None
     # Whether answers for changed views of an image have a mean: of those that name no places.
     averages_views: ClassVar[bool] = False
-    # Whether answers are in pixels of images as they are: predictions then read them so.
-    keeps_sizes: ClassVar[bool] = False
     # The function of `reporting/image_output.py` that writes what was found into images, if any.
     image_output: ClassVar[str | None] = None
     # Whether class activation maps explain its answers: those of images, one number or class each.
@@ -203,6 +201,23 @@ class Task(ABC):
     @abstractmethod
     def compile_arguments(self) -> dict[str, Any]:
         """Return `loss` and `metrics` for `keras.Model.compile`."""
+
+    @property
+    def keeps_sizes(self) -> bool:
+        """Whether answers are in pixels of images as they are: predictions then read them so."""
+        return False
+
+    def answer_inputs(
+        self, answer: Callable[[Arrays], Arrays], examples: Arrays, batch_size: int
+    ) -> Arrays:
+        """Return named answers for raw inputs: those of the model, but for tasks that cut them.
+
+        Args:
+            answer: function. The model: from at most `batch_size` examples to named answers.
+            examples: dict of str to array. Raw inputs, at most `batch_size`.
+            batch_size: int. Examples in a batch.
+        """
+        return answer(examples)
 
     def predict_fn(self, model) -> Callable[[Arrays], Any]:
         """Return how a Keras model predicts: a function from its inputs to raw outputs."""

@@ -104,7 +104,7 @@ def predict_run(
         _require_activation_maps(run)
     changes = choose_changes(run.record) if tta else ()
     facts = run.record.facts
-    facts = facts.raw() if find_task(run.record.task).keeps_sizes else facts
+    facts = facts.raw() if bind_task(run.record).keeps_sizes else facts
     inputs = read_run_inputs(run.record, facts, given, data_options, stdin)
     model, task = rebuild_model(run)
     batch_size = run.record.settings.batch_size

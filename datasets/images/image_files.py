@@ -262,7 +262,7 @@ def guess_shape(
     notes = []
     sizes = {header[:2] for header in headers}
     if image_size is not None:
-        height, width = _check_size(image_size)
+        height, width = check_size(image_size)
     elif len(sizes) == 1 and max(headers[0][:2]) <= MAX_COMMON_SIZE:
         height, width = sizes.pop()
     else:
@@ -317,12 +317,13 @@ def _channels_of(array: np.ndarray) -> int:
     return {2: 1, 3: array.shape[-1]}.get(array.ndim, 0)
 
 
-def _check_size(image_size: int | Sequence[int]) -> tuple[int, int]:
-    sides = (image_size,) if isinstance(image_size, int) else tuple(image_size)
+def check_size(size: int | Sequence[int], option: str = "image_size") -> tuple[int, int]:
+    """Return the height and width that an option says; refuse what no image can have."""
+    sides = (size,) if isinstance(size, int) else tuple(size)
     if len(sides) not in (1, 2) or not all(1 <= side <= MAX_SIZE for side in sides):
         shown = ",".join(map(str, sides))
         raise UserError(
-            f"image_size={shown} does not fit: expected one number or HEIGHT,WIDTH, "
+            f"{option}={shown} does not fit: expected one number or HEIGHT,WIDTH, "
             f"from 1 to {MAX_SIZE}"
         )
     return sides[0], sides[-1]

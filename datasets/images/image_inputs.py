@@ -29,6 +29,8 @@ def read(given: Given, facts: ImageFacts, batch_size: int) -> Iterator[Inputs]:
     Returns:
         iterator of Inputs. `image` float32, in the shape of the run, or each in its own.
     """
+    if facts.tile_size:  # one large image makes several batches
+        batch_size = 1
     paths = given.paths(SUFFIXES)
     starts = range(0, len(paths), batch_size)
     parts = (_read_part(paths[start : start + batch_size], facts) for start in starts)

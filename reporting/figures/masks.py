@@ -19,6 +19,7 @@ MOST_BARS = 40  # classes, the worst first
 NAMED = 20  # classes of a legend
 STRENGTH = 0.6  # of a class's colour over the image
 SIDE = 1.9  # inches: of one image
+MOST_PIXELS = 512  # of its side, about: more are not seen
 
 
 @matplotlib.rc_context(STYLE)
@@ -77,9 +78,14 @@ def found_masks(task: Task, examples: Arrays, predictions: Arrays) -> Figure:
     """Plot images alongside the classes that were found in them."""
     found = predictions["class_index"][:SHOWN]
     some = {name: array[:SHOWN] for name, array in examples.items()}
-    images = task.model_inputs(some)["image"]
-    shown = [(image, lay_mask(image, mask)) for image, mask in zip(images, found, strict=True)]
-    legend = _legend(task.facts.class_names, found)
+    whole = task.keeps_sizes  # then masks are of the images as they are
+    images = some["image"] if whole else task.model_inputs(some)["image"]
+    steps = [max(1, max(mask.shape) // MOST_PIXELS) for mask in found]
+    small = [(image[::step, ::step], mask[::step, ::step])
+             for image, mask, step in zip(images, found, steps, strict=True)]  # fmt: skip
+    shown = [(image, lay_mask(image, mask)) for image, mask in small]
+    held = np.concatenate([np.unique(mask) for mask in found])
+    legend = _legend(task.facts.class_names, held)
     return _plot_rows("Found masks", ("image", "found"), shown, [""] * len(shown), legend)
 
 

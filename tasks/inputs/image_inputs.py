@@ -47,12 +47,15 @@ class ImageInputs(Task):
         if self.facts.levels:
             low, high = self.facts.levels
             colour += f" (of files of more than 8 bits: {low:g} to {high:g}, scaled to 0 to 255)"
+        size = f"any size, resized to {height} × {width} pixels inside"
+        if self.facts.tile_size:
+            size = f"a tile of {height} × {width} pixels of an image; another size is resized to it"
         return (
             Field(
                 name="image",
                 dtype="uint8",
                 shape=("batch", "height", "width", channels),
-                meaning=f"{colour}; any size, resized to {height} × {width} pixels inside",
+                meaning=f"{colour}; {size}",
                 range=(0, 255),
             ),
         )

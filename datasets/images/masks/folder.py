@@ -14,7 +14,7 @@ import numpy as np
 
 from threefold.core.errors import UserError
 from threefold.core.threads import worker_threads
-from threefold.datasets.dataset import Dataset, SubsetSource, fingerprint_files
+from threefold.datasets.dataset import Dataset, Source, SubsetSource, fingerprint_files
 from threefold.datasets.facts import Facts, ImageFacts
 from threefold.datasets.folder_files import by_stem, describe_ignored, walk
 from threefold.datasets.folder_listing import find_splits, split_of, sub_folders
@@ -25,6 +25,8 @@ from threefold.datasets.images.image_files import (
     SUFFIXES,
     Header,
     ImageShape,
+    check_size,
+    fit_image,
     read_batch,
     require_headers,
     settle_shape,
@@ -43,6 +45,7 @@ from threefold.datasets.images.masks.files import (
     resize_mask,
     survey,
 )
+from threefold.datasets.images.masks.tiles import MaskedTiles, keep_decoded
 from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import SplitFractions
 
@@ -62,6 +65,7 @@ def load(
     *,
     facts: Facts | None = None,
     image_size: int | tuple[int, int] | None = None,
+    tile_size: int | tuple[int, int] | None = None,
     channels: Literal[1, 3] | None = None,
     ignored: int | None = None,
     split_fractions: SplitFractions = SplitFractions(),
@@ -76,13 +80,15 @@ def load(
             `instances_*.json`) hold the regions.
         facts: Facts. Those of a run: its image shape and its classes then rule.
         image_size: int, or height and width. The size to bring images to; guessed if None.
+        tile_size: int, or height and width. Of tiles, cut out of images that keep their sizes.
         channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
         ignored: int. The number of pixels in masks that count for nothing, where it is not 255.
         split_fractions: SplitFractions. How images are divided where nothing says so.
 
     Returns:
         Dataset. `image` float32 (height, width, channels), values 0 to 255, and `mask` uint8
-        (height, width), a class each pixel, or 255 where it counts for nothing.
+        (height, width), a class each pixel, or 255 where it counts for nothing. Tiles of one image
+        are in one split, and each pixel counts in one of them; see `MaskedTiles`.
 
     Raises:
         UserError: for an image without a mask, a mask of another size, a colour that is no class,
@@ -102,11 +108,11 @@ def load(
         found = coco.read(root, annotated, IMAGE_FOLDERS, classes)
     else:
         found = _read_mask_files(root, classes, ignored)
-    known = facts and facts.image_shape
-    shape, remarks = settle_shape(known, found.headers, image_size=image_size, channels=channels)
+    tile = _choose_tile(tile_size, image_size, facts)
+    known, size = facts and facts.image_shape, tile or image_size
+    shape, remarks = settle_shape(known, found.headers, image_size=size, channels=channels)
     rows, decision = split_fractions.divide(found.splits, noun="training images")
     files = {name: os.path.getsize(root / name) for name in found.files}
-    source = MaskedImages([root / image for image in found.images], found.read_mask, shape)
     return Dataset(
         reference=path,
         task="image_segmentation",
@@ -115,12 +121,51 @@ def load(
             class_names=found.classes.names,
             mask_codes=found.classes.codes,
             ignored_code=found.classes.ignored,
+            tile_size=tile,
         ),
-        splits={name: SubsetSource(source, some) for name, some in rows.items()},
+        splits=_make_splits(root, found, rows, shape, tile),
         fingerprint=fingerprint_files(files, f"{found.classes!r}{found.fingerprint}"),
         notes=[*found.notes, *remarks, *([f"{path}: {decision}"] if decision else [])],
         files=files,
     )
+
+
+def _choose_tile(
+    tile_size: int | tuple[int, int] | None,
+    image_size: int | tuple[int, int] | None,
+    facts: ImageFacts | None,
+) -> tuple[int, int] | None:
+    """Return the height and width of tiles, if there are such: the option's, or those of a run."""
+    if tile_size is None:
+        return facts.tile_size if facts else None
+    if image_size is not None:
+        raise UserError(
+            "image_size brings images to one size, tile_size cuts them as they are: give one of "
+            "them"
+        )
+    return check_size(tile_size, "tile_size")
+
+
+def _make_splits(
+    root: Path,
+    found: FoundMasks,
+    rows: dict[str, np.ndarray],
+    shape: ImageShape,
+    tile: tuple[int, int] | None,
+) -> dict[str, Source]:
+    paths = [root / image for image in found.images]
+    if tile is None:
+        source = MaskedImages(paths, found.read_mask, shape)
+        return {name: SubsetSource(source, some) for name, some in rows.items()}
+
+    def read(index: int) -> tuple[np.ndarray, np.ndarray]:
+        return fit_image(paths[index], (None, None, shape[2])), found.read_mask(index)
+
+    kept = keep_decoded(read, found.headers)
+    dtype = np.uint8 if shape[0] is None else np.float32  # as images of this shape come
+    return {
+        name: MaskedTiles(kept, found.headers, some, tile, dtype) for name, some in rows.items()
+    }
 
 
 class MaskedImages:
