@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from refusals import refused
-from small_scenes import SIZE, draw_masks, images_of, png, rows_of, save_hf, save_tfds
+from small_scenes import SIZE, images_of, make_masks, png, rows_of, save_hf, save_tfds
 
 from threefold.datasets import loading
 
 pytestmark = pytest.mark.once
 
 TASK = "image_segmentation"
-MASKS = draw_masks()
+MASKS = make_masks()
 
 
 def load(reference, facts=None, **options):

@@ -29,7 +29,7 @@ def rows_of(batch):
     return np.rint(batch["image"][:, 0, 0, 0] / 20).astype(int)
 
 
-def draw_masks(scenes=SCENES, size=SIZE):
+def make_masks(scenes=SCENES, size=SIZE):
     """Return masks of the boxes: 0 in none, else 1 and the class."""
     masks = []
     for scene in scenes:
@@ -86,7 +86,7 @@ def save_tfds(root, scenes=SCENES, mask=None, name="scenes"):
     kinds, (height, width) = tfds.features, SIZE
     mask = mask or kinds.Image(shape=(None, None, 1), encoding_format="png")
     rows = []
-    for row, (scene, drawn) in enumerate(zip(scenes, draw_masks(scenes), strict=True)):
+    for row, (scene, drawn) in enumerate(zip(scenes, make_masks(scenes), strict=True)):
         objects = [
             {"bbox": kinds.BBox(top / height, left / width, bottom / height, right / width),
              "label": label, "is_crowd": False}
