@@ -125,6 +125,8 @@ def must_be_named(reference: str, task: str) -> bool:
         return task in bundled()[reference][0][1:]
     path = Path(reference).expanduser()
     annotated = any(task in reader.tasks and reader.inside for reader in readers().values())
+    if annotated and (is_of_library(reference) or _is_saved(path)):
+        return True  # of images with boxes or masks there may be classes, too
     if not annotated or not path.is_dir():
         return False
     # A folder may hold what serves several: of regions in files of COCO there are boxes, too.

@@ -101,6 +101,8 @@ class SplitFractions:
         rows = {name: np.flatnonzero(named == name) for name in SPLITS}
         train = rows["train"]
         there = [name for name, found in rows.items() if len(found)]
+        if not len(train):  # a run may be evaluated by a test split alone
+            return Division({name: rows[name] for name in there}, "")
         parts, note = self.fill_in(len(train), there, noun=noun)
         rows |= {name: train[found] for name, found in parts.items()}
         return Division({name: found for name, found in rows.items() if len(found)}, note)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
+from threefold.datasets.hubs.record_objects import find_fields
 from threefold.datasets.hubs.record_tables import Column, Kind, RecordTable
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _describe(splits: "dict[str, datasets.Dataset]", reference: str) -> RecordTa
 
 
 def _column_of(feature: Any) -> Column | None:
-    """Return what a feature of one value, or of a list of texts or tags, holds; else None."""
+    """Return what a feature of one value, or of a list of texts, tags or objects, holds."""
     from datasets import ClassLabel, Image, Value
 
     if isinstance(feature, Image):
@@ -216,12 +217,32 @@ def _column_of(feature: Any) -> Column | None:
         found = (kind for kind, pattern in VALUES.items() if re.match(pattern, feature.dtype))
         return next(map(Column, found), None)
     # Before version 4 of the library, a list stands for a list of what it holds.
-    held = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+    held = _held_by(feature)
+    if isinstance(held, dict) or isinstance(feature, dict):
+        each = held or {name: _held_by(inner) for name, inner in feature.items()}
+        return _objects_of({name: inner for name, inner in each.items() if inner is not None})
     if isinstance(held, ClassLabel):
         return Column("tags", tuple(held.names))
     if isinstance(held, Value) and re.match(VALUES["text"], held.dtype):
         return Column("words")
     return None
+
+
+def _held_by(feature: Any) -> Any:
+    """Return what a list is of, None for what is no list."""
+    return feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+
+
+def _objects_of(features: Mapping[str, Any]) -> Column | None:
+    """Return what is known of objects by the features of one, None where they have no boxes."""
+    from datasets import ClassLabel
+
+    lists = [name for name, feature in features.items() if _held_by(feature) is not None]
+    fields = find_fields(features, lists)
+    if fields is None:
+        return None
+    label = features[fields.label]
+    return Column("objects", tuple(label.names) if isinstance(label, ClassLabel) else (), fields)
 
 
 def _languages_of(name: str, feature: Any) -> tuple[str, ...]:

@@ -8,16 +8,43 @@ import numpy as np
 
 from threefold.datasets.splitting import SplitFractions
 
-# `words` and `tags` are lists: of texts, and of ids of classes.
-Kind = Literal["image", "classes", "number", "boolean", "text", "date", "words", "tags"]
+# `words` and `tags` are lists: of texts, and of ids of classes. A `mask` is an image of ids.
+Kind = Literal[
+    "image", "classes", "number", "boolean", "text", "date", "words", "tags", "mask", "objects"
+]
+# Edges of a box (x across, y down), or its width and height; `cxcywh` begins with its centre.
+BoxFormat = Literal["xywh", "xyxy", "yxyx", "cxcywh"]
+
+
+@dataclass(frozen=True)
+class ObjectFields:
+    """What the objects of an image are described by.
+
+    Args:
+        box: str. The field of their boxes.
+        label: str. That of their classes.
+        crowd: str. That which says of an object that it is a crowd, if there is one.
+        box_format: str. One of `BoxFormat`, if the source says so.
+        relative: bool. Whether boxes are in shares of the image, if the source says so.
+    """
+
+    box: str
+    label: str
+    crowd: str | None = None
+    box_format: BoxFormat | None = None
+    relative: bool | None = None
 
 
 @dataclass(frozen=True)
 class Column:
-    """What one column holds; `class_names` are those of the ids of classes or tags."""
+    """What one column holds; `class_names` are those of the ids of classes, tags or masks.
+
+    `fields` are those of objects, whose cells are a list of mappings, or a mapping of lists.
+    """
 
     kind: Kind
     class_names: tuple[str, ...] = ()
+    fields: ObjectFields | None = None
 
 
 class Records(Protocol):
@@ -44,7 +71,15 @@ class ColumnChoices:
         source: str. The column of the sources of pairs, such as a language.
         tokens: str. The column of the words to tag.
         tags: str. The column of their tags, in BIO.
+        mask: str. The column of masks; guessed if None, by its name.
+        objects: str. The column of objects and their boxes, where there are several.
+        box_format: str. What the four numbers of a box are, `x` across and `y` down, `c` the
+            centre: `xywh` (as in COCO), `xyxy`, `yxyx` or `cxcywh`; found by their values if None.
+        ignored: int. The number of pixels in masks that count for nothing, where it is not 255.
+        class_file: str. A file that names the classes of masks, a line each, as the `classes.txt`
+            of a folder of masks.
         image_size: int, or height and width. The size to bring images to; guessed if None.
+        tile_size: int, or height and width. Of tiles of images with masks, which keep their sizes.
         channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
     """
 
@@ -57,7 +92,13 @@ class ColumnChoices:
     source: str | None = None
     tokens: str | None = None
     tags: str | None = None
+    mask: str | None = None
+    objects: str | None = None
+    box_format: BoxFormat | None = None
+    ignored: int | None = None
+    class_file: str | None = None
     image_size: int | tuple[int, int] | None = None
+    tile_size: int | tuple[int, int] | None = None
     channels: Literal[1, 3] | None = None
 
 
@@ -77,7 +118,10 @@ class Choices(ColumnChoices):
         """Return the columns that were given, by their options."""
         alone = {
             name: (getattr(self, name),)
-            for name in ("image", "label", "text", "first", "second", "source", "tokens", "tags")
+            for name in (
+                *("image", "label", "text", "first", "second", "source", "tokens", "tags"),
+                *("mask", "objects"),
+            )
             if getattr(self, name) is not None
         }
         return alone | ({"target": self.target} if self.target else {})

@@ -118,7 +118,7 @@ def _read_labels(table: RecordTable, name: str, facts: Facts | None) -> Target:
     elif column.kind == "classes":
         class_names = column.class_names
     else:
-        class_names = tuple(sorted(used, key=_natural))
+        class_names = tuple(sorted(used, key=natural_order))
     if len(class_names) < 2:
         raise UserError(
             f"column '{name}' of '{table.reference}' holds {len(class_names)} class; "
@@ -168,8 +168,8 @@ def class_name(column: Column, cell: object) -> str | None:
     return str(cell)
 
 
-def _natural(word: str) -> tuple[float, str]:
-    """Sort numbers as numbers, before words."""
+def natural_order(word: str) -> tuple[float, str]:
+    """Return what sorts numbers as numbers, before words."""
     try:
         return float(word), word
     except ValueError:

@@ -1,7 +1,8 @@
 """Tables of records, as TFDS and Hugging Face give them, turned into datasets.
 
-An image column makes a dataset of images, decoded on demand; columns of texts make what files
-of texts do (`record_texts`); all others make a table.
+An image column makes a dataset of images, decoded on demand; with masks or boxes what folders of
+such do (`record_masks`, `record_objects`); columns of texts make what files of texts do
+(`record_texts`); all others make a table.
 """
 
 from dataclasses import replace
@@ -12,11 +13,13 @@ import numpy as np
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.dataset import SPLITS, Dataset, Source, SubsetSource, numeric_targets
 from threefold.datasets.facts import Facts, ImageFacts
+from threefold.datasets.hubs.record_files import find_image
+from threefold.datasets.hubs.record_masks import guess_mask, read_masks
+from threefold.datasets.hubs.record_objects import read_objects
 from threefold.datasets.hubs.record_tables import Choices, Column, Records, RecordTable
 from threefold.datasets.hubs.record_targets import (
     Target,
     class_name,
-    only,
     read_target,
     require_column,
     split_table,
@@ -30,7 +33,13 @@ from threefold.datasets.tables.table_files import table_of
 if TYPE_CHECKING:
     import pandas as pd
 
+# The columns that tasks of what is where in images can be given, and other options.
+PLACES = {
+    "image_segmentation": ("image", "mask", "ignored", "class_file", "tile_size"),
+    "object_detection": ("image", "objects", "box_format"),
+}
 TASKS = (
+    *PLACES,
     "image_classification",
     "image_regression",
     "tabular_classification",
@@ -54,7 +63,7 @@ def to_dataset(
         facts: Facts, optional. Those of a run: its image shape and class order then rule.
 
     Returns:
-        Dataset. Images `image` with `label` or `target`, or the columns of a table.
+        Dataset. Images `image` with what is to be learned of them, or the columns of a table.
 
     Raises:
         UserError: where the columns do not serve the task, or are not those of the run.
@@ -66,27 +75,44 @@ def to_dataset(
         raise UserError("name either the classes (-d label=) or the numbers (-d target=), not both")
     table = _name_splits(table, needs_train=facts is None)
     if task is None and (facts is None or facts.kind in TEXT_KINDS):
-        task = guess_task(table, choices)
+        task = guess_task(table, choices) or _guess_place(table, choices)
         if task is not None:
             table.notes.append(f"taken for {task} by its columns (else: --task NAME)")
     _require_useful(choices, task)
     if task in TEXT_COLUMNS:
         return to_texts(table, choices, task, facts)
+    if task in PLACES:
+        read = read_objects if task == "object_detection" else read_masks
+        return read(table, choices, facts)
     has_images = bool(table.named("image"))
     if task is not None:
         has_images = task.startswith("image_")
     elif facts is not None:
         has_images = facts.kind == "image"
     notes = list(table.notes)
-    if aside := [*table.aside, *table.named("words", "tags")]:
+    if aside := [*table.aside, *table.named("words", "tags", "mask", "objects")]:
         notes.append(f"columns ignored: {', '.join(aside)}")
     # Asked for first: where there are no images at all, that is what to say.
-    image = _image_column(table, choices) if has_images else None
+    image = find_image(table, choices) if has_images else None
     found_target = read_target(table, choices, task, facts)
     rows = split_table(table, choices, found_target, notes)
     if image is None:
         return _to_table(table, choices, found_target, rows, facts, notes)
     return _to_images(table, choices, image, found_target, rows, facts, notes)
+
+
+def _guess_place(table: RecordTable, choices: Choices) -> str | None:
+    """Return the task of what is where in images, where nothing else there can be learned."""
+    if choices.objects is not None:
+        return "object_detection"
+    if choices.mask is not None:
+        return "image_segmentation"
+    labelled = choices.label or choices.target or table.label or table.named("classes")
+    if labelled or not table.named("image"):
+        return None
+    if table.named("objects"):
+        return "object_detection"
+    return "image_segmentation" if guess_mask(table, choices) is not None else None
 
 
 def _require_columns(table: RecordTable, choices: Choices) -> None:
@@ -102,8 +128,10 @@ def _require_columns(table: RecordTable, choices: Choices) -> None:
 
 def _require_useful(choices: Choices, task: str | None) -> None:
     """Refuse columns, and options of texts, that the task has no use for."""
-    taken = TEXT_COLUMNS.get(task, ("image", "label", "target"))
-    useless = [name for name in choices.columns() if name not in taken]
+    taken = (TEXT_COLUMNS | PLACES).get(task, ("image", "label", "target"))
+    others = ("box_format", "ignored", "class_file", "tile_size")
+    given = [*choices.columns(), *(name for name in others if getattr(choices, name) is not None)]
+    useless = [name for name in given if name not in taken]
     if task not in TEXT_COLUMNS:
         useless += choices.reading
     if useless:
@@ -129,16 +157,6 @@ def _name_splits(table: RecordTable, needs_train: bool) -> RecordTable:
         notes.append(f"splits ignored: {', '.join(aside)}")
     splits = {name: found[name] for name in SPLITS if name in found}
     return replace(table, splits=splits, notes=notes)
-
-
-def _image_column(table: RecordTable, choices: Choices) -> str:
-    name = choices.image or only(table, "image", "images", "-d image=NAME")
-    if table.columns[name].kind != "image":
-        raise UserError(
-            f"column '{name}' of '{table.reference}' holds no images"
-            f"{suggest(name, table.named('image'))}"
-        )
-    return name
 
 
 class _Images:

@@ -7,6 +7,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
+from threefold.datasets.hubs.record_objects import find_fields
 from threefold.datasets.hubs.record_tables import Column, RecordTable
 
 if TYPE_CHECKING:
@@ -185,9 +187,11 @@ def _describe(
 
 
 def _column_of(feature: "tfds.features.FeatureConnector") -> Column | None:
-    """Return what a feature of one value, or of a list of texts or tags, holds; else None."""
+    """Return what a feature of one value, or of a list of texts, tags or objects, holds."""
     from tensorflow_datasets import features as kinds
 
+    if isinstance(feature, kinds.Sequence) and isinstance(feature.feature, kinds.FeaturesDict):
+        return _objects_of(feature.feature)
     if isinstance(feature, kinds.Sequence):
         held = _column_of(feature.feature)
         if held is None or held.kind not in ("classes", "text"):
@@ -200,11 +204,29 @@ def _column_of(feature: "tfds.features.FeatureConnector") -> Column | None:
     # Exact types: a labelled image is a kind of image, but one of class ids.
     if type(feature) is kinds.Image and feature.np_dtype == np.uint8:
         return Column("image")
+    if type(feature) is kinds.LabeledImage:
+        return Column("mask", tuple(feature.names))
     if type(feature) not in (kinds.Scalar, kinds.Tensor) or feature.shape != ():
         return None
     if feature.np_dtype in (bool, np.bool_):
         return Column("boolean")
     return Column("number" if np.issubdtype(feature.np_dtype, np.number) else "text")
+
+
+def _objects_of(features: "tfds.features.FeaturesDict") -> Column | None:
+    """Return what is known of objects by the features of one, None where they have no boxes."""
+    from tensorflow_datasets import features as kinds
+
+    boxes = [name for name, each in features.items() if isinstance(each, kinds.BBoxFeature)]
+    fields = find_fields(dict(features.items()), boxes)
+    if fields is None:
+        return None
+    label, form = features[fields.label], features[fields.box].bbox_format
+    names = tuple(label.names) if isinstance(label, kinds.ClassLabel) else ()
+    if form is not None:  # such as REL_YXYX
+        known = form.value.lower().removeprefix("rel_")
+        fields = replace(fields, box_format=known, relative=form.value.startswith("REL_"))
+    return Column("objects", names, fields)
 
 
 class _Examples:
@@ -264,7 +286,7 @@ def _keep_encoded(features: "tfds.features.FeaturesDict") -> dict:
 
     decoders = {}
     for name, feature in features.items():
-        if type(feature) is kinds.Image:
+        if type(feature) in (kinds.Image, kinds.LabeledImage):
             decoders[name] = decode.SkipDecoding()
         elif isinstance(feature, kinds.FeaturesDict):
             decoders[name] = _keep_encoded(feature)
@@ -273,6 +295,8 @@ def _keep_encoded(features: "tfds.features.FeaturesDict") -> dict:
 
 def _plain(cell: Any, column: Column) -> Any:
     """Return a cell as Python's own type."""
+    if column.kind == "objects":
+        return {name: [np.asarray(one).tolist() for one in values] for name, values in cell.items()}
     if column.kind in ("words", "tags"):
         one = Column("text" if column.kind == "words" else "classes")
         return [_plain(part, one) for part in cell]

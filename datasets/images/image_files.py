@@ -21,6 +21,7 @@ from threefold.core.errors import UserError
 from threefold.core.threads import worker_threads
 from threefold.datasets.folder_files import require_regular
 from threefold.datasets.images import pixels
+from threefold.datasets.images.named_bytes import name_file
 from threefold.datasets.images.pixels import Levels
 from threefold.datasets.images.resizing import resize
 
@@ -350,8 +351,7 @@ def open_image(file: File, use: Callable[[Image.Image, BinaryIO], Any]) -> Any:
     # Damaged files fail in as many ways as there are decoders.
     except Exception as error:
         reason = f"damaged ({error or type(error).__name__})"
-    name = f"an image of {len(file):,} bytes" if isinstance(file, bytes) else f"'{file}'"
-    raise UserError(f"cannot read {name}: {' '.join(reason.split())}")
+    raise UserError(f"cannot read {name_file(file)}: {' '.join(reason.split())}")
 
 
 def _starts_as_tiff(file: File) -> bool:

@@ -33,14 +33,14 @@ class BoxedImage(NamedTuple):
         path: str. Of the image, in the folder of the data.
         split: str. `train`, `validation` or `test`.
         boxes: list of Box. Of the objects; none in an image of background alone.
-        file: Path. Where the boxes are written.
+        file: Path or str. Where the boxes are written: a file, or what messages call the place.
         size: tuple of two ints. Height and width as that file has them, if it does.
     """
 
     path: str
     split: str
     boxes: list[Box]
-    file: Path
+    file: Path | str
     size: tuple[int, int] | None = None
 
 
@@ -54,6 +54,7 @@ class Annotations(NamedTuple):
         class_names: tuple of str. The classes.
         notes: list of str. What was decided.
         relative: bool. Whether boxes are in shares of the image.
+        fingerprint: str. Of what is in no file.
     """
 
     format: str
@@ -62,6 +63,7 @@ class Annotations(NamedTuple):
     class_names: tuple[str, ...]
     notes: list[str]
     relative: bool = False
+    fingerprint: str = ""
 
 
 class BoxTable(NamedTuple):
@@ -171,7 +173,8 @@ def settle_boxes(
 
     def refuse(row: int, problem: str) -> UserError:
         file, box = rows[row]
-        return UserError(f"'{file}' {found.row_noun} {box.row}: {problem}")
+        place = file if isinstance(file, str) else f"'{file}'"
+        return UserError(f"{place} {found.row_noun} {box.row}: {problem}")
 
     for row, (_, box) in enumerate(rows):
         if box.name not in numbers:

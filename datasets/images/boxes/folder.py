@@ -21,6 +21,8 @@ from threefold.datasets.images.annotation_files import SHOWN
 from threefold.datasets.images.boxes import coco, voc, yolo
 from threefold.datasets.images.boxes.files import Annotations, BoxTable, list_places, settle_boxes
 from threefold.datasets.images.image_files import (
+    File,
+    Header,
     ImageShape,
     fit_image,
     in_threads,
@@ -72,15 +74,73 @@ def load(
         UserError: for annotations that are damaged or fit no image.
     """
     root = Path(path).expanduser()
-    if facts is not None and not (facts.kind == "image" and facts.boxes):
-        facts = None  # whoever gave those of another kind compares and refuses
+    facts = facts_of_boxes(facts)
     found = _read(root, facts and facts.class_names)
     paths = [root / image.path for image in found.images]
     headers = require_headers(paths)
+    read = [os.path.relpath(file, root) for file in {image.file: True for image in found.images}]
+    files = {
+        name: os.path.getsize(root / name)
+        for name in (*(image.path for image in found.images), *read)
+        if (root / name).is_file()  # of images without objects there may be none
+    }
+    return detect_objects(
+        path,
+        found,
+        paths,
+        headers,
+        files,
+        facts=facts,
+        image_size=image_size,
+        channels=channels,
+        split_fractions=split_fractions,
+    )
+
+
+def facts_of_boxes(facts: Facts | None) -> ImageFacts | None:
+    """Return the facts of a run of boxes; whoever gave those of another kind compares and refuses.
+
+    Args:
+        facts: Facts. Those of a run, if there is one.
+    """
+    return facts if facts is not None and facts.kind == "image" and facts.boxes else None
+
+
+def detect_objects(
+    reference: str,
+    found: Annotations,
+    images: Sequence[File],
+    headers: Sequence[Header],
+    files: dict[str, int],
+    *,
+    facts: ImageFacts | None,
+    image_size: int | tuple[int, int] | None,
+    channels: Literal[1, 3] | None,
+    split_fractions: SplitFractions,
+) -> Dataset:
+    """Make a dataset of images and boxes, wherever they are from.
+
+    Args:
+        reference: str. What the user typed.
+        found: Annotations. The boxes, and the splits.
+        images: sequence of path or bytes. The images.
+        headers: sequence of Header. What each says of itself.
+        files: dict of str to int. The sizes of the files that were looked at, if there are such.
+        facts: ImageFacts. Those of a run, as from `facts_of_boxes`.
+        image_size: int, or height and width. As for `load`.
+        channels: int. Likewise.
+        split_fractions: SplitFractions. Likewise.
+
+    Returns:
+        Dataset. As from `load`.
+
+    Raises:
+        UserError: for boxes that fit no image, and a split without an object.
+    """
     class_names = facts.class_names if facts else found.class_names
     table, cuts = settle_boxes(found, headers, class_names)
     if not len(table.boxes):
-        raise UserError(f"folder '{root}' holds {len(paths):,} images and no object in them")
+        raise UserError(f"'{reference}' holds {len(images):,} images and no object in them")
     known = facts and facts.image_shape
     shape, remarks = settle_shape(known, headers, image_size=image_size, channels=channels)
     own = [image.split for image in found.images]
@@ -91,25 +151,20 @@ def load(
             raise UserError(
                 f"none of the {len(chosen):,} images for {name} holds an object; add some{anew}"
             )
-    read = [os.path.relpath(file, root) for file in {image.file: True for image in found.images}]
-    files = {
-        name: os.path.getsize(root / name)
-        for name in (*(image.path for image in found.images), *read)
-        if (root / name).is_file()  # of images without objects there may be none
-    }
-    source = BoxedImages(paths, table, shape)
+    source = BoxedImages(images, table, shape)
+    read = f"{class_names}{fingerprint_arrays(table._asdict())}{found.fingerprint}"
     return Dataset(
-        reference=path,
+        reference=reference,
         task="object_detection",
         facts=ImageFacts(image_shape=shape, class_names=class_names, boxes=True),
         splits={name: SubsetSource(source, some) for name, some in rows.items()},
-        fingerprint=fingerprint_files(files, f"{class_names}{fingerprint_arrays(table._asdict())}"),
+        fingerprint=fingerprint_files(files, read),
         notes=[
             _describe(found, table),
             *found.notes,
             *cuts,
             *remarks,
-            *([f"{path}: {decision}"] if decision else []),
+            *([f"{reference}: {decision}"] if decision else []),
         ],
         files=files,
     )
@@ -119,12 +174,12 @@ class BoxedImages:
     """Images that are decoded when they are asked for, and the boxes in them.
 
     Args:
-        paths: sequence of Path. The images.
+        paths: sequence of path or bytes. The images.
         table: BoxTable. Their boxes in pixels of the files.
         image_shape: tuple of three ints. Height, width, channels.
     """
 
-    def __init__(self, paths: Sequence[Path], table: BoxTable, image_shape: ImageShape):
+    def __init__(self, paths: Sequence[File], table: BoxTable, image_shape: ImageShape):
         self.paths, self.table, self.image_shape = paths, table, image_shape
         self.most = int(table.counts.max())
 
@@ -156,10 +211,10 @@ class BoxedImages:
             "box_class": box_class,
         }
 
-    def _read(self, path: Path) -> tuple[np.ndarray, tuple[int, int]]:
+    def _read(self, file: File) -> tuple[np.ndarray, tuple[int, int]]:
         """Return an image in the network's size, or in its own, and its own height and width."""
         height, width, channels = self.image_shape
-        image = fit_image(path, (None, None, channels))
+        image = fit_image(file, (None, None, channels))
         fitted = image if height is None else letterbox(image, (height, width))
         return fitted, image.shape[:2]
 

@@ -43,7 +43,8 @@ def read(
             f"the run has no class '{BACKGROUND}', of which the pixels outside all regions of "
             f"'{files['train']}' are"
         )
-    headers = require_headers([root / image.path for image in images])
+    paths = [root / image.path for image in images]
+    headers = require_headers(paths)
     for image, header in zip(images, headers, strict=True):
         check_size(image.path, image.size, header, image.file)
     regions = [
@@ -57,15 +58,14 @@ def read(
     def read_mask(index: int) -> np.ndarray:
         return rasterize(regions[index], background, headers[index].height, headers[index].width)
 
-    names = [image.path for image in images]
     read_files = [os.path.relpath(file, root) for file in files.values()]
     return FoundMasks(
-        names,
+        paths,
         [image.split for image in images],
         headers,
         known,
         read_mask,
-        [*names, *read_files],
+        [*(image.path for image in images), *read_files],
         _fingerprint(regions),
         [_describe(found, regions), *found.notes],
     )

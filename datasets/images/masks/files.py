@@ -12,9 +12,11 @@ from threefold.core.errors import UserError
 from threefold.core.threads import worker_threads
 from threefold.datasets.facts import ImageFacts
 from threefold.datasets.images.augmentation import IGNORED
-from threefold.datasets.images.image_files import Header, open_image
+from threefold.datasets.images.image_files import File, Header, open_image
+from threefold.datasets.images.named_bytes import NamedBytes, name_file
 
 CLASS_FILE = "classes.txt"
+CLASS_OPTION = "class_file"  # of sets that are no folders
 MOST_CLASSES = IGNORED  # the last number of a byte says that a pixel has none
 MOST_GUESSED = 64  # classes that nobody named; more are the shades of a photograph
 VOID = 255  # what a pixel without a class has in masks of Pascal VOC and of many others
@@ -44,18 +46,18 @@ class FoundMasks(NamedTuple):
     """The masks of a folder, in files or made of regions.
 
     Args:
-        images: list of str. Paths of the images in the folder.
+        images: sequence of path or bytes. The images.
         splits: list of str. The split of each.
         headers: list of Header. What each says of itself.
         classes: Classes. What pixels are.
         read_mask: function of int. Returns the mask of an image by its place: uint8, a class or
             `IGNORED` each pixel.
-        files: list of str. Paths in the folder of all that is read.
+        files: list of str. Paths in the folder of all that is read, if there is a folder.
         fingerprint: str. Of what was read of the masks already.
         notes: list of str. What was decided.
     """
 
-    images: list[str]
+    images: Sequence[File]
     splits: list[str]
     headers: list[Header]
     classes: Classes
@@ -65,11 +67,11 @@ class FoundMasks(NamedTuple):
     notes: list[str]
 
 
-def read_codes(path: str | Path) -> np.ndarray:
+def read_codes(file: File) -> np.ndarray:
     """Read the number of each pixel of a mask.
 
     Args:
-        path: str or Path. A PNG, or another image without loss.
+        file: path or bytes. A PNG, or another image without loss.
 
     Returns:
         int32 array of shape (height, width). The value of a gray pixel, the place in the palette of
@@ -86,17 +88,17 @@ def read_codes(path: str | Path) -> np.ndarray:
         colours = np.asarray(image.convert("RGB")).astype(np.int32)
         return _join(colours)
 
-    return open_image(path, decode)
+    return open_image(file, decode)
 
 
-def survey(paths: Sequence[str | Path]) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
+def survey(files: Sequence[File]) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
     """Return the height and width of each mask, and the numbers that it holds, sorted."""
 
-    def look(path: str | Path) -> tuple[tuple[int, int], np.ndarray]:
-        codes = read_codes(path)
+    def look(file: File) -> tuple[tuple[int, int], np.ndarray]:
+        codes = read_codes(file)
         return codes.shape, np.unique(codes)
 
-    found = list(worker_threads().map(look, paths))
+    found = list(worker_threads().map(look, files))
     return [size for size, _ in found], [codes for _, codes in found]
 
 
@@ -137,7 +139,7 @@ def read_class_file(path: Path) -> Classes | None:
 
 
 def guess_classes(
-    paths: Sequence[str | Path],
+    masks: Sequence[File],
     found: Sequence[np.ndarray],
     named: Classes | None,
     ignored: int | None,
@@ -145,7 +147,7 @@ def guess_classes(
     """Return the classes of masks.
 
     Args:
-        paths: sequence of path. The masks.
+        masks: sequence of path or bytes. The masks.
         found: sequence of int array. The numbers of each, as from `survey`.
         named: Classes. From `read_class_file`, if there is one.
         ignored: int. The number of pixels that count for nothing, if it is known.
@@ -165,9 +167,9 @@ def guess_classes(
     if len(codes) > MOST_GUESSED:
         worst = int(np.argmax([len(codes) for codes in found]))
         raise UserError(
-            f"'{paths[worst]}' holds {len(found[worst])} different values, and all masks "
-            f"{len(codes)}: no classes but shades; save masks without loss (PNG), or name the "
-            f"classes in {CLASS_FILE}"
+            f"{_name_mask(masks[worst])} holds {len(found[worst])} different values, and all masks "
+            f"{len(codes)}: no classes but shades; name the classes in "
+            f"{_class_file(masks[worst])}, or save masks without loss (PNG)"
         )
     if len(codes) < 2:
         only = _show(codes[0]) if codes else "nothing"
@@ -176,17 +178,34 @@ def guess_classes(
     return Classes(names, tuple(codes), ignored)
 
 
-def check_codes(paths: Sequence[str | Path], found: Sequence[np.ndarray], classes: Classes) -> None:
+def check_codes(masks: Sequence[File], found: Sequence[np.ndarray], classes: Classes) -> None:
     """Refuse the first mask with a number that is no class."""
     known = {*classes.codes, classes.ignored}
-    for path, codes in zip(paths, found, strict=True):
+    for place, codes in enumerate(found):
         if unknown := [int(code) for code in codes if int(code) not in known]:
             more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
             raise UserError(
-                f"mask '{path}' holds {_show(unknown[0])}{more}, which is no class; expected one "
-                f"of {', '.join(map(_show, classes.codes[:8]))}"
-                f"{', ...' if len(classes.codes) > 8 else ''}; name the classes in {CLASS_FILE}, "
-                "or leave such pixels out with -d ignored=NUMBER"
+                f"{_name_mask(masks[place])} holds {_show(unknown[0])}{more}, which is no class; "
+                f"expected one of {', '.join(map(_show, classes.codes[:8]))}"
+                f"{', ...' if len(classes.codes) > 8 else ''}; name the classes in "
+                f"{_class_file(masks[place])}, or leave such pixels out with -d ignored=NUMBER"
+            )
+
+
+def check_sizes(
+    masks: Sequence[File],
+    sizes: Sequence[tuple[int, int]],
+    images: Sequence[File],
+    headers: Sequence[Header],
+) -> None:
+    """Refuse the first mask of another size than its image."""
+    for place, (size, header) in enumerate(zip(sizes, headers, strict=True)):
+        if size != header[:2]:
+            image = images[place]
+            name = "" if isinstance(image, NamedBytes) else f" {name_file(image)}"
+            raise UserError(
+                f"{_name_mask(masks[place])} is of {size[0]} × {size[1]} pixels, its image{name} "
+                f"of {header.height} × {header.width}"
             )
 
 
@@ -219,6 +238,15 @@ def _parse(line: str) -> tuple[str, int | None]:
     if name and len(parts) == 3 and all(p.isdigit() and int(p) <= 255 for p in parts):
         return name.strip().rstrip(":"), int(_join(np.array([int(p) for p in parts])))
     return line, None
+
+
+def _name_mask(mask: File) -> str:
+    return name_file(mask) if isinstance(mask, NamedBytes) else f"mask {name_file(mask)}"
+
+
+def _class_file(mask: File) -> str:
+    """Return where the classes of a mask are named: in its folder, or where a user says."""
+    return f"a file, -d {CLASS_OPTION}=FILE" if isinstance(mask, NamedBytes) else CLASS_FILE
 
 
 def _show(code: int) -> str:

@@ -23,7 +23,7 @@ from threefold.datasets.images.boxes.folder import ANNOTATION_FOLDERS
 from threefold.datasets.images.image_files import (
     CONVERTIBLE,
     SUFFIXES,
-    Header,
+    File,
     ImageShape,
     check_size,
     fit_image,
@@ -38,6 +38,7 @@ from threefold.datasets.images.masks.files import (
     Classes,
     FoundMasks,
     check_codes,
+    check_sizes,
     classify_pixels,
     guess_classes,
     read_class_file,
@@ -57,6 +58,7 @@ READER = Reader(
 IMAGE_FOLDERS, MASK_FOLDERS = READER.inside
 NO_MASKS = np.empty((0, 0, 0), np.uint8)
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm")
+BLOCK = 512  # images whose content is held at a time, where they are no files
 _ENDINGS = ("_mask", "-mask", "_seg", "_label")  # after the name of the image, in that of a mask
 
 
@@ -95,8 +97,7 @@ def load(
             a region that is damaged.
     """
     root = Path(path).expanduser()
-    if facts is not None and not (facts.kind == "image" and facts.mask_codes):
-        facts = None  # whoever gave those of another kind compares and refuses
+    facts = facts_of_masks(facts)
     annotated = {} if _has_masks(root) else coco_files.find_files(root, ANNOTATION_FOLDERS)
     if annotated and ignored is not None:
         raise UserError(
@@ -108,13 +109,59 @@ def load(
         found = coco.read(root, annotated, IMAGE_FOLDERS, classes)
     else:
         found = _read_mask_files(root, classes, ignored)
+    return segment_images(
+        path,
+        found,
+        {name: os.path.getsize(root / name) for name in found.files},
+        facts=facts,
+        image_size=image_size,
+        tile_size=tile_size,
+        channels=channels,
+        split_fractions=split_fractions,
+    )
+
+
+def facts_of_masks(facts: Facts | None) -> ImageFacts | None:
+    """Return the facts of a run of masks; whoever gave those of another kind compares and refuses.
+
+    Args:
+        facts: Facts. Those of a run, if there is one.
+    """
+    return facts if facts is not None and facts.kind == "image" and facts.mask_codes else None
+
+
+def segment_images(
+    reference: str,
+    found: FoundMasks,
+    files: dict[str, int],
+    *,
+    facts: ImageFacts | None,
+    image_size: int | tuple[int, int] | None,
+    tile_size: int | tuple[int, int] | None,
+    channels: Literal[1, 3] | None,
+    split_fractions: SplitFractions,
+) -> Dataset:
+    """Make a dataset of images and masks, wherever they are from.
+
+    Args:
+        reference: str. What the user typed.
+        found: FoundMasks. The images, the masks and their classes.
+        files: dict of str to int. The sizes of the files that were looked at, if there are such.
+        facts: ImageFacts. Those of a run, as from `facts_of_masks`.
+        image_size: int, or height and width. As for `load`.
+        tile_size: int, or height and width. Likewise.
+        channels: int. Likewise.
+        split_fractions: SplitFractions. Likewise.
+
+    Returns:
+        Dataset. As from `load`.
+    """
     tile = _choose_tile(tile_size, image_size, facts)
     known, size = facts and facts.image_shape, tile or image_size
     shape, remarks = settle_shape(known, found.headers, image_size=size, channels=channels)
     rows, decision = split_fractions.divide(found.splits, noun="training images")
-    files = {name: os.path.getsize(root / name) for name in found.files}
     return Dataset(
-        reference=path,
+        reference=reference,
         task="image_segmentation",
         facts=ImageFacts(
             image_shape=shape,
@@ -123,9 +170,9 @@ def load(
             ignored_code=found.classes.ignored,
             tile_size=tile,
         ),
-        splits=_make_splits(root, found, rows, shape, tile),
+        splits=_make_splits(found, rows, shape, tile),
         fingerprint=fingerprint_files(files, f"{found.classes!r}{found.fingerprint}"),
-        notes=[*found.notes, *remarks, *([f"{path}: {decision}"] if decision else [])],
+        notes=[*found.notes, *remarks, *([f"{reference}: {decision}"] if decision else [])],
         files=files,
     )
 
@@ -147,19 +194,17 @@ def _choose_tile(
 
 
 def _make_splits(
-    root: Path,
     found: FoundMasks,
     rows: dict[str, np.ndarray],
     shape: ImageShape,
     tile: tuple[int, int] | None,
 ) -> dict[str, Source]:
-    paths = [root / image for image in found.images]
     if tile is None:
-        source = MaskedImages(paths, found.read_mask, shape)
+        source = MaskedImages(found.images, found.read_mask, shape)
         return {name: SubsetSource(source, some) for name, some in rows.items()}
 
     def read(index: int) -> tuple[np.ndarray, np.ndarray]:
-        return fit_image(paths[index], (None, None, shape[2])), found.read_mask(index)
+        return fit_image(found.images[index], (None, None, shape[2])), found.read_mask(index)
 
     kept = keep_decoded(read, found.headers)
     dtype = np.uint8 if shape[0] is None else np.float32  # as images of this shape come
@@ -172,7 +217,7 @@ class MaskedImages:
     """Images and masks that are decoded when they are asked for.
 
     Args:
-        paths: sequence of Path. The images.
+        paths: sequence of path or bytes. The images.
         read_mask: function of int. Returns the mask of an image by its place, uint8, in the image's
             own size.
         image_shape: tuple of three ints. Height, width, channels.
@@ -180,7 +225,7 @@ class MaskedImages:
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[File],
         read_mask: Callable[[int], np.ndarray],
         image_shape: ImageShape,
     ):
@@ -210,21 +255,66 @@ def _has_masks(root: Path) -> bool:
 def _read_mask_files(root: Path, classes: Classes | None, ignored: int | None) -> FoundMasks:
     """Look at all files of masks; without the classes of a run, find them."""
     pairs, notes = _list_pairs(root)
-    images = [image for image, _, _ in pairs]
-    masks = [root / mask for _, mask, _ in pairs]
-    sizes, codes = survey(masks)
-    headers = _check_sizes([root / image for image in images], masks, sizes)
+    named = read_class_file(root / CLASS_FILE)
+    found = settle_masks(
+        [root / image for image, _, _ in pairs],
+        [root / mask for _, mask, _ in pairs],
+        [split for *_, split in pairs],
+        classes,
+        named,
+        ignored,
+        CLASS_FILE if named else f"the masks ({CLASS_FILE} names them)",
+    )
+    files = [name for pair in pairs for name in pair[:2]]
+    return found._replace(files=files, notes=[*notes, *found.notes])
+
+
+def settle_masks(
+    images: Sequence[File],
+    masks: Sequence[File],
+    splits: list[str],
+    classes: Classes | None,
+    named: Classes | None,
+    ignored: int | None,
+    source: str,
+) -> FoundMasks:
+    """Look at all masks once: whether each fits its image, and which classes there are.
+
+    Args:
+        images: sequence of path or bytes. The images.
+        masks: sequence of path or bytes. The mask of each.
+        splits: list of str. The split of each.
+        classes: Classes. Those of a run, if there is one.
+        named: Classes. Those that the data name, if they do.
+        ignored: int. The number of pixels that count for nothing, if it is known.
+        source: str. Who says which classes there are, for the note.
+
+    Returns:
+        FoundMasks. Without `files`.
+
+    Raises:
+        UserError: for a mask of another size than its image, or with a number that is no class.
+    """
+    headers, codes, notes = [], [], []
+    for start in range(0, len(masks), BLOCK):
+        places = range(start, min(start + BLOCK, len(masks)))
+        files = [images[place] for place in places], [masks[place] for place in places]
+        sizes, held = survey(files[1])
+        own = require_headers(files[0])
+        check_sizes(files[1], sizes, files[0], own)
+        headers += own
+        codes += held
     if classes is None:
-        classes = guess_classes(masks, codes, read_class_file(root / CLASS_FILE), ignored)
-        notes.append(_describe_classes(root, classes))
+        classes = guess_classes(masks, codes, named, ignored)
+        notes.append(_describe_classes(source, classes))
     check_codes(masks, codes, classes)
     return FoundMasks(
         images,
-        [split for *_, split in pairs],
+        splits,
         headers,
         classes,
         lambda index: classify_pixels(read_codes(masks[index]), classes),
-        [name for pair in pairs for name in pair[:2]],
+        [],
         "",
         notes,
     )
@@ -276,23 +366,8 @@ def _find(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_dir()), None)
 
 
-def _check_sizes(
-    images: list[Path], masks: list[Path], sizes: list[tuple[int, int]]
-) -> list[Header]:
-    """Return what each image says of itself; refuse a mask of another size."""
-    headers = require_headers(images)
-    for image, mask, size, header in zip(images, masks, sizes, headers, strict=True):
-        if size != header[:2]:
-            raise UserError(
-                f"mask '{mask}' is of {size[0]} × {size[1]} pixels, its image '{image}' of "
-                f"{header.height} × {header.width}"
-            )
-    return headers
-
-
-def _describe_classes(root: Path, classes: Classes) -> str:
+def _describe_classes(source: str, classes: Classes) -> str:
     """Return which classes there are, and where they are from."""
     shown = ", ".join(classes.names[:8]) + (", ..." if len(classes.names) > 8 else "")
-    source = CLASS_FILE if (root / CLASS_FILE).is_file() else f"the masks ({CLASS_FILE} names them)"
     void = "" if classes.ignored is None else f"; pixels of {classes.ignored} count for nothing"
     return f"classes of pixels by {source}: {shown}{void}"

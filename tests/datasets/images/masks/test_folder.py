@@ -145,7 +145,7 @@ def shades(root):
     big = np.arange(130, dtype=np.uint8).reshape(10, 13)
     Image.fromarray(big).save(names(root)[1])
     Image.fromarray(big).save(names(root)[0])
-    return r"'.*1\.png' holds 130 different values, and all masks 130: no classes but shades"
+    return r"mask '.*1\.png' holds 130 different values, and all masks 130: no classes but shades"
 
 
 def one_class(root):
