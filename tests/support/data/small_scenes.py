@@ -86,14 +86,14 @@ def save_tfds(root, scenes=SCENES, mask=None, name="scenes"):
     kinds, (height, width) = tfds.features, SIZE
     mask = mask or kinds.Image(shape=(None, None, 1), encoding_format="png")
     rows = []
-    for row, (scene, drawn) in enumerate(zip(scenes, make_masks(scenes), strict=True)):
+    for row, (scene, framed) in enumerate(zip(scenes, make_masks(scenes), strict=True)):
         objects = [
             {"bbox": kinds.BBox(top / height, left / width, bottom / height, right / width),
              "label": label, "is_crowd": False}
             for (left, top, right, bottom), label in scene
         ]  # fmt: skip
         image = np.full((*SIZE, 3), 20 * row, np.uint8)
-        values = {"image": image, "segmentation_mask": drawn[..., None], "objects": objects}
+        values = {"image": image, "segmentation_mask": framed[..., None], "objects": objects}
         rows.append((row, {**values, "breed": row % 2}))
     tfds.dataset_builders.store_as_tfds_dataset(
         name,
