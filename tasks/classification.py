@@ -136,14 +136,11 @@ class Classification(Task):
     ) -> Callable[[Source], dict[str, float]]:
         """Return how well a method does, given how it answers a batch of examples."""
 
-        def compute_baseline_metrics(source: Source) -> dict[str, float]:
-            examples = source[np.arange(len(source))]
+        def predict(examples: Arrays) -> Arrays:
             found = probabilities(examples)
-            predictions = {"probabilities": found, "label_index": found.argmax(axis=-1)}
-            metrics = self.compute_metrics(predictions, self.truth(examples))
-            return {name: metrics[name] for name in self.summary_metrics}
+            return {"probabilities": found, "label_index": found.argmax(axis=-1)}
 
-        return compute_baseline_metrics
+        return self.evaluate_method(predict)
 
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]

@@ -1,6 +1,7 @@
 """Which labels does it have, none to all? Asked of images."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -163,18 +164,12 @@ class ImageMultilabelClassification(ImageInputs):
         return predictions["probabilities"].argmax(axis=-1)
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
-        def evaluated(answer: Callable[[Arrays], np.ndarray]):
-            def compute_baseline_metrics(source: Source) -> dict[str, float]:
-                examples = source[np.arange(len(source))]
-                found = answer(examples)
-                predictions = {"probabilities": found, "labels": found >= USUAL}
-                metrics = self.compute_metrics(predictions, self.truth(examples))
-                return {name: metrics[name] for name in self.summary_metrics if name in metrics}
-
-            return compute_baseline_metrics
+        def predict(answer: Callable[[Arrays], np.ndarray], examples: Arrays) -> Arrays:
+            found = answer(examples)
+            return {"probabilities": found, "labels": found >= USUAL}
 
         found = fit_multilabel_classifiers(self.simple_methods(), train)
-        return {name: evaluated(answer) for name, answer in found}
+        return {name: self.evaluate_method(partial(predict, answer)) for name, answer in found}
 
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]

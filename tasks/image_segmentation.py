@@ -1,6 +1,7 @@
 """Which class is each pixel of? Asked of images."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -160,21 +161,17 @@ class ImageSegmentation(ImageInputs):
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
         classes = len(self.facts.class_names)
 
-        def evaluated(answer: Callable[[np.ndarray], np.ndarray]):
-            def compute_baseline_metrics(source: Source) -> dict[str, float]:
-                examples = source[np.arange(len(source))]
-                found = answer(self.model_inputs(examples)["image"])
-                predictions = {"probabilities": found, "class_index": found.argmax(axis=-1)}
-                metrics = self.compute_metrics(predictions, self.truth(examples))
-                return {name: metrics[name] for name in self.summary_metrics}
-
-            return compute_baseline_metrics
+        def predict(answer: Callable[[np.ndarray], np.ndarray], examples: Arrays) -> Arrays:
+            found = answer(self.model_inputs(examples)["image"])
+            return {"probabilities": found, "class_index": found.argmax(axis=-1)}
 
         def read(examples: Arrays) -> tuple[np.ndarray, np.ndarray]:
             return self.model_inputs(examples)["image"], self.truth(examples)["mask"]
 
         found = fit_pixel_methods(train, read, classes)
-        return {name: evaluated(answer) for name, answer in found.items()}
+        return {
+            name: self.evaluate_method(partial(predict, answer)) for name, answer in found.items()
+        }
 
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]

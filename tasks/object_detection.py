@@ -1,6 +1,7 @@
 """Which objects are there, and where? Asked of images."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -211,17 +212,13 @@ class ObjectDetection(ImageInputs):
             truth = self.truth(examples)
             return self.model_inputs(examples)["image"], truth["boxes"], truth["box_class"]
 
-        def evaluated(answer):
-            def compute_baseline_metrics(source: Source) -> dict[str, float]:
-                examples = source[np.arange(len(source))]
-                found = answer(self.model_inputs(examples)["image"])
-                metrics = self.compute_metrics(found, self.truth(examples))
-                return {name: metrics[name] for name in self.summary_metrics}
-
-            return compute_baseline_metrics
+        def predict(answer: Callable[[np.ndarray], Arrays], examples: Arrays) -> Arrays:
+            return answer(self.model_inputs(examples)["image"])
 
         methods = fit_box_methods(train, read, len(self.facts.class_names))
-        return {name: evaluated(answer) for name, answer in methods.items()}
+        return {
+            name: self.evaluate_method(partial(predict, answer)) for name, answer in methods.items()
+        }
 
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]

@@ -1,6 +1,7 @@
 """What is asked: one number or several. The other half of a task."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -110,17 +111,11 @@ class Regression(Task):
         ]
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:
-        def evaluated(answer: Callable[[Arrays], np.ndarray]):
-            def compute_baseline_metrics(source: Source) -> dict[str, float]:
-                examples = source[np.arange(len(source))]
-                found = {"predictions": answer(examples)}
-                metrics = self.compute_metrics(found, self.truth(examples))
-                return {name: metrics[name] for name in self.summary_metrics if name in metrics}
-
-            return compute_baseline_metrics
+        def predict(answer: Callable[[Arrays], np.ndarray], examples: Arrays) -> Arrays:
+            return {"predictions": answer(examples)}
 
         found = fit_regressors(self.simple_methods(), train)
-        return {name: evaluated(answer) for name, answer in found}
+        return {name: self.evaluate_method(partial(predict, answer)) for name, answer in found}
 
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]

@@ -308,6 +308,25 @@ class Task(ABC):
         """
         return {}
 
+    def evaluate_method(
+        self, predict: Callable[[Arrays], Mapping[str, np.ndarray]]
+    ) -> Callable[[Source], dict[str, float]]:
+        """Return how well a method of `baselines` does.
+
+        Args:
+            predict: function. From examples to answers as `postprocess` returns them.
+
+        Returns:
+            function. From a split to its metrics, of those that are summed up.
+        """
+
+        def compute_baseline_metrics(source: Source) -> dict[str, float]:
+            examples = source[np.arange(len(source))]
+            metrics = self.compute_metrics(predict(examples), self.truth(examples))
+            return {name: metrics[name] for name in self.summary_metrics if name in metrics}
+
+        return compute_baseline_metrics
+
     @abstractmethod
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
