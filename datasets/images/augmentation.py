@@ -127,24 +127,69 @@ def augment_boxes(
         names: tuple of str. Some of `AUGMENTATIONS`; what moves nothing changes no box.
 
     Returns:
-        two arrays of the shapes of `boxes` and `classes`. A turned box is the one around its
-        corners; an object of which less than a quarter is left in the image has the class -1.
+        two arrays of the shapes of `boxes` and `classes`. A turned box is the one around what is
+        in the image of its outline; an object of which less than a quarter is left has the class
+        -1.
     """
     if not _MOVING & set(names):
         return boxes, classes
     matrices, offsets = _inverse_maps(_sample_numbers(seed, epoch, indices), names, *size)
     # From the middle, in rows and columns, as the maps have it; edges lie between pixels.
     middle = np.array(size) / 2
-    corners = boxes[..., [[1, 0], [1, 2], [3, 0], [3, 2]]] - middle  # (batch, most, 4, 2)
+    corners = boxes[..., [[1, 0], [1, 2], [3, 2], [3, 0]]] - middle  # (batch, most, 4, 2)
     moved = np.einsum("bij,bmcj->bmci", np.linalg.inv(matrices), corners - offsets[:, None, None])
     moved += middle
-    low, high = moved.min(axis=2), moved.max(axis=2)
-    whole = np.prod(high - low, axis=-1)
-    low, high = low.clip(0, size), high.clip(0, size)
-    left = np.prod(high - low, axis=-1) > LEAST_LEFT * whole
-    there = left & (classes >= 0)
-    found = np.concatenate([low[..., ::-1], high[..., ::-1]], axis=-1) * there[..., None]
+    whole = np.stack([moved.min(axis=2), moved.max(axis=2)], axis=2)
+    seen = np.stack([_reach(moved, axis, size[1 - axis]) for axis in (0, 1)], axis=-1)
+    return keep_seen(whole[..., ::-1], seen[..., ::-1], (0, 0), size[::-1], classes)
+
+
+def keep_seen(
+    whole: np.ndarray, seen: np.ndarray, first: np.ndarray, last: np.ndarray, classes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Clip boxes to an area, and drop those of which less than `LEAST_LEFT` is left.
+
+    Args:
+        whole: float array of shape (..., most, 2, 2). Left and top, right and bottom, in pixels.
+        seen: float array of that shape. The same of what may be seen of the objects.
+        first: int array of shape (..., 2). The left and the top edge of the area, in pixels.
+        last: int array of shape (..., 2). Its right and its bottom edge.
+        classes: int64 array of shape (..., most). -1 where there is no object.
+
+    Returns:
+        float32 array of shape (..., most, 4) and an array of the shape of `classes`.
+    """
+    seen = seen.clip(first, last)
+    sides = np.maximum(seen[..., 1, :] - seen[..., 0, :], 0)
+    areas = np.prod(whole[..., 1, :] - whole[..., 0, :], axis=-1)
+    there = (np.prod(sides, axis=-1) > LEAST_LEFT * areas) & (classes >= 0)
+    found = seen.reshape(*classes.shape, 4) * there[..., None]
     return found.astype(np.float32), np.where(there, classes, -1)
+
+
+def _reach(corners: np.ndarray, axis: int, limit: int) -> np.ndarray:
+    """Return from where to where an outline reaches along an axis, within the image's other axis.
+
+    A turned object may have its outermost corner beyond the image; what is seen reaches less far.
+
+    Args:
+        corners: float array of shape (batch, most, 4, 2). In their order around the outline.
+        axis: int. Along which axis.
+        limit: int. How long the image is along the other.
+
+    Returns:
+        float array of shape (batch, most, 2). Infinities, the greater first, of what is outside.
+    """
+    along, across = corners[..., axis], corners[..., 1 - axis]
+    ends, outside = [], []
+    for neighbour in (1, -1):  # each corner, and as far towards its neighbour as the image begins
+        step = np.roll(across, neighbour, axis=-1) - across
+        share = (across.clip(0, limit) - across) / np.where(step == 0, 1, step)
+        ends.append(along + share * (np.roll(along, neighbour, axis=-1) - along))
+        outside.append((across + step.clip(min=0) < 0) | (across + step.clip(max=0) > limit))
+    found, beyond = np.concatenate(ends, axis=-1), np.concatenate(outside, axis=-1)
+    low = np.where(beyond, np.inf, found).min(axis=-1)
+    return np.stack([low, np.where(beyond, -np.inf, found).max(axis=-1)], axis=-1)
 
 
 def augment_examples(

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -202,6 +202,8 @@ def test_what_comes_in_from_outside_has_no_class():
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(CHANGES), unique=True).map(tuple), st.integers(0, 1000))
+# Turned and enlarged, so that the corner that is farthest to a side is beyond another.
+@example(("flip", "shift", "crop", "rotate", "cutout", "scale"), 263)
 def test_a_box_still_frames_its_object(names, seed):
     """What is bright in an image fills the box that went along, as far as it is in the image."""
     boxes = np.tile(np.array([[12, 15, 27, 35]], np.float32), (8, 1, 1))
@@ -216,7 +218,7 @@ def test_a_box_still_frames_its_object(names, seed):
         assert number == 0  # no change takes three quarters of what is in the middle
         down, right = np.nonzero(image > 125)
         around = [right.min(), down.min(), right.max() + 1, down.max() + 1]
-        np.testing.assert_allclose(around, box, atol=1.1)
+        np.testing.assert_allclose(around, box, atol=1)  # an edge between pixels; a corner is blunt
 
 
 def test_an_object_that_has_left_the_image_is_none():
