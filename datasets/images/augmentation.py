@@ -7,7 +7,6 @@ its place there, the backend, or where a run was resumed.
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import betaincinv
 
 from threefold.core.errors import UserError, suggest
 from threefold.core.threads import worker_threads
@@ -16,7 +15,7 @@ from threefold.datasets.batching import uniform
 # How many random numbers each takes. All are drawn always, so that adding one to a run leaves what
 # the others do as it was.
 _NUMBERS = {"flip": 1, "shift": 2, "crop": 4, "rotate": 1, "cutout": 3, "mixup": 2,
-            "scale": 1, "colour": 4}  # fmt: skip
+            "scale": 1, "colour": 4, "mosaic": 18}  # fmt: skip
 AUGMENTATIONS = tuple(_NUMBERS)
 _MOVING = {"flip", "shift", "crop", "rotate", "scale"}
 IGNORED = 255  # in a mask: a pixel without a class, which counts for nothing
@@ -45,7 +44,7 @@ def augment(
     `colour` changes the contrast of all channels up to 1.3 times and the brightness of each by up
     to 32 levels; `cutout` paints a square of 25 to 40 % of the
     shorter side in the image's mean colour (DeVries and Taylor 2017,
-    https://arxiv.org/abs/1708.04552). `mixup` is left to `mixup`.
+    https://arxiv.org/abs/1708.04552). `mixup` and `mosaic` are left to `combining`.
 
     Args:
         images: array of shape (batch, height, width, channels). Values 0 to 255.
@@ -63,7 +62,7 @@ def augment(
     for name in names:
         if name not in AUGMENTATIONS:
             raise UserError(f"no augmentation '{name}'{suggest(name, AUGMENTATIONS)}")
-    numbers = _sample_numbers(seed, epoch, indices)
+    numbers = sample_numbers(seed, epoch, indices)
     images = images.astype(np.float32)  # a copy: what comes in may be the dataset itself
     if _MOVING & set(names):
         matrices, offsets = _inverse_maps(numbers, names, *images.shape[1:3])
@@ -93,7 +92,7 @@ def augment_masks(
     if not _MOVING & set(names):
         return masks
     height, width = masks.shape[1:]
-    matrices, offsets = _inverse_maps(_sample_numbers(seed, epoch, indices), names, height, width)
+    matrices, offsets = _inverse_maps(sample_numbers(seed, epoch, indices), names, height, width)
     middle = np.array([height - 1, width - 1]) / 2
     places = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"))
     places = places - middle[:, None, None]  # (2, height, width)
@@ -133,7 +132,7 @@ def augment_boxes(
     """
     if not _MOVING & set(names):
         return boxes, classes
-    matrices, offsets = _inverse_maps(_sample_numbers(seed, epoch, indices), names, *size)
+    matrices, offsets = _inverse_maps(sample_numbers(seed, epoch, indices), names, *size)
     # From the middle, in rows and columns, as the maps have it; edges lie between pixels.
     middle = np.array(size) / 2
     corners = boxes[..., [[1, 0], [1, 2], [3, 2], [3, 0]]] - middle  # (batch, most, 4, 2)
@@ -214,46 +213,7 @@ def augment_examples(
     return dict(examples) | changed
 
 
-def mixup(
-    arrays: Mapping[str, np.ndarray],
-    seed: int,
-    epoch: int,
-    indices: np.ndarray,
-    alpha: float = 0.2,
-) -> dict[str, np.ndarray]:
-    """Blend every example with another of its batch (Zhang et al. 2018).
-
-    See https://arxiv.org/abs/1710.09412. The share of the other is drawn from Beta(alpha, alpha)
-    and is at most one half. Partners follow from the examples in the batch, not from their order.
-
-    Args:
-        arrays: mapping of str to float array, the batch first. All that is blended: images and
-            targets, classes one-hot.
-        seed: int. The run's seed.
-        epoch: int. Which epoch.
-        indices: int array of shape (batch,). Which examples.
-        alpha: float. How much is blended; above 0.
-
-    Returns:
-        dict of str to float32 array.
-    """
-    keys, quantiles = _sample_numbers(seed, epoch, indices)["mixup"].T
-    share = betaincinv(alpha, alpha, quantiles)
-    share = np.minimum(share, 1 - share).astype(np.float32)
-    # Each example's partner is the next in the order of their random keys.
-    order = np.argsort(keys, kind="stable")
-    partner = np.empty_like(order)
-    partner[order] = np.roll(order, -1)
-    mixed = {}
-    for name, array in arrays.items():
-        if not np.issubdtype(array.dtype, np.floating):
-            raise ValueError(f"expected '{name}' as floats (classes one-hot), got {array.dtype}")
-        weight = share.reshape(-1, *[1] * (array.ndim - 1))
-        mixed[name] = (array + weight * (array[partner] - array)).astype(np.float32)
-    return mixed
-
-
-def _sample_numbers(seed: int, epoch: int, indices: np.ndarray) -> dict[str, np.ndarray]:
+def sample_numbers(seed: int, epoch: int, indices: np.ndarray) -> dict[str, np.ndarray]:
     """Return the random numbers of each augmentation, float of shape (batch, draws)."""
     numbers = uniform(seed, epoch, indices, sum(_NUMBERS.values()))
     ends = np.cumsum(list(_NUMBERS.values()))
