@@ -29,7 +29,7 @@ class ImageSegmentation(ImageInputs):
 
     name = "image_segmentation"
     losses = ("cross_entropy_dice", "cross_entropy", "dice", "tversky", "focal")
-    settings = ("augment",)  # mixed images are none to find things in
+    settings = ("augment", "mosaic")  # of blended images a pixel would have two classes
     augmentation = ("shift", "scale", "rotate", "colour")
     image_output = "write_masks"
     figures = (

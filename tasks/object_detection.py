@@ -29,7 +29,7 @@ class ObjectDetection(ImageInputs):
 
     name = "object_detection"
     losses = LOSSES
-    settings = ("augment",)  # a blend of two images has the boxes of neither
+    settings = ("augment", "mixup", "mosaic")
     augmentation = ("shift", "scale", "colour")
     keeps_sizes = True
     image_output = "write_boxes"

@@ -27,7 +27,7 @@ from threefold.tasks.metrics.simple_methods import SimpleMethod
 from threefold.tasks.signature import Field, Output
 
 Arrays = dict[str, np.ndarray]
-Setting = Literal["label_smoothing", "class_weights", "augment", "mixup"]
+Setting = Literal["label_smoothing", "class_weights", "augment", "mixup", "mosaic"]
 TrainingLoop = Literal["supervised", "adversarial"]
 
 

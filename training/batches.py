@@ -8,7 +8,8 @@ import numpy as np
 
 from threefold.datasets.batching import epoch_order, group_lengths
 from threefold.datasets.dataset import Source, find_lengths
-from threefold.datasets.images.augmentation import augment_examples, mixup
+from threefold.datasets.images.augmentation import augment_examples
+from threefold.datasets.images.combining import join_mosaics, mix_boxes, mixup
 from threefold.tasks.task import Arrays, Task
 
 BLOCK_BYTES = 1 << 20  # more would keep a slow source waiting, and its images in memory
@@ -60,18 +61,29 @@ class Batches(keras.utils.PyDataset):
         """Return the examples of some batches, as if they were one."""
         start = (position + self.first_step) * self.batch_size
         indices = self._epoch_order()[start : start + count * self.batch_size]
-        examples = self._read(indices)
-        if self.augment:
-            chosen = self.seed, self.epoch, indices, self.augment
-            examples = augment_examples(examples, *chosen)
+        examples = self._augmented(indices) if self.augment else self._read(indices)
         examples = examples | self.task.random_arrays(self.seed or 0, self.epoch, indices)
         inputs, targets = self.task.model_inputs(examples), self.task.targets(examples)
-        if "mixup" in self.augment:
+        if "mixup" in self.augment and "boxes" not in examples:  # they are blended already
             mixed = mixup(inputs | {"targets": targets}, self.seed, self.epoch, indices)
             targets = mixed.pop("targets")
             inputs = mixed
         weights = self.task.sample_weights(targets)
         return (inputs, targets) if weights is None else (inputs, targets, weights)
+
+    def _augmented(self, indices: np.ndarray) -> Arrays:
+        """Return examples that are changed, each alone, and then combined with others."""
+
+        def read(some: np.ndarray) -> Arrays:
+            return augment_examples(self._read(some), self.seed, self.epoch, some, self.augment)
+
+        chosen = read, len(self.source), self.seed, self.epoch, indices
+        examples = read(indices)
+        if "mosaic" in self.augment:
+            examples = join_mosaics(examples, *chosen)
+        if "mixup" in self.augment and "boxes" in examples:
+            examples = mix_boxes(examples, *chosen)
+        return examples
 
     def _read(self, indices: np.ndarray) -> Arrays:
         """Return examples; of a source that samples them, those of this seed and epoch."""

@@ -261,11 +261,13 @@ def _require_usable(settings: TrainingSettings, task: type[Task]) -> None:
         "class_weights": settings.class_weights != "none",
         "augment": bool(settings.augment),
         "mixup": "mixup" in (settings.augment or ()),
+        "mosaic": "mosaic" in (settings.augment or ()),
     }
     for name in get_args(Setting):
         if asked[name] and name not in task.settings:
             able = [other for other in task_names() if name in find_task(other).settings]
-            flag = "augment mixup" if name == "mixup" else name.replace("_", "-")
+            combining = name in ("mixup", "mosaic")
+            flag = f"augment {name}" if combining else name.replace("_", "-")
             raise UserError(f"--{flag} is of no use to {task.name}; it is for {', '.join(able)}")
     if settings.loss is not None:
         task.require_loss(settings.loss)

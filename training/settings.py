@@ -9,7 +9,9 @@ from threefold.core.errors import UserError, suggest
 from threefold.core.options import Option, check_options
 from threefold.training.duration import Duration, choose_duration, require_one
 
-Augmentation = Literal["flip", "shift", "crop", "rotate", "scale", "colour", "cutout", "mixup"]
+Augmentation = Literal[
+    "flip", "shift", "crop", "rotate", "scale", "colour", "cutout", "mixup", "mosaic"
+]  # fmt: skip
 Optimizer = Literal[
     "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "lamb", "lars", "ftrl",
     "lion", "muon",
@@ -61,7 +63,7 @@ class TrainingSettings(BaseModel):
     )
     ema: Share | None = Field(None, description="momentum of averaged weights, 0 for none")
     augment: tuple[Augmentation, ...] | None = Field(
-        None, description="flip,shift,crop,rotate,scale,colour,cutout,mixup; empty for none"
+        None, description="flip,shift,crop,rotate,scale,colour,cutout,mixup,mosaic; empty for none"
     )
     patience: Count | None = Field(
         None, description="stop after so many epochs without a better validation loss"

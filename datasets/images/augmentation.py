@@ -7,7 +7,6 @@ its place there, the backend, or where a run was resumed.
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import betaincinv
 
 from threefold.core.errors import UserError, suggest
 from threefold.core.threads import worker_threads
@@ -16,7 +15,7 @@ from threefold.datasets.batching import uniform
 # How many random numbers each takes. All are drawn always, so that adding one to a run leaves what
 # the others do as it was.
 _NUMBERS = {"flip": 1, "shift": 2, "crop": 4, "rotate": 1, "cutout": 3, "mixup": 2,
-            "scale": 1, "colour": 4}  # fmt: skip
+            "scale": 1, "colour": 4, "mosaic": 18}  # fmt: skip
 AUGMENTATIONS = tuple(_NUMBERS)
 _MOVING = {"flip", "shift", "crop", "rotate", "scale"}
 IGNORED = 255  # in a mask: a pixel without a class, which counts for nothing
@@ -45,7 +44,7 @@ def augment(
     `colour` changes the contrast of all channels up to 1.3 times and the brightness of each by up
     to 32 levels; `cutout` paints a square of 25 to 40 % of the
     shorter side in the image's mean colour (DeVries and Taylor 2017,
-    https://arxiv.org/abs/1708.04552). `mixup` is left to `mixup`.
+    https://arxiv.org/abs/1708.04552). `mixup` and `mosaic` are left to `combining`.
 
     Args:
         images: array of shape (batch, height, width, channels). Values 0 to 255.
@@ -63,7 +62,7 @@ def augment(
     for name in names:
         if name not in AUGMENTATIONS:
             raise UserError(f"no augmentation '{name}'{suggest(name, AUGMENTATIONS)}")
-    numbers = _sample_numbers(seed, epoch, indices)
+    numbers = sample_numbers(seed, epoch, indices)
     images = images.astype(np.float32)  # a copy: what comes in may be the dataset itself
     if _MOVING & set(names):
         matrices, offsets = _inverse_maps(numbers, names, *images.shape[1:3])
@@ -93,7 +92,7 @@ def augment_masks(
     if not _MOVING & set(names):
         return masks
     height, width = masks.shape[1:]
-    matrices, offsets = _inverse_maps(_sample_numbers(seed, epoch, indices), names, height, width)
+    matrices, offsets = _inverse_maps(sample_numbers(seed, epoch, indices), names, height, width)
     middle = np.array([height - 1, width - 1]) / 2
     places = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"))
     places = places - middle[:, None, None]  # (2, height, width)
@@ -127,24 +126,69 @@ def augment_boxes(
         names: tuple of str. Some of `AUGMENTATIONS`; what moves nothing changes no box.
 
     Returns:
-        two arrays of the shapes of `boxes` and `classes`. A turned box is the one around its
-        corners; an object of which less than a quarter is left in the image has the class -1.
+        two arrays of the shapes of `boxes` and `classes`. A turned box is the one around what is
+        in the image of its outline; an object of which less than a quarter is left has the class
+        -1.
     """
     if not _MOVING & set(names):
         return boxes, classes
-    matrices, offsets = _inverse_maps(_sample_numbers(seed, epoch, indices), names, *size)
+    matrices, offsets = _inverse_maps(sample_numbers(seed, epoch, indices), names, *size)
     # From the middle, in rows and columns, as the maps have it; edges lie between pixels.
     middle = np.array(size) / 2
-    corners = boxes[..., [[1, 0], [1, 2], [3, 0], [3, 2]]] - middle  # (batch, most, 4, 2)
+    corners = boxes[..., [[1, 0], [1, 2], [3, 2], [3, 0]]] - middle  # (batch, most, 4, 2)
     moved = np.einsum("bij,bmcj->bmci", np.linalg.inv(matrices), corners - offsets[:, None, None])
     moved += middle
-    low, high = moved.min(axis=2), moved.max(axis=2)
-    whole = np.prod(high - low, axis=-1)
-    low, high = low.clip(0, size), high.clip(0, size)
-    left = np.prod(high - low, axis=-1) > LEAST_LEFT * whole
-    there = left & (classes >= 0)
-    found = np.concatenate([low[..., ::-1], high[..., ::-1]], axis=-1) * there[..., None]
+    whole = np.stack([moved.min(axis=2), moved.max(axis=2)], axis=2)
+    seen = np.stack([_reach(moved, axis, size[1 - axis]) for axis in (0, 1)], axis=-1)
+    return keep_seen(whole[..., ::-1], seen[..., ::-1], (0, 0), size[::-1], classes)
+
+
+def keep_seen(
+    whole: np.ndarray, seen: np.ndarray, first: np.ndarray, last: np.ndarray, classes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Clip boxes to an area, and drop those of which less than `LEAST_LEFT` is left.
+
+    Args:
+        whole: float array of shape (..., most, 2, 2). Left and top, right and bottom, in pixels.
+        seen: float array of that shape. The same of what may be seen of the objects.
+        first: int array of shape (..., 2). The left and the top edge of the area, in pixels.
+        last: int array of shape (..., 2). Its right and its bottom edge.
+        classes: int64 array of shape (..., most). -1 where there is no object.
+
+    Returns:
+        float32 array of shape (..., most, 4) and an array of the shape of `classes`.
+    """
+    seen = seen.clip(first, last)
+    sides = np.maximum(seen[..., 1, :] - seen[..., 0, :], 0)
+    areas = np.prod(whole[..., 1, :] - whole[..., 0, :], axis=-1)
+    there = (np.prod(sides, axis=-1) > LEAST_LEFT * areas) & (classes >= 0)
+    found = seen.reshape(*classes.shape, 4) * there[..., None]
     return found.astype(np.float32), np.where(there, classes, -1)
+
+
+def _reach(corners: np.ndarray, axis: int, limit: int) -> np.ndarray:
+    """Return from where to where an outline reaches along an axis, within the image's other axis.
+
+    A turned object may have its outermost corner beyond the image; what is seen reaches less far.
+
+    Args:
+        corners: float array of shape (batch, most, 4, 2). In their order around the outline.
+        axis: int. Along which axis.
+        limit: int. How long the image is along the other.
+
+    Returns:
+        float array of shape (batch, most, 2). Infinities, the greater first, of what is outside.
+    """
+    along, across = corners[..., axis], corners[..., 1 - axis]
+    ends, outside = [], []
+    for neighbour in (1, -1):  # each corner, and as far towards its neighbour as the image begins
+        step = np.roll(across, neighbour, axis=-1) - across
+        share = (across.clip(0, limit) - across) / np.where(step == 0, 1, step)
+        ends.append(along + share * (np.roll(along, neighbour, axis=-1) - along))
+        outside.append((across + step.clip(min=0) < 0) | (across + step.clip(max=0) > limit))
+    found, beyond = np.concatenate(ends, axis=-1), np.concatenate(outside, axis=-1)
+    low = np.where(beyond, np.inf, found).min(axis=-1)
+    return np.stack([low, np.where(beyond, -np.inf, found).max(axis=-1)], axis=-1)
 
 
 def augment_examples(
@@ -169,46 +213,7 @@ def augment_examples(
     return dict(examples) | changed
 
 
-def mixup(
-    arrays: Mapping[str, np.ndarray],
-    seed: int,
-    epoch: int,
-    indices: np.ndarray,
-    alpha: float = 0.2,
-) -> dict[str, np.ndarray]:
-    """Blend every example with another of its batch (Zhang et al. 2018).
-
-    See https://arxiv.org/abs/1710.09412. The share of the other is drawn from Beta(alpha, alpha)
-    and is at most one half. Partners follow from the examples in the batch, not from their order.
-
-    Args:
-        arrays: mapping of str to float array, the batch first. All that is blended: images and
-            targets, classes one-hot.
-        seed: int. The run's seed.
-        epoch: int. Which epoch.
-        indices: int array of shape (batch,). Which examples.
-        alpha: float. How much is blended; above 0.
-
-    Returns:
-        dict of str to float32 array.
-    """
-    keys, quantiles = _sample_numbers(seed, epoch, indices)["mixup"].T
-    share = betaincinv(alpha, alpha, quantiles)
-    share = np.minimum(share, 1 - share).astype(np.float32)
-    # Each example's partner is the next in the order of their random keys.
-    order = np.argsort(keys, kind="stable")
-    partner = np.empty_like(order)
-    partner[order] = np.roll(order, -1)
-    mixed = {}
-    for name, array in arrays.items():
-        if not np.issubdtype(array.dtype, np.floating):
-            raise ValueError(f"expected '{name}' as floats (classes one-hot), got {array.dtype}")
-        weight = share.reshape(-1, *[1] * (array.ndim - 1))
-        mixed[name] = (array + weight * (array[partner] - array)).astype(np.float32)
-    return mixed
-
-
-def _sample_numbers(seed: int, epoch: int, indices: np.ndarray) -> dict[str, np.ndarray]:
+def sample_numbers(seed: int, epoch: int, indices: np.ndarray) -> dict[str, np.ndarray]:
     """Return the random numbers of each augmentation, float of shape (batch, draws)."""
     numbers = uniform(seed, epoch, indices, sum(_NUMBERS.values()))
     ends = np.cumsum(list(_NUMBERS.values()))

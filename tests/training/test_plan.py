@@ -44,6 +44,8 @@ def test_what_suits_no_task_is_refused_before_the_data_are_looked_for(given, mes
     ("name", "given", "message"),
     [
         ("rnn", {"augment": "flip"}, "--augment is of no use to "),
+        ("cnn", {"augment": "shift,mosaic"}, "mosaic is of no use to image_classification; it is"),
+        ("unet", {"augment": "mixup"}, "--augment mixup is of no use to image_segmentation"),
         ("gan", {"augment": "mixup"}, "--augment mixup is of no use to image_generation"),
         ("gan", {"class_weights": "balanced"}, "--class-weights is of no use to image_generation"),
         ("dnn", {"dataset": "diabetes", "class_weights": "balanced"}, "to tabular_regression"),

@@ -15,7 +15,7 @@ from threefold.tasks.task import Arrays, find_task, task_names
 from threefold.training.run import RunRecord
 
 VIEWS = 8  # changed images, beside the image itself
-NO_VIEWS = {"mixup", "cutout"}  # change what is there, not how it is seen
+NO_VIEWS = {"mixup", "mosaic", "cutout"}  # change what is there, not how it is seen
 
 
 def choose_changes(record: RunRecord) -> tuple[str, ...]:

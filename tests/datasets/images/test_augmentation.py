@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -11,10 +11,9 @@ from threefold.datasets.images.augmentation import (
     augment,
     augment_boxes,
     augment_masks,
-    mixup,
 )
 
-CHANGES = tuple(name for name in AUGMENTATIONS if name != "mixup")
+CHANGES = tuple(name for name in AUGMENTATIONS if name not in ("mixup", "mosaic"))
 
 
 @pytest.fixture(scope="module")
@@ -138,45 +137,6 @@ def test_unknown_names_are_refused_with_the_closest(images):
         augment(images, 0, 0, np.arange(16), ("rotat",))
 
 
-def blend(indices, epoch=0):
-    """Return the shares of the originals in each mixed example, shape (batch, batch)."""
-    return mixup({"share": np.eye(len(indices), dtype=np.float32)}, 0, epoch, indices)["share"]
-
-
-def test_mixup_blends_images_and_targets_alike():
-    generator = np.random.default_rng(0)
-    images = generator.uniform(0, 255, (32, 5, 4, 3)).astype(np.float32)
-    targets = np.eye(10, dtype=np.float32)[generator.integers(0, 10, 32)]
-    indices = generator.permutation(1000)[:32]
-    mixed = mixup({"image": images, "target": targets}, 0, 0, indices)
-    shares = blend(indices)
-    assert mixed["image"] == pytest.approx(np.einsum("ij,jhwc->ihwc", shares, images), abs=1e-3)
-    assert mixed["target"] == pytest.approx(shares @ targets, abs=1e-6)
-    assert mixed["target"].sum(axis=1) == pytest.approx(1)
-    assert mixed["image"].dtype == np.float32
-
-
-def test_mixup_takes_one_other_example_and_at_most_half_of_it():
-    shares = blend(np.arange(500))
-    assert np.all(np.diag(shares) >= 0.5)
-    others = shares - np.diag(np.diag(shares))
-    assert np.all((others > 0).sum(axis=1) <= 1) and np.all((others > 0).sum(axis=0) <= 1)
-    # E[min(share, 1 - share)] of Beta(0.2, 0.2).
-    assert others.sum(axis=1).mean() == pytest.approx(0.101, abs=0.02)
-    assert not np.array_equal(shares, blend(np.arange(500), epoch=1))
-
-
-def test_mixup_follows_the_examples_and_not_their_order_in_the_batch():
-    indices = np.arange(40)
-    order = np.random.default_rng(1).permutation(40)
-    assert np.array_equal(blend(indices[order]), blend(indices)[order][:, order])
-
-
-def test_mixup_refuses_class_numbers():
-    with pytest.raises(ValueError, match="expected 'label' as floats"):
-        mixup({"label": np.arange(3)}, 0, 0, np.arange(3))
-
-
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from(CHANGES), unique=True).map(tuple), st.integers(0, 1000))
 def test_a_mask_moves_with_its_image(names, seed):
@@ -202,6 +162,8 @@ def test_what_comes_in_from_outside_has_no_class():
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(CHANGES), unique=True).map(tuple), st.integers(0, 1000))
+# Turned and enlarged, so that the corner that is farthest to a side is beyond another.
+@example(("flip", "shift", "crop", "rotate", "cutout", "scale"), 263)
 def test_a_box_still_frames_its_object(names, seed):
     """What is bright in an image fills the box that went along, as far as it is in the image."""
     boxes = np.tile(np.array([[12, 15, 27, 35]], np.float32), (8, 1, 1))
@@ -216,7 +178,7 @@ def test_a_box_still_frames_its_object(names, seed):
         assert number == 0  # no change takes three quarters of what is in the middle
         down, right = np.nonzero(image > 125)
         around = [right.min(), down.min(), right.max() + 1, down.max() + 1]
-        np.testing.assert_allclose(around, box, atol=1.1)
+        np.testing.assert_allclose(around, box, atol=1)  # an edge between pixels; a corner is blunt
 
 
 def test_an_object_that_has_left_the_image_is_none():
