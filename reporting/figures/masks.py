@@ -18,7 +18,8 @@ SHOWN = 6  # images
 MOST_BARS = 40  # classes, the worst first
 NAMED = 20  # classes of a legend
 STRENGTH = 0.6  # of a class's colour over the image
-SIDE = 1.9  # inches: of one image
+SIDE = 1.6  # inches: of one image
+ACROSS = 6  # images in a line
 MOST_PIXELS = 512  # of its side, about: more are not seen
 
 
@@ -27,7 +28,7 @@ def worst_masks(evaluation: Evaluation) -> Figure | None:
     """Plot the images whose masks have the most wrong pixels, worst first.
 
     Returns:
-        Figure. In each row an image, its true classes and the found ones; None without mistakes.
+        Figure. Each image, its true classes and the found ones; None without mistakes.
     """
     found, masks = evaluation.predictions["class_index"], evaluation.truth["mask"]
     wrong = ((found != masks) & (masks != IGNORED)).mean(axis=(1, 2))
@@ -137,16 +138,19 @@ def _plot_rows(
     captions: Sequence[str],
     legend: list[Patch],
 ) -> Figure:
-    """Plot rows of images under the headings of their columns."""
+    """Plot images with what belongs to each beside it, several such rows in a line."""
     height, width = rows[0][0].shape[:2]
-    tall = SIDE * min(height / width, 2.0)
-    figure = new_figure(SIDE * len(headings) + 1.6, tall * len(rows) + 0.8)
-    grid = figure.subplots(len(rows), len(headings), squeeze=False)
-    for axes_row, images, caption in zip(grid, rows, captions, strict=True):
+    tall, across = SIDE * min(height / width, 2.0), min(ACROSS // len(headings), len(rows))
+    lines = -(-len(rows) // across)
+    columns = across * len(headings)
+    figure = new_figure(SIDE * columns + 1.6, tall * lines + 0.8)
+    grid = figure.subplots(lines, columns, squeeze=False).reshape(-1, len(headings))
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for axes_row, images, caption in zip(grid, rows, captions, strict=False):
         for axes, image, heading in zip(axes_row, images, headings, strict=True):
             shown = np.clip(image, 0, 255).astype(np.uint8)
             axes.imshow(shown.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            axes.set_axis_off()
             under = caption if heading == headings[0] and caption else ""
             axes.set_title(f"{heading}: {under}" if under else heading, fontsize=8, loc="center")
     if legend:
