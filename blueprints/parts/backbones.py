@@ -1,5 +1,6 @@
 """Networks of keras-hub that were trained before, to take features of images from."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ VARIANCE = [58.395**2, 57.12**2, 57.375**2]
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 # Large files are cut; keras-hub reads the form of Hugging Face, too.
 OTHER_WEIGHTS = ("model.weights.json", "model.safetensors", "model.safetensors.index.json")
+NOT_KEPT = {"self", "kwargs", "data_format", "dtype"}  # of what a network is made with
 
 
 def open_backbone(backbone: Backbone, kind: str) -> keras.Model:
@@ -36,8 +38,9 @@ def open_backbone(backbone: Backbone, kind: str) -> keras.Model:
 
     wanted = getattr(keras_hub.models, kind)
     if isinstance(backbone, dict):
-        found = getattr(keras_hub.models, backbone["class_name"])
-        return found.from_config(backbone["config"])
+        network = getattr(keras_hub.models, backbone["class_name"]).from_config(backbone["config"])
+        network.architecture = json.dumps(backbone)
+        return network
     network = _load(backbone, wanted)
     name = type(network).__name__
     if not isinstance(network, wanted):
@@ -48,6 +51,10 @@ def open_backbone(backbone: Backbone, kind: str) -> keras.Model:
             f"the backbone '{backbone}' takes images of {height} x {width} pixels and {channels} "
             "channels; expected one of any size, and 3 channels"
         )
+    # As text: Keras would track the parts of a dictionary.
+    network.architecture = json.dumps(
+        {"class_name": name, "config": _find_config(network, backbone)}
+    )
     return network
 
 
@@ -60,7 +67,7 @@ def _load(preset: str, wanted: type) -> keras.Model:
             if not any((folder / name).is_file() for name in names):
                 raise ValueError(f"the backbone '{preset}' is no preset: it has no {names[0]}")
     try:
-        return keras_hub.models.Backbone.from_preset(str(folder) if folder.is_dir() else preset)
+        return keras_hub.models.Backbone.from_preset(_place(preset))
     except Exception as error:  # the hub's clients raise errors of many kinds
         if folder.is_dir():
             reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -70,6 +77,29 @@ def _load(preset: str, wanted: type) -> keras.Model:
             f"cannot load the backbone '{preset}': it must be a folder, or one of the presets "
             f"below and a network to download it from: {known}"
         ) from error
+
+
+def _find_config(network: keras.Model, preset: str) -> dict[str, Any]:
+    """Return what a network was made with; the type of its numbers is a run's own."""
+    from keras_hub.src.utils.preset_utils import load_json
+
+    written = load_json(_place(preset))
+    config = network.get_config()
+    if "registered_name" in written:
+        # What a network says of itself can lack something, as EfficientNet's does (0.32).
+        config = written["config"]
+    elif missing := {*inspect.signature(type(network).__init__).parameters} - {*config} - NOT_KEPT:
+        raise ValueError(
+            f"the backbone '{preset}' is not in keras-hub's own form, and of it would be lost: "
+            f"{', '.join(sorted(missing))}; write it with save_to_preset"
+        )
+    return {name: value for name, value in config.items() if name != "dtype"}
+
+
+def _place(preset: str) -> str:
+    """Return a preset's name, or its folder in full."""
+    folder = Path(preset).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else preset
 
 
 def make_encoder(network: keras.Model, outputs: Any) -> keras.Model:
@@ -83,9 +113,7 @@ def make_encoder(network: keras.Model, outputs: Any) -> keras.Model:
         keras.Model. The same layers; `read_architecture` finds what they are.
     """
     encoder = keras.Model(network.input, outputs, name="encoder")
-    # The type of numbers is a run's own. As text, which Keras leaves as it is.
-    config = {name: value for name, value in network.get_config().items() if name != "dtype"}
-    encoder.architecture = json.dumps({"class_name": type(network).__name__, "config": config})
+    encoder.architecture = network.architecture
     return encoder
 
 

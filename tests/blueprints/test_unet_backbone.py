@@ -9,6 +9,7 @@ from backbones import make_preset
 from displays import quiet
 from refusals import refused
 
+from threefold.blueprints.parts.backbones import read_architecture
 from threefold.core.errors import UserError
 from threefold.datasets.facts import ImageFacts
 from threefold.tasks.image_segmentation import ImageSegmentation
@@ -32,7 +33,8 @@ def preset(tmp_path_factory):
 def build(backbone, shape=SHAPE, filters="3,4,5", **options):
     facts = ImageFacts(image_shape=shape, class_names=("sea", "land"), mask_codes=(0, 1))
     seed_everything(3)
-    given = {"backbone": str(backbone), "filters": filters} | options
+    backbone = backbone if isinstance(backbone, dict) else str(backbone)
+    given = {"backbone": backbone, "filters": filters} | options
     return build_model("unet", ImageSegmentation(facts), given, "float32")[0]
 
 
@@ -119,6 +121,39 @@ def test_a_run_needs_no_preset_any_more(tmp_path):
     np.testing.assert_array_equal(after["conv1_conv/kernel"], before["conv1_conv/kernel"])
     with pytest.raises(UserError, match="cannot load the backbone"):
         fit(tmp_path / "tiny", tmp_path, "third")
+
+
+def test_an_efficient_net_is_rebuilt_as_it_was(tmp_path):
+    """Of it, keras-hub's `get_config` leaves out how many features there are at the end."""
+    import keras_hub
+
+    keras.config.set_dtype_policy("float32")
+    network = keras_hub.models.EfficientNetBackbone(
+        stackwise_width_coefficients=[1.0, 1.0],
+        stackwise_depth_coefficients=[1.0, 1.0],
+        stackwise_kernel_sizes=[3, 3],
+        stackwise_num_repeats=[1, 1],
+        stackwise_input_filters=[8, 8],
+        stackwise_output_filters=[8, 8],
+        stackwise_expansion_ratios=[1, 4],
+        stackwise_squeeze_and_excite_ratios=[0.25, 0.25],
+        stackwise_strides=[1, 2],
+        stackwise_block_types=["v1", "fused"],
+        num_features=16,
+    )
+    network.save_to_preset(str(tmp_path / "tiny"))
+    place = tmp_path / "tiny" / "config.json"
+    config = json.loads(place.read_text())
+    config["config"]["num_features"] = 16
+    place.write_text(json.dumps(config))
+    model = build(tmp_path / "tiny", filters="3,4")
+    again = build(read_architecture(model), filters="3,4")
+    assert [(w.path, w.shape) for w in again.weights if "seed" not in w.path] == [
+        (w.path, w.shape) for w in model.weights if "seed" not in w.path
+    ]
+    for weight, other in zip(again.weights, model.weights, strict=True):
+        weight.assign(other)
+    np.testing.assert_allclose(answer(again), answer(model), rtol=1e-5, atol=1e-5)
 
 
 def test_filters_are_those_of_the_decoder(preset):
