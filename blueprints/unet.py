@@ -1,7 +1,7 @@
 """U-Net: a class for each pixel, by an encoder, a decoder and connections between their stages.
 
 The first choice for segmentation of a few dozen to some thousands of images. With `-o
-backbone=PRESET` its encoder is a network pretrained on ImageNet, for photos few of which have masks.
+backbone=PRESET` its encoder is a network pretrained on ImageNet, for photos with few masks.
 
 Sources: Ronneberger et al. 2015, "U-Net: convolutional networks for biomedical image segmentation",
 with the padding and the batch normalisation (Ioffe and Szegedy 2015) that are common since; losses
