@@ -38,12 +38,12 @@ def build(backbone, shape=SHAPE, filters="3,4,5", **options):
     return build_model("unet", ImageSegmentation(facts), given, "float32")[0]
 
 
-def draw(shape) -> dict[str, np.ndarray]:
+def sample_images(shape) -> dict[str, np.ndarray]:
     return {"image": np.random.default_rng(0).uniform(0, 255, (2, *shape)).astype(np.float32)}
 
 
 def answer(model, shape=SHAPE):
-    return np.asarray(model.predict_on_batch(draw(shape)))
+    return np.asarray(model.predict_on_batch(sample_images(shape)))
 
 
 def read(model) -> dict[str, np.ndarray]:
@@ -59,7 +59,7 @@ def test_every_pixel_of_every_size_has_an_answer(preset, shape):
 def test_its_features_are_those_of_the_preset(preset):
     import keras_hub
 
-    model, images = build(preset[0], (8, 16, 3)), draw((8, 16, 3))
+    model, images = build(preset[0], (8, 16, 3)), sample_images((8, 16, 3))
     network = keras_hub.models.Backbone.from_preset(str(preset[0]))
     pyramid = keras.Model(network.input, [network.pyramid_outputs["P2"], network.output])
     scaled = (images["image"] - [123.675, 116.28, 103.53]) / [58.395, 57.12, 57.375]
@@ -102,7 +102,7 @@ def test_what_is_frozen_stays_to_the_last_statistic(preset, tmp_path, freeze):
 def test_a_frozen_backbone_answers_alike_in_training(preset):
     model = build(preset[0], freeze="true", dropout="0")
     encoder = keras.Model(model.inputs, model.get_layer("bottom_dropout").input)
-    image = keras.ops.convert_to_tensor(draw(SHAPE)["image"])
+    image = keras.ops.convert_to_tensor(sample_images(SHAPE)["image"])
     one, other = (np.asarray(keras.ops.convert_to_numpy(encoder(image, training=training)))
                   for training in (True, False))  # fmt: skip
     np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
