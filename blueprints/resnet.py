@@ -12,6 +12,12 @@ normalise, activate, convolve); Zagoruyko and Komodakis 2016 for the width.
 import keras
 from keras import layers
 
+from threefold.blueprints.parts.backbones import (
+    Backbone,
+    make_encoder,
+    open_backbone,
+    scale_pixels,
+)
 from threefold.blueprints.parts.labels import with_thresholds
 from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM, make_dropout, subsample
 from threefold.blueprints.parts.options import Activation, Count, Rate
@@ -34,7 +40,7 @@ def build(
     width: Count = 16,
     activation: Activation = "relu",
     dropout: Rate = 0.1,
-    backbone: str | None = None,
+    backbone: Backbone | None = None,
 ) -> keras.Model:
     """Build the network.
 
@@ -57,7 +63,8 @@ def build(
     """
     image = keras.Input(image_shape, name="image")
     if backbone is not None:
-        x = _pretrained(image, backbone)
+        network = open_backbone(backbone, "ResNetBackbone")
+        x = make_encoder(network, network.output)(scale_pixels(image))  # (batch, h, w, features)
     else:
         if depth < 8 or depth % 6 != 2:
             raise ValueError(f"depth must be 6 n + 2 (8, 14, 20, 32, ...), got {depth}")
@@ -115,30 +122,3 @@ def _convolution(x, width: int, kernel_size: int, stride: int, name: str):
         kernel_initializer="he_normal",
         name=name,
     )(x)
-
-
-def _pretrained(image, preset: str):
-    """Return the features of a keras-hub backbone, (batch, h, w, features)."""
-    import keras_hub
-
-    try:
-        network = keras_hub.models.ResNetBackbone.from_preset(preset)
-    except Exception as error:  # the hub's clients raise errors of many kinds
-        known = ", ".join(sorted(keras_hub.models.ResNetBackbone.presets))
-        raise ValueError(
-            f"cannot load the backbone '{preset}': it must be a folder, or one of the presets "
-            f"below and a network to download it from: {known}"
-        ) from error
-    channels = network.input_shape[-1]
-    x = (
-        layers.Concatenate(name="grey_to_colour")([image] * 3)
-        if image.shape[-1] < channels
-        else image
-    )
-    # Mean and variance of ImageNet's colours, for pixels from 0 to 255.
-    x = layers.Normalization(
-        mean=[123.675, 116.28, 103.53],
-        variance=[58.395**2, 57.12**2, 57.375**2],
-        name="imagenet_scale",
-    )(x)
-    return network(x)

@@ -19,7 +19,7 @@ from threefold.exporting.writers.onnx_float16 import write_float16
 from threefold.exporting.writers.onnx_recurrent import recurrent_operators
 from threefold.tasks.signature import Field
 from threefold.tasks.task import Task
-from threefold.training.building import bind_task, build_model, rebuild_model
+from threefold.training.building import bind_task, build_model, rebuild_model, without_preset
 from threefold.training.run import RunRecord, open_run
 
 TYPES = {
@@ -76,7 +76,8 @@ def main() -> None:
     if "record" in job:  # only tried: with the first weights
         record = RunRecord.model_validate(job["record"])
         task = bind_task(record)
-        model, _ = build_model(record.blueprint, task, record.options, "float32")
+        options = without_preset(record.options, record)
+        model, _ = build_model(record.blueprint, task, options, "float32")
         name = ""
     else:
         run = open_run(job["run"])

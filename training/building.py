@@ -154,10 +154,28 @@ def rebuild_model(run, precision: str | None = None):
     task = bind_task(record)
     arrays, _ = load_checkpoint(run.checkpoints, "best")
     precision = precision or record.settings.precision
-    options = {name: value for name, value in record.options.items() if name != LORA}
+    options = {
+        name: v for name, v in without_preset(record.options, record).items() if name != LORA
+    }
     model, _ = build_model(record.blueprint, task, options, precision)
     state.restore_weights(model, state.merge_lora(arrays))
     return model, task
+
+
+def without_preset(options: dict[str, Any], record) -> dict[str, Any]:
+    """Return options to build with, for a model that gets its weights from a run.
+
+    Args:
+        options: dict. Of a blueprint, in full.
+        record: RunRecord. Of the run that holds the weights.
+
+    Returns:
+        dict. Where they name the backbone of the run, its architecture instead: the preset may be
+        gone.
+    """
+    if record.backbone is None or options.get("backbone") != record.options["backbone"]:
+        return options
+    return options | {"backbone": record.backbone}
 
 
 def bind_task(record) -> Task:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from threefold.blueprints.parts.backbones import read_architecture
 from threefold.core.errors import UserError
 from threefold.core.locks import hold_lock
 from threefold.datasets.dataset import Dataset
@@ -19,6 +20,7 @@ from threefold.training.building import (
     build_model,
     build_network,
     load_matching_weights,
+    without_preset,
 )
 from threefold.training.callbacks import Display, Progress
 from threefold.training.data import load_run_dataset, require_same_data
@@ -87,7 +89,9 @@ def start(command: Command, announce: Announce) -> Fitted:
     record = record.model_copy(update={"settings": settings})
     seed_everything(settings.seed)
     dataset.notes.append(cell.note)
-    model = build_network(cell.builder, task, cell.options, settings.precision)
+    options = without_preset(cell.options, plan.init.record) if plan.init else cell.options
+    model = build_network(cell.builder, task, options, settings.precision)
+    record = record.model_copy(update={"backbone": read_architecture(model)})
     if vectors := cell.options.get("embeddings"):
         dataset.notes.append(load_vectors(model, vectors, dataset.facts.tokenizer))
     if plan.folder:
@@ -123,7 +127,8 @@ def resume(folder: str, epochs: int | None, announce: Announce) -> Fitted:
     require_same_data(run, dataset, "; put it back, or start a new fit with --init")
     task = bind_task(record)
     seed_everything(record.settings.seed)
-    model, _ = build_model(record.blueprint, task, record.options, record.settings.precision)
+    options = without_preset(record.options, record)
+    model, _ = build_model(record.blueprint, task, options, record.settings.precision)
     return _train(model, task, dataset, run, announce, resume=True)
 
 

@@ -65,6 +65,7 @@ class RunRecord(BaseModel):
     versions: dict[str, str]
     created: str
     init: str | None = None
+    backbone: dict[str, Any] | None = None  # its architecture, where the options name a preset
 
     def without_places(self) -> Self:
         """Return the record for others to read: files and folders of this machine by name alone.

@@ -6,6 +6,7 @@ from unittest.mock import MagicMock
 import keras
 import numpy as np
 import pytest
+from backbones import make_preset
 from refusals import refused
 
 from threefold.core.errors import UserError
@@ -61,22 +62,8 @@ def test_large_images_enter_through_a_striding_stem():
 
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory):
-    """A folder as keras-hub writes it, of the smallest network that it draws."""
-    import keras_hub
-
     folder = tmp_path_factory.mktemp("presets") / "tiny"
-    keras.config.set_dtype_policy("float32")
-    network = keras_hub.models.ResNetBackbone(
-        input_conv_filters=[64],
-        input_conv_kernel_sizes=[3],
-        stackwise_num_filters=[64],
-        stackwise_num_blocks=[1],
-        stackwise_num_strides=[1],
-        block_type="basic_block",
-        image_shape=(None, None, 3),
-    )
-    network.save_to_preset(str(folder))
-    return folder, {weight.path: np.asarray(weight.numpy()) for weight in network.weights}
+    return folder, make_preset(folder, stages=1)
 
 
 def test_a_backbone_brings_its_weights_and_its_lasting_names(preset):
@@ -112,6 +99,7 @@ def test_a_fit_from_a_backbone_learns_and_is_rebuilt(preset, tmp_path):
     )
     fitted = fitting.start(command, lambda run, dataset, model: MagicMock())
     accuracy = {found.split: found.metrics["accuracy"] for found in fitted.evaluations}
+    folder.rename(tmp_path / "elsewhere")  # the run has all that it needs
     model, task = rebuild_model(open_run(str(tmp_path / "run")))
     found = {weight.path: np.asarray(weight.numpy()) for weight in model.weights}
     path = "conv1_conv/kernel"
