@@ -25,8 +25,8 @@ from kept import (
     options_of_cells,
     read_rows,
     render_rows,
-    run_command,
 )
+from small.beside import fit_beside
 from small.scene_methods import forest_of_pixels, forest_of_windows
 from small.scene_sets import write_nuclei, write_trees
 
@@ -59,21 +59,6 @@ SETS = {
 }  # fmt: skip
 
 
-def fit(scenes: SceneSet, reference: str, backend: str, folder: str) -> dict[str, str]:
-    """Fit as a user does; return what it reached on the test split, and the best simple method."""
-    words = ["fit", scenes.family, "--dataset", reference, "--run", f"{folder}/run"]
-    found = run_command(*words, backend=backend)
-    metrics = found["metrics"]["test"]
-    beside = {name: each[scenes.metric] for name, each in metrics["baselines"].items()}
-    best = max(beside, key=beside.get)
-    return {
-        "result": f"{metrics[scenes.metric]:.4f}",
-        "method": best,
-        "other": f"{beside[best]:.4f}",
-        "seconds": f"{found['seconds']:.0f}",
-    }
-
-
 def measure_strongest(scenes: SceneSet, reference: str) -> dict[str, str]:
     """Return what the strongest quick method reaches on the same splits."""
     dataset = load_dataset(reference, {}, task=scenes.task)
@@ -99,7 +84,9 @@ def measure(wanted: Sequence[tuple[str, ...]], packages: Path) -> Iterator[Row]:
             if by == STRONGEST:
                 found = measure_strongest(SETS[name], reference)
             else:
-                found = fit(SETS[name], reference, by, folder)
+                scenes = SETS[name]
+                words = "--run", f"{folder}/run"
+                found = fit_beside(scenes.family, reference, by, scenes.metric, *words)
         yield dict(zip(KEPT.keys, (blueprint, name, by), strict=True)) | found
 
 

@@ -31,9 +31,9 @@ from kept import (
     options_of_cells,
     read_rows,
     render_rows,
-    run_command,
     write_table,
 )
+from small.beside import fit_beside
 from small.sets import SETS, SmallSet
 
 from threefold.tasks.task import find_task
@@ -48,21 +48,6 @@ BEGIN, END = "<!-- benchmarks/small_data.py -->", "<!-- end of small data -->"
 DOCUMENT = ROOT / "docs" / "performance.md"
 STRONG_PYTHON = ROOT / "build" / "strong" / "bin" / "python"
 SEEDS = ("0", "1", "2")
-
-
-def fit(small: SmallSet, reference: str, backend: str, seed: str, folder: str) -> dict[str, str]:
-    """Fit as a user does; return what it reached on the test split, and the best simple method."""
-    words = ["fit", small.family, "--dataset", reference, "--run", f"{folder}/run"]
-    found = run_command(*words, "--seed", seed, backend=backend)
-    metrics, name = found["metrics"]["test"], find_task(small.task).primary_metric
-    beside = {key: each[name] for key, each in metrics.get("baselines", {}).items()}
-    best = max(beside, key=beside.get)
-    return {
-        "result": f"{metrics[name]:.4f}",
-        "method": best,
-        "other": f"{beside[best]:.4f}",
-        "seconds": f"{found['seconds']:.0f}",
-    }
 
 
 def measure_strongest(small: SmallSet, reference: str, folder: str) -> dict[str, str]:
@@ -99,7 +84,10 @@ def measure(wanted: Sequence[tuple[str, ...]], packages: Path) -> Iterator[Row]:
             if by == STRONGEST:
                 found = measure_strongest(SETS[name], reference, folder)
             else:
-                found = fit(SETS[name], reference, by, seed, folder)
+                small = SETS[name]
+                metric = find_task(small.task).primary_metric
+                words = "--run", f"{folder}/run", "--seed", seed
+                found = fit_beside(small.family, reference, by, metric, *words)
         yield dict(zip(KEPT.keys, (blueprint, name, by, seed), strict=True)) | found
 
 

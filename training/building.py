@@ -210,7 +210,7 @@ def load_matching_weights(model, run) -> tuple[int, int]:
 
     arrays = state.merge_lora(load_checkpoint(run.checkpoints, "best")[0])
     # What another model's answers were calibrated by would be wrong of this one's.
-    weights = [v for v in model.weights if not v.path.endswith(state.CALIBRATION)]
+    weights = [v for v in model.weights if state.CALIBRATION not in v.path]
     taken = 0
     for variable in weights:
         array = arrays.get(f"weights/{variable.path}")

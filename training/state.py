@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 SEED_STATE = "seed_generator_state"
-CALIBRATION = "calibration/factors"  # found after a training, by the task's `calibrate`
+CALIBRATION = "calibration/"  # of weights found after a training, by the task's `calibrate`
 LORA_A, LORA_B = "/lora_kernel_a", "/lora_kernel_b"  # as Keras names them
 
 

@@ -6,7 +6,6 @@ what is to be learned of them are kept in memory.
 
 import hashlib
 import os
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +34,7 @@ from threefold.datasets.images.image_files import (
 )
 from threefold.datasets.images.label_tables import describe_rare, holds_labels, list_label_sets
 from threefold.datasets.images.pixels import WHOLE_RANGE, Levels
-from threefold.datasets.images.target_tables import list_targets
+from threefold.datasets.images.target_tables import TargetTable, list_targets, read_target_table
 from threefold.datasets.reader import Reader
 from threefold.datasets.splitting import SplitFractions
 
@@ -96,20 +95,14 @@ def load(
             are read here; damage inside a file shows when it is decoded.
     """
     root = Path(path).expanduser()
-    task = task or _guess_task(root, facts)
+    task, table = (task, None) if task else _guess_task(root, facts)
     if task not in TASKS:
         raise UserError(f"'{path}' is a folder of images; it serves {', '.join(TASKS)}, not {task}")
     classes, several = task != "image_regression", task == LABELS
     # Facts of another kind cannot rule; whoever gave them compares and refuses.
     if facts is not None and (facts.kind != "image" or bool(facts.class_names) != classes):
         facts = None
-    list_files = {
-        "image_classification": list_classes,
-        "image_regression": list_targets,
-        "image_generation": list_any_images,
-        LABELS: partial(list_label_sets, separator=label_separator),
-    }[task]
-    listing = list_files(root, facts)
+    listing = _list_images(root, task, facts, table, label_separator)
     listing, headers, notes = _check_headers(root, listing, skip_bad)
     if facts is None and classes and not several:
         require_every_class(root, listing)
@@ -179,13 +172,28 @@ class ImageFiles:
         return {"image": images} | {name: array[indices] for name, array in self.arrays.items()}
 
 
-def _guess_task(root: Path, facts: Facts | None) -> str:
+def _guess_task(root: Path, facts: Facts | None) -> tuple[str, TargetTable | None]:
+    """Return what a folder serves, and its table, where it was read for that."""
     if facts is not None:
-        return TASKS[0] if facts.class_names else TASKS[1]
+        return (TASKS[0] if facts.class_names else TASKS[1]), None
     # With less than two sub-folders there are no classes to distinguish.
     if not find_target_file(root) or len(sub_folders(root)) >= 2:
-        return TASKS[0]
-    return LABELS if holds_labels(root) else TASKS[1]
+        return TASKS[0], None
+    table = read_target_table(root)
+    return (LABELS if holds_labels(table) else TASKS[1]), table
+
+
+def _list_images(
+    root: Path, task: str, facts: Facts | None, table: TargetTable | None, separator: str | None
+) -> Listing:
+    if task == "image_classification":
+        return list_classes(root, facts)
+    if task == "image_generation":
+        return list_any_images(root, facts)
+    table = table or read_target_table(root)
+    if task == LABELS:
+        return list_label_sets(table, facts, separator)
+    return list_targets(table, facts)
 
 
 def _check_headers(

@@ -7,34 +7,35 @@ column of 0 and 1.
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from threefold.core.errors import UserError, suggest
 from threefold.datasets.facts import Facts
 from threefold.datasets.folder_listing import Listing
-from threefold.datasets.images.target_tables import read_target_table
+from threefold.datasets.images.target_tables import TargetTable
 from threefold.datasets.tables.columns import as_text
 from threefold.datasets.tables.table_files import Table
 
 SEPARATORS = (";", "|", ",")
 
 
-def holds_labels(root: Path) -> bool:
-    """Return whether a folder's table names labels: words, or several columns of 0 and 1."""
-    table = read_target_table(root).table
+def holds_labels(found: TargetTable) -> bool:
+    """Return whether a table names labels: words, or several columns of 0 and 1."""
+    table = found.table
     _, *others = table.frame.columns
     if len(others) == 1:
         return bool(table.read(others[0], "numeric")[1].any())  # a cell is neither number nor empty
     return all(_are_flags(table, name) for name in others)
 
 
-def list_label_sets(root: Path, facts: Facts | None, separator: str | None = None) -> Listing:
+def list_label_sets(
+    found: TargetTable, facts: Facts | None, separator: str | None = None
+) -> Listing:
     """List images that a table gives labels for.
 
     Args:
-        root: Path. The folder.
+        found: TargetTable. The table.
         facts: Facts. Those of a run, whose labels then rule.
         separator: str. What stands between the labels of a cell; guessed if None.
 
@@ -43,9 +44,8 @@ def list_label_sets(root: Path, facts: Facts | None, separator: str | None = Non
         bool (files, labels).
 
     Raises:
-        UserError: where there is no table, or a row of it cannot be used.
+        UserError: where a row cannot be used.
     """
-    found = read_target_table(root)
     table, notes = found.table, []
     _, *others = table.frame.columns
     if len(others) > 1 and separator is None:

@@ -76,20 +76,19 @@ def read_target_table(root: Path) -> TargetTable:
     return TargetTable(root, table)
 
 
-def list_targets(root: Path, facts: ImageFacts | None) -> Listing:
+def list_targets(found: TargetTable, facts: ImageFacts | None) -> Listing:
     """List images that a table gives numbers for.
 
     Args:
-        root: Path. The folder.
+        found: TargetTable. The table.
         facts: ImageFacts. Those of a run, whose targets are then read.
 
     Returns:
         Listing. Its images are those that the table names, in its first column.
 
     Raises:
-        UserError: where there is no table, or a row of it cannot be used.
+        UserError: where a row cannot be used.
     """
-    found = read_target_table(root)
     table = found.table
     _, *others = table.frame.columns
     wanted = [target.name for target in facts.targets] if facts else others

@@ -2,6 +2,7 @@
 
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -124,6 +125,16 @@ def test_weights_are_borrowed_where_they_fit_and_the_rest_is_said(run):
     for weight in taker.weights:
         wanted = before if weight.path.startswith("head/") else given
         np.testing.assert_array_equal(weight.numpy(), wanted[weight.path])
+
+
+def test_thresholds_of_labels_are_not_borrowed(run):
+    """They are what another model's answers were calibrated by."""
+    task = find_task("image_multilabel_classification")(FACTS)
+    donor, taker = (build_model("cnn", task, OPTIONS, "float32")[0] for _ in range(2))
+    donor.get_layer("calibration").thresholds.assign(np.ones(2, np.float32))
+    keep_best(run, donor)
+    assert load_matching_weights(taker, run) == (len(taker.weights) - 1,) * 2
+    assert not keras.ops.convert_to_numpy(taker.get_layer("calibration").thresholds).any()
 
 
 def test_nothing_to_borrow_is_refused(run):

@@ -20,7 +20,7 @@ from threefold.training.run import open_run
 from threefold.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.each_backend
-WEIGHT = f"weights/{state.CALIBRATION}"
+WEIGHT = f"weights/{state.CALIBRATION}factors"
 
 
 class Killed(Exception):

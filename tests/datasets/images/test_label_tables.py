@@ -8,6 +8,7 @@ from PIL import Image
 from refusals import refused
 
 from threefold.datasets.images.label_tables import list_label_sets
+from threefold.datasets.images.target_tables import read_target_table
 from threefold.datasets.loading import load
 
 TASK = "image_multilabel_classification"
@@ -139,7 +140,7 @@ def test_each_split_has_its_share_of_the_rare_labels(tmp_path_factory, seed):
         write(root, "", count=200)
     cells = [";".join(names[row]) for row in present]
     (root / "labels.csv").write_text("file,labels\n" + rows_of(cells))
-    listing = list_label_sets(root, None)
+    listing = list_label_sets(read_target_table(root), None)
     assert sorted(listing.names) == listing.names
     dataset = load(str(root), {"split_seed": str(seed)})
     rare = int(present[:, 3].sum())

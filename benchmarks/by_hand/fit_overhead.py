@@ -1,6 +1,6 @@
 """What `fit` costs over a hand-written `keras.Model.fit`: same model, data, batches and backend.
 
-    python benchmarks/fit_overhead.py --backend jax
+    python benchmarks/by_hand/fit_overhead.py --backend jax
 
 Within one process, an epoch of ours and an epoch of the other take turns, so that whatever else the
 machine does falls on both. The first pair compiles and is left out. Ours includes its saves at the
@@ -36,7 +36,7 @@ def main() -> None:
         mine, other = (1000 * statistics.median(times) / steps for times in (ours, theirs))
         print(f"| {backend} | {blueprint} | {steps} | {other:.3f} | {mine:.3f} | {ratio:.3f} |")
     print(
-        f"\nMedians of {args.pairs} pairs of epochs: python benchmarks/fit_overhead.py "
+        f"\nMedians of {args.pairs} pairs of epochs: python benchmarks/by_hand/fit_overhead.py "
         f"--backend {backend} --rows {args.rows} --pairs {args.pairs}"
     )
 
