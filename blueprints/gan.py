@@ -14,8 +14,8 @@ import keras
 from keras import layers
 from pydantic import Field
 
-from threefold.blueprints.parts.adversarial import (
-    AdversarialConfig,
+from threefold.blueprints.parts.adversarial.config import AdversarialConfig
+from threefold.blueprints.parts.adversarial.layers import (
     ClassEmbedding,
     SelfAttention,
     SpectralNormConv2D,

@@ -72,7 +72,7 @@ def test_a_weight_without_a_penalty_is_refused():
 def test_attention_begins_with_what_is_there():
     from keras import ops
 
-    from threefold.blueprints.parts.adversarial import SelfAttention
+    from threefold.blueprints.parts.adversarial.layers import SelfAttention
 
     seed_everything(0)
     layer, places = SelfAttention(), np.random.default_rng(0).normal(size=(2, 3, 4, 8))

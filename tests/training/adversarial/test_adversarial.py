@@ -286,7 +286,7 @@ def test_spectral_norm_bounds_a_kernel_in_training_and_after():
     import keras
     from keras import ops
 
-    from threefold.blueprints.parts.adversarial import SpectralNormDense
+    from threefold.blueprints.parts.adversarial.layers import SpectralNormDense
 
     seed_everything(0)
     layer = SpectralNormDense(7)
