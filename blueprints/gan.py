@@ -4,8 +4,8 @@ The family for images that are sharp and made in one pass, from a thousand examp
 defaults are the steady ones; `--recipe` sets a paper's choices together.
 
 Sources: Goodfellow et al. 2014 for the game and the `dense` networks; Radford et al. 2016 for
-`dcgan`; Zhang et al. 2019 for `sagan`; Mirza and Osindero 2014 and Miyato and Koyama 2018 for
-classes; the papers of losses and penalties stand where those are built.
+`dcgan`; Zhang et al. 2019 for `sagan`; Karras et al. 2018 for `progan`; Mirza and Osindero 2014 and
+Miyato and Koyama 2018 for classes; the papers of losses and penalties stand where those are built.
 """
 
 from typing import Annotated, Literal
@@ -17,10 +17,13 @@ from pydantic import Field
 from threefold.blueprints.parts.adversarial.config import AdversarialConfig
 from threefold.blueprints.parts.adversarial.layers import (
     ClassEmbedding,
+    EqualizedDense,
+    MinibatchDeviation,
     SelfAttention,
     SpectralNormConv2D,
     SpectralNormDense,
 )
+from threefold.blueprints.parts.adversarial.progressive import Growing
 from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM
 from threefold.blueprints.parts.options import Count, Rate
 
@@ -57,6 +60,13 @@ RECIPES = {
         },
         "settings": {"learning_rate": 1e-4},
     },
+    "progan": {
+        "options": {
+            "architecture": "progan", "loss": "wasserstein", "gradient_penalty": "wgan_gp",
+            "latent_dim": 128, "beta_1": 0.0, "beta_2": 0.99,
+        },
+        "settings": {"learning_rate": 1e-3},
+    },
     "cgan": {
         "options": {"architecture": "dense", "gradient_penalty": "none", "conditional": True},
         "settings": {"learning_rate": 2e-4},
@@ -67,21 +77,30 @@ PENALTY_WEIGHT = 10.0  # both papers'
 WEIGHT_LIMIT = 0.01  # Arjovsky et al. 2017, for a critic that nothing else bounds
 LARGEST_START = 15  # pixels that a generator may begin with
 FEWEST_STAGES = 2
+MOST_DOUBLED = 16  # times as many filters as at the full size
 SLOPE = 0.2  # of leaky units below 0
+GROWTH = 0.5  # share of a training in which networks grow
+DRIFT = 1e-3  # Karras et al. 2018: what keeps a critic's scores near 0
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 def build(
     image_shape: tuple[int, int, int],
     num_classes: int,
-    architecture: Literal["dense", "dcgan", "sagan"] = "dcgan",
+    architecture: Literal["dense", "dcgan", "sagan", "progan"] = "dcgan",
     loss: Literal["standard", "least_squares", "hinge", "wasserstein"] = "standard",
     gradient_penalty: Literal["none", "wgan_gp", "r1"] = "r1",
     penalty_weight: Weight | None = None,
     spectral_norm: bool = False,
+    minibatch_deviation: bool = False,
+    consistency: Weight = 0.0,
+    virtual_adversarial: Weight = 0.0,
     feature_matching: Weight = 0.0,
+    mode_seeking: Weight = 0.0,
+    growth: Share | None = None,
     conditional: bool = False,
     critic_steps: Count = 1,
     latent_dim: Count = 64,
@@ -97,7 +116,8 @@ def build(
         image_shape: tuple of int. Height, width, channels.
         num_classes: int. Classes of the data.
         architecture: str. `dense` for small images and points; `dcgan`: convolutions; `sagan`:
-            with self-attention, and spectral_norm in both networks.
+            with self-attention, and spectral_norm in both networks; `progan`: networks that grow,
+            from the smallest image to the whole, with minibatch_deviation.
         loss: str. `standard` (not saturating), `least_squares`, `hinge`, or `wasserstein`, whose
             critic's weights are clipped to 0.01 unless a penalty or spectral_norm bounds it.
         gradient_penalty: str. `none`; `wgan_gp`: slope 1 between real and generated images; `r1`:
@@ -105,7 +125,17 @@ def build(
         penalty_weight: float. Weight of the gradient penalty, of which `r1` takes half; 10 by
             default.
         spectral_norm: bool. Whether the discriminator's kernels have a largest singular value of 1.
+        minibatch_deviation: bool. Whether the discriminator sees how different the images of a
+            batch are, of which those of a collapsed generator are alike.
+        consistency: float. Weight of how much a shift of an image changes its score, in the
+            discriminator's loss (Zhang et al. 2020, Zhao et al. 2021).
+        virtual_adversarial: float. Weight of how much a score changes by the smallest change of an
+            image that changes it most, in the discriminator's loss (Miyato et al. 2018).
         feature_matching: float. Weight of the distance of mean features in the generator's loss.
+        mode_seeking: float. Weight of how alike images of other noise are, in the generator's loss
+            (Mao et al. 2019).
+        growth: float. Share of the training in which the networks of `progan` grow; half of it by
+            default.
         conditional: bool. Whether both networks get the class, and asked for by users.
         critic_steps: int. Steps of the discriminator for one of the generator.
         latent_dim: int. Numbers of noise that an image is made of.
@@ -128,39 +158,56 @@ def build(
         ValueError: for options that do not go together, or images that cannot be reached.
     """
     _require_use(penalty_weight, gradient_penalty, num_classes if conditional else None)
+    _require_growing(architecture, growth, spectral_norm, minibatch_deviation)
     use_spectral_norm = spectral_norm or architecture == "sagan"
     clipped = loss == "wasserstein" and gradient_penalty == "none" and not use_spectral_norm
-    noise = keras.Input((latent_dim,), name="noise")
-    image = keras.Input(image_shape, name="image")
+    noise = {"noise": keras.Input((latent_dim,), name="noise")}
+    image = {"image": keras.Input(image_shape, name="image")}
     labels = {"label": keras.Input((), dtype="int32", name="label")} if conditional else {}
-    x = noise
+    x = noise["noise"]
     if conditional:
         vector = ClassEmbedding(num_classes, latent_dim, name="generator_class")(labels["label"])
-        x = layers.Concatenate(name="generator_input")([noise, vector])
-    if architecture == "dense":
+        x = layers.Concatenate(name="generator_input")([x, vector])
+    dense = SpectralNormDense if use_spectral_norm else layers.Dense
+    dense = EqualizedDense if architecture == "progan" else dense
+    head = _make_head(dense, labels.get("label"), num_classes)
+    levels, attend = (), architecture == "sagan"
+    if architecture == "progan":
+        widths = _find_widths(image_shape, filters, architecture)
+        widths.append(filters * min(2 ** len(widths), MOST_DOUBLED))
+        growing = Growing(image_shape, widths, SLOPE)
+        levels = growing.make_levels(noise | labels, x, labels, head)
+        fake_image = growing.generate(x, growing.top)
+        features = growing.see(image["image"], growing.top)
+    elif architecture == "dense":
         fake_image = _make_dense(x, image_shape, 8 * filters)
-        features = _see_dense(image, 8 * filters, use_spectral_norm)
+        features = _see_dense(image["image"], 8 * filters, dense, minibatch_deviation)
     else:
         widths = _find_widths(image_shape, filters, architecture)
-        attend = architecture == "sagan"
         fake_image = _make_convolutional(x, image_shape, widths, attend)
         # Averages over a batch would tie the images together that a penalty takes one by one.
         normalized = gradient_penalty == "none" and not use_spectral_norm
-        features = _see_convolutional(image, widths, use_spectral_norm, normalized, attend)
-    score = _score(features, labels.get("label"), num_classes, use_spectral_norm)
-    generator = keras.Model({"noise": noise, **labels}, fake_image, name="generator")
+        features = _see_convolutional(
+            image["image"], widths, use_spectral_norm, normalized, attend, minibatch_deviation
+        )
+    generator = keras.Model(noise | labels, fake_image, name="generator")
     discriminator = keras.Model(
-        {"image": image, **labels}, {"score": score, "features": features}, name="discriminator"
+        image | labels, {"score": head(features), "features": features}, name="discriminator"
     )
-    made = generator({"noise": noise, **labels})
-    outputs = discriminator({"image": made, **labels})["score"]  # (batch, 1)
-    model = keras.Model({"noise": noise, **labels}, outputs, name="gan")
+    outputs = discriminator({"image": generator(noise | labels), **labels})["score"]  # (batch, 1)
+    model = keras.Model(noise | labels, outputs, name="gan")
     model.adversarial_config = AdversarialConfig(
         loss=loss,
         gradient_penalty=gradient_penalty,
         penalty_weight=PENALTY_WEIGHT if penalty_weight is None else penalty_weight,
         weight_limit=WEIGHT_LIMIT if clipped else None,
+        drift=DRIFT if architecture == "progan" and loss == "wasserstein" else 0.0,
         feature_matching=feature_matching,
+        mode_seeking=mode_seeking,
+        consistency=consistency,
+        virtual_adversarial=virtual_adversarial,
+        levels=levels,
+        growth=GROWTH if growth is None else growth,
         critic_steps=critic_steps,
         augment=diff_augment,
         discriminator_lr_ratio=discriminator_lr_ratio,
@@ -181,16 +228,40 @@ def _require_use(penalty_weight, gradient_penalty: str, num_classes: int | None)
         raise ValueError("conditional=true is for images in classes; all of these are of one")
 
 
-def _score(features, label, num_classes: int, use_spectral_norm: bool):
-    """Return the score (batch, 1) of features, with the class as a projection (cGANs, 2018)."""
-    score = _dense(1, use_spectral_norm, name="discriminator_head", dtype="float32")(features)
-    if label is None:
-        return score
-    table = ClassEmbedding(num_classes, features.shape[-1], name="discriminator_class")
-    projected = layers.Dot(1, dtype="float32", name="discriminator_projection")(
-        [features, table(label)]
-    )
-    return layers.Add(dtype="float32", name="discriminator_score")([score, projected])
+def _require_growing(
+    architecture: str, growth: float | None, spectral_norm: bool, minibatch_deviation: bool
+) -> None:
+    """Refuse options of networks that grow where none do, and the other way round."""
+    if growth is not None and architecture != "progan":
+        raise ValueError("growth is for architecture=progan; no other network grows")
+    if spectral_norm and architecture == "progan":
+        raise ValueError("architecture=progan has equalised rates in place of spectral_norm")
+    if minibatch_deviation and architecture == "progan":
+        raise ValueError("architecture=progan has a minibatch_deviation of its own: leave it out")
+
+
+def _make_head(dense: type, label, num_classes: int):
+    """Return what makes scores (batch, 1) of features, with the class as a projection (cGANs,
+    2018).
+    """
+    output = dense(1, name="discriminator_head", dtype="float32")
+    tables = []
+
+    def score(features):
+        if label is None:
+            return output(features)
+        if not tables:
+            tables.append(
+                ClassEmbedding(num_classes, features.shape[-1], name="discriminator_class")
+            )
+        projected = layers.Dot(1, dtype="float32", name="discriminator_projection")(
+            [features, tables[0](label)]
+        )
+        return layers.Add(dtype="float32", name="discriminator_score")(
+            [output(features), projected]
+        )
+
+    return score
 
 
 def _make_dense(x, image_shape: tuple[int, int, int], units: int):
@@ -203,11 +274,13 @@ def _make_dense(x, image_shape: tuple[int, int, int], units: int):
     return layers.Activation("tanh", dtype="float32", name="generator_image")(x)
 
 
-def _see_dense(image, units: int, use_spectral_norm: bool):
+def _see_dense(image, units: int, dense: type, minibatch_deviation: bool):
     x = layers.Flatten(name="discriminator_flatten")(image)
     for step in (1, 2):
-        x = _dense(units, use_spectral_norm, name=f"discriminator_dense_{step}")(x)
+        x = dense(units, name=f"discriminator_dense_{step}")(x)
         x = layers.LeakyReLU(SLOPE, name=f"discriminator_activation_{step}")(x)
+        if minibatch_deviation and step == 1:
+            x = MinibatchDeviation(name="discriminator_deviation")(x)
     return x  # (batch, units)
 
 
@@ -215,7 +288,8 @@ def _make_convolutional(x, image_shape: tuple[int, int, int], widths: list[int],
     """Build the generator, from the smallest image, of `widths[-1]` channels, to the whole."""
     height, width, channels = image_shape
     start = (height >> len(widths), width >> len(widths), widths[-1])
-    x = _dense(start[0] * start[1] * start[2], attend, name="generator_start")(x)
+    dense = SpectralNormDense if attend else layers.Dense
+    x = dense(start[0] * start[1] * start[2], name="generator_start")(x)
     x = layers.Reshape(start, name="generator_reshape")(x)
     x = _normalize(x, "generator", 0)
     for stage, filters in enumerate(reversed([channels, *widths[:-1]]), 1):
@@ -235,11 +309,14 @@ def _make_convolutional(x, image_shape: tuple[int, int, int], widths: list[int],
 
 
 def _see_convolutional(
-    image, widths: list[int], use_spectral_norm: bool, normalized: bool, attend: bool
-):
+    image, widths: list[int], use_spectral_norm: bool, normalized: bool, attend: bool,
+    minibatch_deviation: bool,
+):  # fmt: skip
     x = image
     for stage, filters in enumerate(widths, 1):
         layer = SpectralNormConv2D if use_spectral_norm else layers.Conv2D
+        if minibatch_deviation and stage == len(widths):
+            x = MinibatchDeviation(name="discriminator_deviation")(x)
         x = layer(filters, 4, strides=2, padding="same", name=f"discriminator_conv_{stage}")(x)
         if normalized and stage > 1:
             x = layers.BatchNormalization(
@@ -254,10 +331,6 @@ def _see_convolutional(
 def _normalize(x, network: str, stage: int):
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{network}_norm_{stage}")(x)
     return layers.Activation("relu", name=f"{network}_activation_{stage}")(x)
-
-
-def _dense(units: int, use_spectral_norm: bool, **kwargs):
-    return (SpectralNormDense if use_spectral_norm else layers.Dense)(units, **kwargs)
 
 
 def _find_widths(image_shape: tuple[int, int, int], filters: int, architecture: str) -> list[int]:
@@ -275,7 +348,7 @@ def _find_widths(image_shape: tuple[int, int, int], filters: int, architecture: 
             f"architecture={architecture}, which doubles small ones: bring them to {reached[0]} × "
             f"{reached[1]} (-d image_size={reached[0]},{reached[1]}), or use architecture=dense"
         )
-    return [filters * min(2**stage, 16) for stage in range(stages)]
+    return [filters * min(2**stage, MOST_DOUBLED) for stage in range(stages)]
 
 
 def _nearest_size(side: int) -> int:

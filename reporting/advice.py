@@ -28,9 +28,10 @@ def advise(
     Returns:
         list of str. Empty where there is nothing to say.
     """
-    return compare(again, record, history, evaluation) or _suggest_longer(
+    remarks = compare(again, record, history, evaluation) or _suggest_longer(
         again, record, history, evaluation
     )
+    return [*evaluation.task.find_trouble(history).values(), *remarks]
 
 
 def compare(

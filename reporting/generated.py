@@ -1,16 +1,15 @@
 """What a model made, printed or written: texts, and images."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from rich.markup import escape
 
 from threefold.core.errors import UserError
 from threefold.core.files import replace_file, to_file_name
+from threefold.core.image_grids import encode, tile
 from threefold.reporting.console import notes, results
 from threefold.reporting.records import check_output, write_records
 from threefold.reporting.session import print_json
@@ -88,8 +87,6 @@ def write_images(
         records: sequence of dict. With `image` uint8 (height, width, channels), and `class`.
         columns: int. As for `show_generated`.
     """
-    from threefold.reporting.figures.samples import tile
-
     if place.suffix:
         replace_file(
             place, encode(tile(np.stack([record["image"] for record in records]), columns))
@@ -111,13 +108,6 @@ def _folder_of(name: str, folders: dict[str, str]) -> str:
             folder, count = f"{to_file_name(name)}-{count}", count + 1
         folders[name] = folder
     return folders[name]
-
-
-def encode(image: np.ndarray) -> bytes:
-    """Return an image, uint8 of shape (height, width, channels), as a PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG")
-    return file.getvalue()
 
 
 def _show_texts(

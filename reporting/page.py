@@ -1,10 +1,12 @@
 """The report as one HTML page: no scripts, no links to elsewhere, light or dark as the reader's."""
 
 import base64
-import struct
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape as escape_html
 from typing import Any
+
+from PIL import Image
 
 from threefold.core.visible import visible
 from threefold.reporting.numbers import format_number
@@ -63,7 +65,7 @@ def render_page(
     title: str,
     record: Mapping[str, Any],
     commands: Sequence[str],
-    curves: Mapping[str, str] | None,
+    course: Sequence[Mapping[str, str]],
     sections: Mapping[str, Mapping[str, Any]],
     images: Mapping[str, bytes],
 ) -> str:
@@ -73,9 +75,9 @@ def render_page(
         title: str. The heading.
         record: mapping. What `run.json` holds.
         commands: sequence of str. Command lines that repeat the run.
-        curves: mapping. `file`, `caption` and `alt` of the learning curves, None without.
+        course: sequence of mapping. `file`, `caption` and `alt` of what shows the training.
         sections: mapping of str to mapping. What `report.json` holds of each split.
-        images: mapping of str to bytes. The PNG of every figure by its file name.
+        images: mapping of str to bytes. The PNG, or GIF, of every figure by its file name.
 
     Returns:
         str. HTML with all text escaped and all figures inside.
@@ -83,8 +85,8 @@ def render_page(
     body = [_header(title, record, sections)]
     if sections:
         body += ["<h2>Metrics by split</h2>", _metrics_table(sections)]
-    if curves:
-        body += ["<h2>Learning curves</h2>", _figure(curves, images)]
+    if course:
+        body += ["<h2>Learning curves</h2>", *(_figure(figure, images) for figure in course)]
     for split, section in sections.items():
         body.append(_section(split, section, images))
     body.append(_origin(record, commands))
@@ -167,12 +169,12 @@ def _origin(record: Mapping[str, Any], commands: Sequence[str]) -> str:
 
 def _figure(figure: Mapping[str, str], images: Mapping[str, bytes]) -> str:
     content = images[figure["file"]]
-    # The size stands at a fixed place in a PNG; given to the browser, nothing jumps on loading.
-    width, height = (
-        round(pixels * CSS_PIXELS_PER_INCH / PIXELS_PER_INCH)
-        for pixels in struct.unpack(">II", content[16:24])
-    )
-    source = "data:image/png;base64," + base64.b64encode(content).decode()
+    with Image.open(io.BytesIO(content)) as image:
+        size, kind = image.size, image.format.lower()
+    # Plots are finer than a page's pixels. With its size given, nothing jumps on loading.
+    scale = CSS_PIXELS_PER_INCH / PIXELS_PER_INCH if kind == "png" else 1
+    width, height = (round(pixels * scale) for pixels in size)
+    source = f"data:image/{kind};base64," + base64.b64encode(content).decode()
     return (
         f'<figure><img src="{source}" width="{width}" height="{height}" '
         f'alt="{escape(figure["alt"])}">\n'

@@ -3,6 +3,7 @@
 report/
 index.html            everything; needs no other file and no network
 learning_curves.png   the same figures for slides and papers
+training.gif          of a generator: what it made of the same noise, epoch by epoch
 test_confusion_matrix.png, ...
 report.json           what the page shows of each split, to add further splits to it
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from PIL import Image
 
 from threefold.core.files import parse_json, replace_file
 from threefold.core.options import as_typed
@@ -31,6 +33,9 @@ from threefold.tasks.evaluation import Evaluation
 FORMAT = 1  # of report.json
 MISTAKES = ("confusion_matrix", "worst_mistakes")  # figures that there are where there are some
 PAGE, CURVES, KEPT = "index.html", "learning_curves.png", "report.json"
+SAMPLES, FILM = "samples", "training.gif"  # of a run that makes images
+FILM_PIXELS = 560  # about, along a side
+FRAME_SECONDS, LAST_SECONDS = 0.4, 2.0
 
 
 def write_report(
@@ -73,13 +78,14 @@ def write_report(
     sections = {name: sections[name] for name in dict.fromkeys(order)}
     kept = json.dumps({"key": key, "sections": sections}, ensure_ascii=False, indent=1)
     replace_file(folder / KEPT, kept.encode())
-    plots = [curves] if curves else []
+    course = [figure for figure in (curves, _make_film(folder)) if figure]
+    plots = [*course]
     plots += [figure for section in sections.values() for figure in section["figures"]]
     images = {plot["file"]: (folder / plot["file"]).read_bytes() for plot in plots}
     commands = [repeat_command(record)]
     if (folder.parent / "run.json").is_file():
         commands.append(repeat_in(str(folder.parent)))
-    page = render_page(title, record, commands, curves, sections, images)
+    page = render_page(title, record, commands, course, sections, images)
     replace_file(folder / PAGE, page.encode())
 
 
@@ -177,6 +183,29 @@ def _describe_best(history: Sequence[Mapping[str, float]]) -> str:
         f"The weights of epoch {int(row['epoch'])} of {len(history)} are kept: "
         f"its {criterion}, {row.get('val_loss', row['loss']):.4g}, is the lowest."
     )
+
+
+def _make_film(folder: Path) -> dict[str, str] | None:
+    """Write what a generator made of the same noise, epoch by epoch, as one moving picture."""
+    frames = sorted((folder.parent / SAMPLES).glob("epoch-*.png"))
+    if not frames:
+        return None
+    images = [Image.open(frame) for frame in frames]
+    size = [side * max(1, FILM_PIXELS // max(images[0].size)) for side in images[0].size]
+    images = [image.convert("RGB").resize(size, Image.Resampling.NEAREST) for image in images]
+    content = io.BytesIO()
+    seconds = [FRAME_SECONDS] * (len(images) - 1) + [LAST_SECONDS]
+    images[0].save(
+        content, "GIF", save_all=True, append_images=images[1:], loop=0,
+        duration=[round(1000 * s) for s in seconds],
+    )  # fmt: skip
+    replace_file(folder / FILM, content.getvalue())
+    epochs = [int(frame.stem.rpartition("-")[2]) for frame in frames]
+    caption = (
+        f"What the generator made of the same noise, from epoch {epochs[0]} to {epochs[-1]}, by "
+        "averaged weights where they are averaged."
+    )
+    return {"file": FILM, "caption": caption, "alt": caption}
 
 
 def _save(folder: Path, file: str, figure: Figure, caption: str, alt: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What could be such an image? Asked of noise."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from threefold.datasets.splitting import sample_rows
 from threefold.tasks.figure import Figure
 from threefold.tasks.inputs.image_inputs import ImageInputs
 from threefold.tasks.metrics.image_quality import ImageEvaluator
+from threefold.tasks.metrics.images.adversarial_history import find_trouble
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays
 
@@ -198,6 +199,9 @@ class ImageGeneration(ImageInputs):
         if self.judging.has_classes:
             found["classifier_accuracy"] = float(np.mean(self.judging.classify(real) == labels))
         return found | {"images": len(made), "seed": SEED}
+
+    def find_trouble(self, history: Sequence[Mapping[str, float]]) -> dict[str, str]:
+        return find_trouble(history, self.options)
 
     def input_fields(self) -> tuple[Field, ...]:
         noise = Field(

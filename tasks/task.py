@@ -333,6 +333,14 @@ class Task(ABC):
     ) -> dict[str, Any]:
         """Return all metrics of answers against the truth, as plain numbers."""
 
+    def find_trouble(self, history: Sequence[Mapping[str, float]]) -> dict[str, str]:
+        """Return what goes wrong in a training, by its kind, each with what to try.
+
+        Args:
+            history: sequence of mapping. One row an epoch.
+        """
+        return {}
+
 
 def find_task(name: str) -> type[Task]:
     """Return the class of a task by its name; its file is imported when it is asked for."""

@@ -90,7 +90,12 @@ def train(
                 shuffle=False,
                 verbose=0,
                 callbacks=Callbacks(
-                    [*_averaging(settings), *counting.values(), checkpoint_callback],
+                    [
+                        *_averaging(settings),
+                        *counting.values(),
+                        *_watching(run, task, progress),
+                        checkpoint_callback,
+                    ],
                     add_history=True,
                     model=model,
                 ),
@@ -170,3 +175,12 @@ def _counting(
 def _averaging(settings: TrainingSettings) -> list[keras.callbacks.Callback]:
     """Validate with averaged weights where there are such."""
     return [keras.callbacks.SwapEMAWeights()] if settings.ema else []
+
+
+def _watching(run: Run, task: Task, progress: Progress) -> list[keras.callbacks.Callback]:
+    """Show what a generator makes while it is trained, and what goes wrong."""
+    if task.generates != "images":
+        return []
+    from threefold.training.adversarial.watching import WatchCallback
+
+    return [WatchCallback(run, task, progress)]

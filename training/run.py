@@ -129,6 +129,11 @@ class Run:
         return self.folder / ".lock"
 
     @property
+    def samples(self) -> Path:
+        """What a generator made of the same noise, epoch by epoch, as images."""
+        return self.folder / "samples"
+
+    @property
     def report(self) -> Path:
         """The folder of figures and the page that holds them."""
         return self.folder / "report"

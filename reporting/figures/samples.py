@@ -1,11 +1,10 @@
 """Figures of images that a network made."""
 
-import math
-
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from threefold.core.image_grids import tile
 from threefold.datasets.splitting import sample_rows
 from threefold.reporting.figures.style import BLUE, STYLE, VERMILION, head, new_figure, plain
 from threefold.tasks.evaluation import Evaluation
@@ -13,7 +12,6 @@ from threefold.tasks.evaluation import Evaluation
 SHOWN = 64
 COLUMNS = 8
 POINT = 4  # pixels: fewer are a point of a plane
-MARGIN = 1  # pixels between two images of a grid
 
 
 @matplotlib.rc_context(STYLE)
@@ -41,28 +39,3 @@ def samples(evaluation: Evaluation) -> Figure:
         axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_axis_off()
     return figure
-
-
-def tile(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Return images side by side, as one.
-
-    Args:
-        images: uint8 array of shape (images, height, width, channels).
-        columns: int. Images in a row; as many as there are rows if None.
-
-    Returns:
-        uint8 array of shape (height, width, channels), with a gray line between two images.
-    """
-    count, height, width, channels = images.shape
-    columns = min(columns or math.ceil(math.sqrt(count)), count)
-    rows = math.ceil(count / columns)
-    grid = np.full(
-        (rows * (height + MARGIN) - MARGIN, columns * (width + MARGIN) - MARGIN, channels),
-        128,
-        np.uint8,
-    )
-    for place, image in enumerate(images):
-        row, column = divmod(place, columns)
-        top, left = row * (height + MARGIN), column * (width + MARGIN)
-        grid[top : top + height, left : left + width] = image
-    return grid

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from threefold.core.errors import Failure
+from threefold.core.image_grids import encode
 from threefold.core.visible import visible
 from threefold.datasets.facts import CategoricalColumn, DateColumn, NumericColumn, TableFacts
 from threefold.datasets.facts_base import NumericTarget
@@ -181,8 +182,8 @@ def test_any_text_leaves_the_page_whole(tmp_path_factory, examples, name):
         "remarks": [name],
         "mistakes": {"caption": name, "header": [name], "rows": [[name]]},
     }
-    images = {"curves.png": bytes(24)}  # its size is read, nothing else
-    page = render_page(name, record, [name], curves, {name: section}, images)
+    images = {"curves.png": encode(np.zeros((2, 3, 1), np.uint8))}
+    page = render_page(name, record, [name], [curves], {name: section}, images)
     path = tmp_path_factory.getbasetemp() / "any.html"
     path.write_text(page, encoding="utf-8", errors="replace")
     read = Page(path)

@@ -3,11 +3,16 @@
 Pure functions of tensors, once for all backends.
 """
 
+import math
 from collections.abc import Callable
 
 from keras import ops
 
 from threefold.training.adversarial.gradients import differentiate
+
+# Lengths of changes of an image, in units of one whose every number is 1; Miyato et al. tune the
+# first by the data, and the second is small.
+RADIUS, PROBE = 0.05, 1e-2
 
 
 def discriminator_loss(kind: str, real, fake, smoothing: float = 0.0):
@@ -46,16 +51,19 @@ def generator_loss(kind: str, fake):
     return -ops.mean(fake)
 
 
-def accuracy(kind: str, real, fake):
-    """Return the share of images that the discriminator takes for what they are, or None.
+def accuracies(kind: str, real, fake) -> dict:
+    """Return the shares of real and of generated images that are taken for what they are.
 
-    A Wasserstein critic has no threshold: it says only which of two images is the more real.
+    A Wasserstein critic has no threshold: it says only which of two images is the more real, and
+    there are none.
     """
     if kind == "wasserstein":
-        return None
+        return {}
     threshold = 0.5 if kind == "least_squares" else 0.0
-    right = (ops.cast(real > threshold, "float32") + ops.cast(fake <= threshold, "float32")) / 2
-    return ops.mean(right)
+    return {
+        "accuracy_real": ops.mean(ops.cast(real > threshold, "float32")),
+        "accuracy_generated": ops.mean(ops.cast(fake <= threshold, "float32")),
+    }
 
 
 def gradient_penalty(kind: str, score: Callable, real, fake, mix):
@@ -95,6 +103,67 @@ def feature_distance(real, fake):
     return ops.mean(ops.square(ops.mean(real, axis=0) - ops.mean(fake, axis=0)))
 
 
+def score_change(score: Callable, images, changed):
+    """Return by how much a change of images changes their scores, squared and in the mean.
+
+    "Consistency regularization" of Zhang et al. 2020, of generated images, too, as Zhao et al. 2021
+    have it; with what `worst_change` returns, the "virtual adversarial training" of Miyato et al.
+    2018, of scores in place of probabilities.
+
+    Args:
+        score: function. As for `gradient_penalty`.
+        images: tensor of shape (batch, height, width, channels).
+        changed: tensor of the same shape.
+    """
+    return ops.mean(ops.square(score(images) - score(changed)))
+
+
+def worst_change(score: Callable, images):
+    """Return each image with the small change that changes its score most (Miyato et al. 2018).
+
+    By one power iteration, as in the paper, which starts in the direction of another image of the
+    batch: no random numbers are needed for it. The change is of length `RADIUS` for an image whose
+    every number is 1.
+
+    Args:
+        score: function. As for `gradient_penalty`.
+        images: tensor of shape (batch, height, width, channels).
+    """
+    size = math.prod(images.shape[1:]) ** 0.5
+    still = ops.stop_gradient(score(images))
+    start = _unit(ops.roll(images, 1, axis=0) - images) * (PROBE * size)
+    _, _, (direction,) = differentiate(
+        lambda tensors: (ops.sum(ops.square(score(images + tensors[0]) - still)), None), [start]
+    )
+    return images + ops.stop_gradient(_unit(direction)) * (RADIUS * size)
+
+
+def likeness(one, other, noise, other_noise):
+    """Return how alike images are for how unlike the noise is (Mao et al. 2019, "mode seeking").
+
+    Args:
+        one: tensor of shape (batch, height, width, channels).
+        other: tensor of the same shape.
+        noise: tensor of shape (batch, dimensions). What the first were made of.
+        other_noise: tensor of the same shape.
+    """
+    apart = ops.mean(ops.abs(one - other)) / ops.mean(ops.abs(noise - other_noise))
+    return 1 / (apart + 1e-5)
+
+
+def diversity(made, real):
+    """Return how far apart generated images are in the mean, in units of real ones.
+
+    About 1 for images as different as real ones are; 0 where all are the same.
+
+    Args:
+        made: tensor of shape (batch, height, width, channels).
+        real: tensor of the same shape.
+    """
+    made, real = (ops.reshape(x, (ops.shape(x)[0], -1)) for x in (made, real))
+    return _mean_distance(made, made) / (_mean_distance(real, real) + 1e-6)
+
+
 def energy_distance(one, other):
     """Return how far apart two sets of images are as distributions (Székely and Rizzo 2013).
 
@@ -115,6 +184,12 @@ def energy_distance(one, other):
 def norm(tensors: list):
     """Return the length of all tensors together."""
     return ops.sqrt(sum(ops.sum(ops.square(ops.cast(t, "float32"))) for t in tensors))
+
+
+def _unit(images):
+    """Return images scaled to a length of 1."""
+    squares = ops.sum(ops.square(images), axis=(1, 2, 3), keepdims=True)
+    return images / ops.sqrt(squares + 1e-12)
 
 
 def _mean_distance(one, other):

@@ -5,21 +5,31 @@ it as one. What differs between backends is how a gradient is taken (`gradients.
 values come back: jax hands them on, the others write them into the variables.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from threefold.blueprints.parts.adversarial.progressive import FADE
 from threefold.core.errors import UserError
-from threefold.tasks.image_generation import SAMPLES
 from threefold.tasks.task import Task
 from threefold.training.adversarial import losses
-from threefold.training.adversarial.diff_augment import augment
-from threefold.training.adversarial.gradients import differentiate, without_gradients
+from threefold.training.adversarial.game import AdversarialNetwork, Batch, Game
+from threefold.training.adversarial.gradients import without_gradients
+from threefold.training.adversarial.levels import (
+    Level,
+    Part,
+    Scale,
+    bring_to,
+    find_level,
+    gather,
+)
 from threefold.training.adversarial.optimizer_pair import OptimizerPair
 from threefold.training.optimizers.optimizers import make_optimizer
 from threefold.training.settings import TrainingSettings
+from threefold.training.state import averaged
 
 RANGE = 127.5  # pixels, 0 to 255, are -1 to 1 for the networks
 LABELLED = ("standard", "least_squares")  # losses in which a real image has a label to smooth
@@ -81,7 +91,7 @@ def compile_adversarial(
         Adversarial. Compiled; it trains the weights of `model`.
     """
     adversarial_config = model.adversarial_config
-    trainer = Adversarial(model, task.label_smoothing)
+    trainer = Adversarial(model, task.label_smoothing, total_steps)
     betas = {"beta_1": adversarial_config.beta_1, "beta_2": adversarial_config.beta_2}
     own = betas if settings.optimizer in ("adam", "adamw") else {}
     faster = settings.model_copy(
@@ -108,23 +118,6 @@ def compile_adversarial(
     return trainer
 
 
-class AdversarialNetwork(NamedTuple):
-    """The values of one network in the middle of a step."""
-
-    weights: list
-    non_trainable: list  # what is not trained: averages of batches, vectors of power iterations
-    optimizer_state: list  # the optimizer's variables; read on jax alone
-
-
-class Batch(NamedTuple):
-    """A batch as both networks see it; `noise` and `random_numbers` have a row a step."""
-
-    images: Any  # (batch, height, width, channels), -1 to 1
-    noise: Any  # (batch, steps, dimensions)
-    random_numbers: Any  # (batch, steps, RANDOM_NUMBERS), 0 to 1
-    labels: dict[str, Any]  # `label` (batch,), or nothing
-
-
 class Adversarial(keras.Model):
     """A generator and a discriminator in training.
 
@@ -135,18 +128,23 @@ class Adversarial(keras.Model):
         model: keras.Model. With the layers `generator` and `discriminator`, and an
             `adversarial_config`: see `blueprints.parts.adversarial.config`.
         label_smoothing: float. How far below 1 the label of a real image is.
+        total_steps: int. Steps of the whole training, by which networks grow that do.
     """
 
-    def __init__(self, model: keras.Model, label_smoothing: float = 0.0):
+    def __init__(self, model: keras.Model, label_smoothing: float = 0.0, total_steps: int = 1):
         super().__init__(name="adversarial")
-        self.adversarial_config, self.label_smoothing = model.adversarial_config, label_smoothing
-        self.generator = model.get_layer("generator")
-        self.discriminator = model.get_layer("discriminator")
-        names = ["loss", "generator_loss", "discriminator_loss"]
-        names += ["accuracy"] * (self.adversarial_config.loss != "wasserstein")
-        names += ["penalty"] * (self.adversarial_config.gradient_penalty != "none")
-        names += ["generator_norm", "discriminator_norm"]
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self.adversarial_config, self.total_steps = model.adversarial_config, total_steps
+        self.game = Game(self.adversarial_config, label_smoothing)
+        names, growing = ("generator", "discriminator"), self.adversarial_config.levels
+        if growing:
+            networks = list(zip(*growing, strict=True))
+            wholes = [gather(list(n), name) for n, name in zip(networks, names, strict=True)]
+        else:
+            wholes = [model.get_layer(name) for name in names]
+            growing = [wholes]
+        self.generator, self.discriminator = wholes
+        self.levels = [Level(*map(Part, networks, wholes)) for networks in growing]
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.game.reported}
         self.built = True
 
     @property
@@ -184,106 +182,96 @@ class Adversarial(keras.Model):
             generator = AdversarialNetwork(weights[:split], non_trainable[:place], [])
         else:
             generator = self._read()[0]
-        fake, _ = self._generate(
-            generator.weights, generator.non_trainable, batch, 0, training=False
-        )
+        # Networks that grow are judged by the images that they will make in the end.
+        scale = self._scale(-1, 1.0, batch)
+        weights_now, others = generator.weights, generator.non_trainable
+        fake, _ = self.game.make_images(scale, weights_now, others, batch, 0, training=False)
         logs = {"loss": losses.energy_distance(fake, batch.images)}
         if not jax:
             return self._note(logs, ops.shape(data[1])[0])
         results, metrics = self._note_statelessly(logs, data[1].shape[0], metrics)
         return results, (weights, non_trainable, metrics)
 
+    def show(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the images that the averaged weights make at the level of now, at full size.
+
+        Args:
+            inputs: dict of str to array. `noise` (batch, dimensions), and `label` if conditional.
+
+        Returns:
+            array of shape (batch, height, width, channels), -1 to 1.
+        """
+        averages = {id(variable): average for variable, average in averaged(self)}
+        weights = [averages.get(id(v), v).value for v in self.generator.trainable_variables]
+        level, fade = 0, 1.0
+        if len(self.levels) > 1:
+            step = self.optimizer.optimizers[0].iterations.value
+            found = find_level(
+                step, self.total_steps, self.adversarial_config.growth, len(self.levels) - 1
+            )
+            level, fade = int(found[0]), float(found[1])
+            inputs = inputs | {FADE: np.full((len(inputs["noise"]), 1), fade, np.float32)}
+        others = self._read()[0].non_trainable
+        with without_gradients():
+            made, _ = self.levels[level].generator(weights, others, inputs, training=False)
+        for axis in (1, 2):
+            made = ops.repeat(made, 2 ** (len(self.levels) - 1 - level), axis=axis)
+        return ops.convert_to_numpy(made)
+
     def _run_step(self, networks: tuple[AdversarialNetwork, AdversarialNetwork], batch: Batch):
         """Take all turns of a step; return both players and what there is to report."""
         generator, discriminator = networks
-        for step in range(self.adversarial_config.critic_steps):
-            fake, _ = self._generate(generator.weights, generator.non_trainable, batch, step)
-            fake = ops.stop_gradient(fake)
-            loss, (non_trainable, logs), gradients = differentiate(
-                lambda weights, d=discriminator, f=fake, t=step: self._discriminate(
-                    weights, d.non_trainable, batch, f, t
+        at = self._find_level(generator)
+        for turn in range(self.adversarial_config.critic_steps):
+            gradients, after, logs = self._switch(
+                at,
+                batch,
+                lambda scale, d=discriminator, t=turn: self.game.discriminator_turn(
+                    scale, (generator, d), batch, t
                 ),
-                discriminator.weights,
             )
-            logs |= {"discriminator_loss": loss, "discriminator_norm": losses.norm(gradients)}
-            discriminator = self._update(1, discriminator, gradients, non_trainable)
-        loss, (non_trainable, fake), gradients = differentiate(
-            lambda weights: self._generator_step(
-                weights, generator.non_trainable, batch, discriminator
-            ),
-            generator.weights,
+            discriminator = self._update(1, discriminator, gradients, after)
+        gradients, after, found = self._switch(
+            at,
+            batch,
+            lambda scale: self.game.generator_turn(scale, (generator, discriminator), batch),
         )
-        logs |= {
-            "generator_loss": loss,
-            "generator_norm": losses.norm(gradients),
-            "loss": losses.energy_distance(fake, batch.images),
-        }
-        return (self._update(0, generator, gradients, non_trainable), discriminator), logs
+        return (self._update(0, generator, gradients, after), discriminator), logs | found
 
-    def _generate(self, weights: list, non_trainable: list, batch: Batch, step: int, training=True):
-        inputs = {"noise": batch.noise[:, step], **batch.labels}
-        return self.generator.stateless_call(weights, non_trainable, inputs, training=training)
+    def _find_level(self, generator: AdversarialNetwork):
+        """Return the level of this step, and how far it has faded in."""
+        if len(self.levels) == 1:
+            return 0, 1.0
+        rule = self.optimizer.optimizers[0]
+        if keras.config.backend() == "jax":
+            place = [id(variable) for variable in rule.variables].index(id(rule.iterations))
+            step = generator.optimizer_state[place]
+        else:
+            step = rule.iterations.value
+        return self._level_at(step)
 
-    def _discriminator_outputs(
-        self, weights: list, non_trainable: list, images, batch: Batch, training=True
-    ):
-        inputs = {"image": images, **batch.labels}
-        return self.discriminator.stateless_call(weights, non_trainable, inputs, training=training)
+    def _level_at(self, step):
+        growth, top = self.adversarial_config.growth, len(self.levels) - 1
+        return find_level(step, self.total_steps, growth, top)
 
-    def _discriminate(self, weights: list, non_trainable: list, batch: Batch, fake, step: int):
-        """Return the discriminator's loss; its new values that are not trained, and a report."""
-        adversarial_config, random_numbers = self.adversarial_config, batch.random_numbers[:, step]
-        real = augment(batch.images, random_numbers[:, :SAMPLES], adversarial_config.augment)
-        fake = augment(fake, random_numbers[:, SAMPLES : 2 * SAMPLES], adversarial_config.augment)
-        found, after = self._discriminator_outputs(weights, non_trainable, real, batch)
-        taken, after = self._discriminator_outputs(weights, after, fake, batch)
-        real_scores, fake_scores = found["score"], taken["score"]
-        loss = losses.discriminator_loss(
-            adversarial_config.loss, real_scores, fake_scores, self.label_smoothing
-        )
-        logs = {}
-        if adversarial_config.loss != "wasserstein":
-            logs["accuracy"] = losses.accuracy(adversarial_config.loss, real_scores, fake_scores)
-        if adversarial_config.gradient_penalty != "none":
-            mix = random_numbers[:, 2 * SAMPLES, None, None, None]
+    def _switch(self, at: tuple[Any, Any], batch: Batch, turn: Callable[[Scale], Any]):
+        """Take a turn at the level that it is time for: all are parts of one compiled step."""
+        level, fade = at
+        if len(self.levels) == 1:
+            return turn(self._scale(0, fade, batch))
+        turns = [
+            lambda number=number: turn(self._scale(number, fade, batch))
+            for number in range(len(self.levels))
+        ]
+        return ops.switch(level, turns)
 
-            def score(images):
-                # Nothing is kept of this call: power iterations stand still in it.
-                return self._discriminator_outputs(
-                    weights, non_trainable, images, batch, training=False
-                )[0]["score"]
-
-            penalty = losses.gradient_penalty(
-                adversarial_config.gradient_penalty, score, real, fake, mix
-            )
-            loss = loss + adversarial_config.penalty_weight * penalty
-            logs["penalty"] = penalty
-        return loss, (after, logs)
-
-    def _generator_step(
-        self, weights: list, non_trainable: list, batch: Batch, discriminator: AdversarialNetwork
-    ):
-        """Return the generator's loss; its new values that are not trained, and its images."""
-        step = self.adversarial_config.critic_steps
-        fake, non_trainable = self._generate(weights, non_trainable, batch, step)
-        random_numbers = batch.random_numbers[:, step]
-        seen = augment(fake, random_numbers[:, :SAMPLES], self.adversarial_config.augment)
-        found, _ = self._discriminator_outputs(
-            discriminator.weights, discriminator.non_trainable, seen, batch
-        )
-        loss = losses.generator_loss(self.adversarial_config.loss, found["score"])
-        if self.adversarial_config.feature_matching:
-            real = augment(
-                batch.images,
-                random_numbers[:, SAMPLES : 2 * SAMPLES],
-                self.adversarial_config.augment,
-            )
-            wanted, _ = self._discriminator_outputs(
-                discriminator.weights, discriminator.non_trainable, real, batch
-            )
-            distance = losses.feature_distance(wanted["features"], found["features"])
-            loss = loss + self.adversarial_config.feature_matching * distance
-        return loss, (non_trainable, fake)
+    def _scale(self, level: int, fade, batch: Batch) -> Scale:
+        if len(self.levels) == 1:
+            return Scale(self.levels[0], batch.images, {})
+        halvings = (len(self.levels) - 1 - level) % len(self.levels)
+        images = bring_to(batch.images, halvings, fade if level else None)
+        rows = ops.ones((ops.shape(batch.images)[0], 1)) * fade
+        return Scale(self.levels[level], images, {FADE: rows})
 
     def _update(
         self, place: int, before: AdversarialNetwork, gradients: list, non_trainable: list

@@ -1,5 +1,6 @@
 """The layers that generators and discriminators are made of, and that Keras lacks."""
 
+import math
 import random
 
 import keras
@@ -138,6 +139,85 @@ class SelfAttention(layers.Layer):
     def compute_output_shape(self, input_shape):
         """Return the shape of the input."""
         return input_shape
+
+
+class _EqualizedRate:
+    """A layer whose kernel is drawn with a deviation of 1, and scaled whenever it is used.
+
+    Karras et al. 2018, "Progressive growing of GANs", section 4.1: Adam then moves all kernels at
+    the same rate, whatever their size.
+
+    Args:
+        gain: float. Of the initialisation of He et al. 2015: the root of 2 before a leaky unit, 1
+            before nothing.
+    """
+
+    def __init__(self, *args, gain: float = 2**0.5, **kwargs):
+        kwargs.setdefault(
+            "kernel_initializer", keras.initializers.RandomNormal(seed=random.getrandbits(31))
+        )
+        if isinstance(kwargs["kernel_initializer"], keras.initializers.RandomNormal):
+            kwargs["kernel_initializer"].stddev = 1.0
+        super().__init__(*args, **kwargs)
+        self.gain = gain
+
+    def scale_kernel(self):
+        """Return the kernel as it is used."""
+        return self.kernel * (self.gain / math.prod(self.kernel.shape[:-1]) ** 0.5)
+
+    def get_config(self):
+        """Return the arguments."""
+        return super().get_config() | {"gain": self.gain}
+
+
+@keras.saving.register_keras_serializable("threefold")
+class EqualizedDense(_EqualizedRate, layers.Dense):
+    """A dense layer of an equalised learning rate."""
+
+    def call(self, inputs, training=None):
+        """Multiply."""
+        return ops.matmul(inputs, self.scale_kernel()) + self.bias
+
+
+@keras.saving.register_keras_serializable("threefold")
+class EqualizedConv2D(_EqualizedRate, layers.Conv2D):
+    """A convolution of an equalised learning rate."""
+
+    def call(self, inputs, training=None):
+        """Convolve."""
+        return ops.conv(inputs, self.scale_kernel(), padding=self.padding) + self.bias
+
+
+@keras.saving.register_keras_serializable("threefold")
+class PixelNormalization(layers.Layer):
+    """Divide the features of each pixel by the root of their mean square (Karras et al. 2018)."""
+
+    def call(self, inputs):
+        """Normalise the last axis."""
+        return inputs * ops.rsqrt(ops.mean(ops.square(inputs), axis=-1, keepdims=True) + 1e-8)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the input."""
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("threefold")
+class MinibatchDeviation(layers.Layer):
+    """Add a feature that is the same everywhere: how different the images of a batch are.
+
+    The mean over all features of their standard deviation in the batch (Karras et al. 2018, section
+    3): of images that are all alike a discriminator sees at once that they are generated.
+    """
+
+    def call(self, inputs):
+        """Return the features and one more, shape (batch, ..., features + 1)."""
+        deviations = ops.sqrt(ops.var(inputs, axis=0) + 1e-8)
+        mean = ops.mean(deviations) * ops.ones_like(inputs[..., :1])
+        return ops.concatenate([inputs, mean], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape with a feature more."""
+        return (*input_shape[:-1], input_shape[-1] + 1)
 
 
 def _unit(vector):

@@ -28,6 +28,10 @@ SETUPS = {
     "spectral": {"spectral_norm": "true", "gradient_penalty": "wgan_gp",
                  "discriminator_lr_ratio": "4"},
     "matching": {"feature_matching": "1", "conditional": "true"},
+    "progan": {"architecture": "progan", "loss": "wasserstein", "gradient_penalty": "wgan_gp",
+               "conditional": "true", "growth": "0.6"},
+    "smooth": {"consistency": "1", "virtual_adversarial": "1", "mode_seeking": "0.1",
+               "minibatch_deviation": "true"},
     "changes": {"diff_augment": "translation,cutout,color", "loss": "standard",
                 "gradient_penalty": "r1"},
 }  # fmt: skip
@@ -221,6 +225,25 @@ def test_an_unbounded_wasserstein_critic_is_clipped():
         assert make(loss="wasserstein", **given)[1].adversarial_config.weight_limit is None
 
 
+def test_only_the_layers_of_the_size_at_hand_are_trained():
+    """At first nothing of larger images moves; in the end what made smaller ones stands still."""
+    for total_steps, moved, still in ((10**6, "0", "2"), (1, "2", "0")):
+        task, model = make(architecture="progan", growth="1")
+        setup = compiled(task, model, optimizer="sgd")  # without a memory
+        setup.total_steps = total_steps
+        play(task, setup, 1)  # the very first step is at the smallest size in any case
+        variables = {v.path: v for v in setup.trainable_variables}
+        before = dict(zip(variables, values(variables.values()), strict=True))
+        play(task, setup, 3)
+        after = dict(zip(variables, values(variables.values()), strict=True))
+        changed = {path for path in variables if not np.array_equal(before[path], after[path])}
+        for network in ("generator", "discriminator"):
+            assert f"{network}_image_{moved}/kernel" in changed
+            assert f"{network}_0_conv/kernel" in changed
+            assert f"{network}_image_{still}/kernel" not in changed
+        assert ("generator_2_conv_1/kernel" in changed) == (moved == "2")
+
+
 def test_averages_are_kept_of_the_generator_alone():
     from threefold.training import state
 
@@ -306,8 +329,9 @@ def test_spectral_norm_bounds_a_kernel_in_training_and_after():
 @pytest.mark.parametrize("name", SETUPS)
 def test_the_first_losses_agree_across_backends(name, across):
     task, model = make(**SETUPS[name])
-    across.start_alike(f"game-{name}", model.weights)
-    rows = play(task, compiled(task, model))
+    setup = compiled(task, model)
+    across.start_alike(f"game-{name}", setup.generator.weights + setup.discriminator.weights)
+    rows = play(task, setup)
     assert len(rows) == STEPS
     found = [[row[key] for key in REPORTED] for row in rows]
     across.compare(f"game-{name}", found, rtol=1e-4, atol=1e-4)

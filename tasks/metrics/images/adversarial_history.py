@@ -1,0 +1,67 @@
+"""What goes wrong in a game between two networks, as its history shows it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+WINDOW = 5  # last epochs that are looked at together: one alone is chance
+ALIKE = 0.5  # mean distance of generated images, in units of real ones', below which they are alike
+WON = 0.98  # share of images, of real and of generated ones, that the discriminator knows
+
+
+def find_trouble(
+    history: Sequence[Mapping[str, float]], options: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return what went wrong in the last epochs, each with the options that remedy it.
+
+    Args:
+        history: sequence of mapping. One row an epoch, with `diversity` and, but for a critic,
+            `accuracy_real` and `accuracy_generated`.
+        options: mapping. The blueprint's, in full.
+
+    Returns:
+        dict of str to str. `collapse` and `won`, each where it is seen.
+    """
+    rows = [row for row in history[-WINDOW:] if "diversity" in row]
+    found = {}
+    if len(rows) < WINDOW:
+        return found
+    diversity = sum(row["diversity"] for row in rows) / WINDOW
+    if diversity < ALIKE:
+        found["collapse"] = (
+            f"generated images are alike: in the last {WINDOW} epochs their mean distance was "
+            f"{diversity:.2f} of that of real ones; try {_join(_against_collapse(options))}"
+        )
+    known = [row.get(f"accuracy_{kind}") for row in rows for kind in ("real", "generated")]
+    if None not in known and min(known) > WON:
+        found["won"] = (
+            f"the discriminator has won: in the last {WINDOW} epochs it knew {min(known):.1%} of "
+            f"all images, and the generator learns little; try {_join(_against_winning(options))}"
+        )
+    return found
+
+
+def _against_collapse(options: Mapping[str, Any]) -> list[str]:
+    remedies = []
+    if options["gradient_penalty"] == "none":
+        kind = "wgan_gp" if options["loss"] == "wasserstein" else "r1"
+        remedies.append(f"-o gradient_penalty={kind}")
+    if not options["minibatch_deviation"] and options["architecture"] != "progan":
+        remedies.append("-o minibatch_deviation=true")
+    if not options["mode_seeking"]:
+        remedies.append("-o mode_seeking=1")
+    return remedies or ["a lower --learning-rate"]
+
+
+def _against_winning(options: Mapping[str, Any]) -> list[str]:
+    remedies = []
+    if options["gradient_penalty"] == "none":
+        remedies.append("-o gradient_penalty=r1")
+    if options["discriminator_lr_ratio"] >= 1:
+        remedies.append(f"-o discriminator_lr_ratio={options['discriminator_lr_ratio'] / 4:g}")
+    if not options["diff_augment"]:
+        remedies.append("-o diff_augment=translation,cutout")
+    return remedies or ["a lower --learning-rate"]
+
+
+def _join(remedies: list[str]) -> str:
+    return " or ".join([", ".join(remedies[:-1]), remedies[-1]] if remedies[1:] else remedies)
