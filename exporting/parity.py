@@ -84,7 +84,7 @@ def main() -> None:
     }
     if predictions is not None:
         report["by_class"] = metrics["artifact"].get("by_class", {})
-        report["intervals"] = _find_intervals(task, predictions, truth)
+        report["intervals"] = _find_intervals(task, predictions, truth, metrics["artifact"])
         report["ranges"] = _find_ranges(task, splits.get("train", source))
     replace_file(scratch / "parity.json", json.dumps(report).encode())
     if predictions is None:
@@ -266,11 +266,12 @@ def _only(reference: Arrays, kind: str) -> Arrays:
 
 
 def _find_intervals(
-    task: Task, predictions: Arrays, truth: Arrays
+    task: Task, predictions: Arrays, truth: Arrays, metrics: dict[str, Any]
 ) -> dict[str, tuple[float, float]]:
-    """Return how sure the metrics are; those of images that were made are of no single rows."""
-    if task.generates == "images":
-        return {}
+    """Return how sure the metrics are, by the task's own intervals where it has such."""
+    if task.generates == "images":  # whose metrics are of no single rows
+        found = metrics.get("intervals", {}).items()
+        return {name: (bounds["low"], bounds["high"]) for name, bounds in found}
 
     def compute(rows: np.ndarray) -> dict[str, float]:
         sampled = ({name: array[rows] for name, array in a.items()} for a in (predictions, truth))

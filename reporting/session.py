@@ -137,7 +137,7 @@ def close_evaluation(
     results.print(metrics_table(metrics))
     for name, values in metrics.items():
         for key, parts in values.items():
-            if isinstance(parts, dict):
+            if isinstance(parts, dict) and key != "intervals":  # which stand beside the metrics
                 results.print(breakdown_table(name, key, parts))
     for remark in remarks.get(found[-1].split, ()):
         results.print(Text(remark, style="yellow"))

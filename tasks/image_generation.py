@@ -186,13 +186,13 @@ class ImageGeneration(ImageInputs):
     ) -> dict[str, Any]:
         """Return how alike generated and real images are: see `ImageEvaluator.compare`; and, of a
         conditional model, how often the classifier sees the class that was asked for. Of too few
-        images nothing but their number.
+        images nothing but their number and the seed.
         """
         if len(truth["label"]) < FEWEST_JUDGED:
             return {"images": len(truth["label"]), "seed": SEED}
         rows = sample_rows(truth["label"], MOST_STUDIED, SEED)
         made, real, labels = predictions["image"][rows], truth["image"][rows], truth["label"][rows]
-        found = self.judging.compare(made, real)
+        found = self.judging.compare(made, real, intervals=True)
         if self.judging.has_classes and self.options["conditional"]:
             found["class_accuracy"] = float(np.mean(self.judging.classify(made) == labels))
         if self.judging.has_classes:
