@@ -21,7 +21,7 @@ from threefold.tasks.evaluation import Evaluation, fit_evaluator_on_training_spl
 from threefold.tasks.metrics.bootstrap import bootstrap_intervals
 from threefold.tasks.signature import Output, Signature
 from threefold.tasks.task import Arrays, Task
-from threefold.training.building import bind_task
+from threefold.training.building import bind_part
 from threefold.training.data import load_run_dataset
 from threefold.training.run import open_run
 
@@ -40,7 +40,7 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     scratch, staged = Path(job["scratch"]), Path(job["staged"])
     record = open_run(job["run"]).record
-    task = bind_task(record)
+    task = bind_part(record, job["part"])
     splits = load_run_dataset(record, record.facts.raw()).splits
     source = splits[job["split"]]
     fit_evaluator_on_training_split(task, splits)

@@ -230,10 +230,10 @@ def _cell(value: Any, bounds: Mapping[str, float] | None = None) -> Text:
     return Text(format_number(value) if isinstance(value, int | float) else visible(str(value)))
 
 
-def predict_command(task: str, folder: Path | str) -> str:
-    """Return what one types to ask a model of a task."""
+def predict_command(task: str, folder: Path | str, part: str | None = None) -> str:
+    """Return what one types to ask a model of a task, or a part of it that was exported alone."""
     from threefold.tasks.task import find_task  # and NumPy with it, which errors do without
 
-    if find_task(task).generates == "images":
+    if find_task(task).generates == "images" and part != "discriminator":
         return f"threefold generate {folder} --count 64 --output grid.png"
     return f"threefold predict {folder} INPUT..."

@@ -220,7 +220,7 @@ def show_export(artifact, as_json: bool) -> None:
         results.print(describe_cost(parity.cost.model_dump(), parity.rows))
     next_ = [
         f"threefold evaluate {folder}",
-        predict_command(record.task, folder),
+        predict_command(record.task, folder, record.part),
         f"python {folder / 'example.py'}",
     ]
     results.print(closing_panel(str(folder), parity.metrics, next_))

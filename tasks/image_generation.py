@@ -12,10 +12,11 @@ from threefold.datasets.dataset import SPLITS, ConcatSource, Dataset, Source, fi
 from threefold.datasets.images.numbered_images import number_examples
 from threefold.datasets.splitting import sample_rows
 from threefold.tasks.figure import Figure
+from threefold.tasks.image_scoring import ImageScoring
 from threefold.tasks.inputs.image_inputs import ImageInputs
 from threefold.tasks.metrics.image_quality import ImageEvaluator
 from threefold.tasks.signature import Field, Output
-from threefold.tasks.task import Arrays
+from threefold.tasks.task import Arrays, Task
 
 # Random numbers for each image and turn of a training: of the changes that the discriminator
 # sees, of those of the image generated in its place, and where a penalty lies between the two.
@@ -253,6 +254,9 @@ class ImageGeneration(ImageInputs):
 
     def postprocess_graph(self, outputs) -> dict[str, Any]:
         return {"image": (outputs + 1.0) * 127.5}
+
+    def part(self, name: str) -> Task:
+        return ImageScoring(self.facts, options=self.options) if name == "discriminator" else self
 
     def serving(self, model) -> tuple[Callable, list]:
         return super().serving(model.get_layer("generator"))
