@@ -1,5 +1,6 @@
 """What could be such an image? Asked of noise."""
 
+import itertools
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -146,7 +147,8 @@ class ImageGeneration(ImageInputs):
     def fit_evaluator(self, train: Source) -> None:
         """Train the network whose features evaluate images."""
         examples = train[_choose_rows(train, MOST_STUDIED)]
-        self.judging = ImageEvaluator(self.targets(examples), examples["label"])
+        symbols = _count_symbols(self.facts.class_names, self.facts.image_shape[-1])
+        self.judging = ImageEvaluator(self.targets(examples), examples["label"], symbols)
 
     def choose_evaluated(self, splits: Mapping[str, Source], name: str) -> Source:
         """Return the real images that generated ones are compared with: those of a split, or, of a
@@ -266,6 +268,16 @@ def _choose_rows(source: Source, most: int) -> np.ndarray:
     """Return the rows of a source to look at: of data in the order of their classes, of all."""
     labels = find_column(source, "label")
     return sample_rows(len(source) if labels is None else labels, most, SEED)
+
+
+def _count_symbols(names: tuple[str, ...], channels: int) -> int | None:
+    """Return of how many symbols each channel shows one, where classes are named by all such
+    words, in order: `000` to `999`, of 10. None of other classes.
+    """
+    symbols = dict.fromkeys("".join(names))
+    words = map("".join, itertools.product(symbols, repeat=channels))
+    stacked = channels > 1 and len(names) == len(symbols) ** channels and names == tuple(words)
+    return len(symbols) if stacked else None
 
 
 TASK = ImageGeneration

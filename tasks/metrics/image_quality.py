@@ -7,6 +7,7 @@ other papers, whose features come from another network. Of images without classe
 those of an autoencoder, a network that rebuilds the images.
 """
 
+import functools
 import warnings
 from typing import Any
 
@@ -29,9 +30,12 @@ class ImageEvaluator:
     Args:
         images: array of shape (images, height, width, channels), values 0 to 255. Real ones.
         labels: int array of shape (images,). With a single class, an autoencoder is trained.
+        symbols: int. Where each channel shows one of so many symbols, and the class is the number
+            that they write, the first the highest digit: the classifier is then one of single
+            channels, and features are those of all channels, one after the other.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray):
+    def __init__(self, images: np.ndarray, labels: np.ndarray, symbols: int | None = None):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -40,6 +44,14 @@ class ImageEvaluator:
         self.network = network(
             hidden_layer_sizes=(HIDDEN,), alpha=1e-3, max_iter=60, random_state=0
         )
+        self.symbols = symbols
+        if symbols:
+            shown = _read_symbols(labels, symbols, images.shape[-1])  # (images, channels)
+            shares = [np.bincount(of, minlength=symbols) / len(of) for of in shown.T]
+            self.mode_shares = functools.reduce(np.multiply.outer, shares).ravel()
+            images, labels = _separate(images), shown.ravel()
+            first = np.unique(images.reshape(len(images), -1), axis=0, return_index=True)[1]
+            images, labels = images[first], labels[first]
         rows = _flatten(images)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -53,12 +65,21 @@ class ImageEvaluator:
 
     def classify(self, images: np.ndarray) -> np.ndarray:
         """Return the class that each image is taken for, where there are classes."""
-        return self.network.predict(_flatten(images))
+        if self.symbols is None:
+            return self.network.predict(_flatten(images))
+        channels = images.shape[-1]
+        shown = self.network.predict(_flatten(_separate(images))).reshape(-1, channels)
+        return shown @ self.symbols ** np.arange(channels)[::-1]
 
     def features(self, images: np.ndarray) -> np.ndarray:
-        """Return what the network's hidden layer makes of images, (images, HIDDEN)."""
+        """Return what the network's hidden layer makes of images, (images, HIDDEN), or of each
+        channel alone, (images, channels × HIDDEN).
+        """
+        count = len(images)
+        images = _separate(images) if self.symbols else images
         weights, bias = self.network.coefs_[0], self.network.intercepts_[0]
-        return np.maximum(_flatten(images).astype(np.float64) @ weights + bias, 0)
+        found = np.maximum(_flatten(images).astype(np.float64) @ weights + bias, 0)
+        return found.reshape(count, -1)
 
     def compare(
         self, made: np.ndarray, real: np.ndarray, *, intervals: bool = False
@@ -77,12 +98,22 @@ class ImageEvaluator:
             (Bińkowski et al. 2018). Shares, higher is better: precision and recall (Kynkäänniemi
             et al. 2019), density, which may be above 1, and coverage (Naeem et al. 2020). And how
             many classes a classifier finds among those that were made; of points, how many modes
-            were hit, and the share of points that hit one.
+            were hit, and the share of points that hit one; of stacked symbols, how many of their
+            combinations were found, and the Kullback-Leibler divergence of what was found from
+            their shares in training (as if channels were independent), in nats. Few images cannot
+            find all modes: compare with what as many real ones find.
         """
         whose = "classifier" if self.has_classes else "autoencoder"
         found = compare_features(self.features(made), self.features(real), whose, intervals)
         if self.has_classes:
-            found["classes_made"] = len(np.unique(self.classify(made)))
+            classes = self.classify(made)
+            found["classes_made"] = len(np.unique(classes))
+        if self.symbols:
+            shares = np.bincount(classes, minlength=len(self.mode_shares)) / len(made)
+            there = shares > 0
+            wanted = self.mode_shares[there]
+            found["modes_covered"] = found.pop("classes_made")
+            found["modes_kl_divergence"] = float(shares[there] @ np.log(shares[there] / wanted))
         if self.modes is not None:
             points = made.reshape(len(made), -1).astype(np.float64)
             distances = _distances(points, self.modes)
@@ -154,7 +185,8 @@ def _frechet(
     root = (vectors * np.sqrt(np.maximum(values, 0))[..., None, :]) @ np.swapaxes(vectors, -1, -2)
     shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ other_covariance @ root), 0))
     apart = ((mean - other_mean) ** 2).sum(axis=-1)
-    return apart + trace(covariance) + trace(other_covariance) - 2 * shared.sum(axis=-1)
+    found = apart + trace(covariance) + trace(other_covariance) - 2 * shared.sum(axis=-1)
+    return np.maximum(found, 0)  # which rounding may pass
 
 
 def _sample_moments(features: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -164,10 +196,11 @@ def _sample_moments(features: np.ndarray, counts: np.ndarray) -> tuple[np.ndarra
     features = features - middle  # squares of what is far from 0 would lose digits
     counts = counts.astype(np.float64)
     products = np.zeros((len(counts), width * width))
-    for start in range(0, number, BLOCK):
-        part = features[start : start + BLOCK]
+    block = max(BLOCK * HIDDEN**2 // width**2, 1)  # of more features, fewer rows at once
+    for start in range(0, number, block):
+        part = features[start : start + block]
         pairs = (part[:, :, None] * part[:, None, :]).reshape(len(part), -1)
-        products += counts[:, start : start + BLOCK] @ pairs
+        products += counts[:, start : start + block] @ pairs
     means = counts @ features / number
     squares = products.reshape(-1, width, width) / number
     covariances = (squares - means[:, :, None] * means[:, None, :]) * (number / (number - 1))
@@ -250,6 +283,16 @@ def _reach(points: np.ndarray, neighbours: tuple[int, ...]) -> np.ndarray:
 def _distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * one @ other.T
     return np.sqrt(np.maximum(squares, 0))
+
+
+def _separate(images: np.ndarray) -> np.ndarray:
+    """Return each channel as a gray image, (images × channels, height, width, 1)."""
+    return np.moveaxis(images, -1, 1).reshape(-1, *images.shape[1:3], 1)
+
+
+def _read_symbols(labels: np.ndarray, symbols: int, channels: int) -> np.ndarray:
+    """Return the symbol of each channel, (images, channels)."""
+    return labels[:, None] // symbols ** np.arange(channels)[::-1] % symbols
 
 
 def _flatten(images: np.ndarray) -> np.ndarray:

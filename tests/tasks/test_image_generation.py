@@ -117,6 +117,31 @@ def test_modes_that_are_missed_are_counted(layout, count):
     assert compute_baseline_metrics.compare(between, train["image"])["share_in_modes"] == 0
 
 
+def test_modes_of_stacked_digits_are_found_channel_by_channel():
+    dataset = load_dataset("stacked_digits", {"images": "8000"}, task="image_generation")
+    task = ImageGeneration(dataset.facts, options=OPTIONS)
+    task.fit_evaluator(dataset.splits["train"])
+    test = dataset.splits["test"][np.arange(1200)]
+    whole = task.judging.compare(test["image"].astype(np.float32), test["image"])
+    shown = len(np.unique(test["label"]))
+    assert whole["modes_covered"] == pytest.approx(shown, rel=0.05) and "classes_made" not in whole
+    assert np.mean(task.judging.classify(test["image"]) == test["label"]) > 0.85
+    train = dataset.splits["train"][np.arange(5600)]
+    some = train["image"][np.isin(train["label"], (0, 1, 10, 11, 100, 101, 110, 111))]
+    fewer = task.judging.compare(some, test["image"])
+    # Eight modes, each as often, are ln(1000 / 8) = 4.8 from all; a little less if one is misread.
+    assert 8 <= fewer["modes_covered"] < 13 and 4.4 < fewer["modes_kl_divergence"] < 4.9
+    assert whole["modes_kl_divergence"] < 1
+    assert task.judging.features(some).shape == (len(some), 3 * 64)
+
+
+def test_classes_of_other_names_are_not_read_as_symbols(digits):
+    count = image_generation._count_symbols
+    assert count(("00", "01", "10", "11"), 2) == 2 and count(("aa",), 2) == 1
+    assert count(digits.facts.class_names, 1) is count(("cat", "dog"), 3) is None
+    assert count(("00", "01", "11", "10"), 2) is count(("000", "001"), 3) is None
+
+
 def compare_real_images(dataset) -> dict[str, float]:
     task = ImageGeneration(dataset.facts, options=OPTIONS)
     task.fit_evaluator(dataset.splits["train"])
