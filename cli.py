@@ -203,13 +203,8 @@ def predict(run, inputs, data_options, output, explain, tta, raw_cells, backend,
 @click.option("--interpolate", type=click.IntRange(2), metavar="N",
               help="images on the way from one noise to another")  # fmt: skip
 @click.option("--length", type=click.IntRange(1), default=200, show_default=True, help="tokens")
-@click.option(
-    "--temperature",
-    type=click.FloatRange(0),
-    default=1.0,
-    show_default=True,
-    help="above 1 more chance, below 1 less; 0 for the most probable tokens",
-)
+@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True,
+              help="above 1 more chance, below 1 less; 0 for the most probable tokens")  # fmt: skip
 @click.option("--top-k", type=click.IntRange(1), default=50, show_default=True,
               help="so many of the most probable tokens may be written")  # fmt: skip
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0,
@@ -266,6 +261,8 @@ def _open_artifact(path: str, backend: str | None, run_options: dict[str, bool] 
 @cli.command()
 @click.argument("run")
 @click.option("--format", type=click.Choice(FORMATS), required=True, help="of the model file")
+@click.option("--part", type=click.Choice(["generator", "discriminator"]),
+              help="which of two networks; the generator by default")  # fmt: skip
 @click.option("--output", metavar="DIR", help="the artifact's folder; artifacts/... by default")
 @click.option("--force", is_flag=True, help="replace a folder that is there")
 @click.option(

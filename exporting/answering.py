@@ -9,10 +9,15 @@ from threefold.datasets.loading import bundled, is_of_library
 from threefold.exporting.artifact import Artifact
 from threefold.exporting.runtime import load_runtime
 from threefold.tasks.evaluation import Evaluation, PredictFn, evaluate_splits
-from threefold.tasks.generation import GenerationConfig, generate
+from threefold.tasks.generation import (
+    GenerationConfig,
+    generate,
+    require_inputs,
+    require_maker,
+)
 from threefold.tasks.prediction import Predictions, predict
 from threefold.tasks.task import Task
-from threefold.training.building import bind_task
+from threefold.training.building import bind_part
 from threefold.training.data import load_splits, read_run_inputs
 
 
@@ -44,6 +49,7 @@ def predict_artifact(
 ) -> Predictions:
     """Answer for raw inputs; arguments and errors are those of `training.evaluate.predict_run`."""
     record = artifact.record.run
+    require_inputs(bind_part(record, artifact.record.part))
     inputs = read_run_inputs(record, record.facts.raw(), given, data_options, stdin)
     answer, task = _make_predict_fn(artifact)
     return predict(answer, task, inputs, record.settings.batch_size)
@@ -57,10 +63,11 @@ def generate_artifact(artifact: Artifact, config: GenerationConfig) -> list[dict
             "ask the run for --beams or --penalty-alpha"
         )
     answer, task = _make_predict_fn(artifact)
+    require_maker(task, config)
     return generate(answer, task, config)
 
 
 def _make_predict_fn(artifact: Artifact) -> tuple[PredictFn, Task]:
-    task = bind_task(artifact.record.run)
+    task = bind_part(artifact.record.run, artifact.record.part)
     run = load_runtime(artifact.model, artifact.record.format, artifact.record.signature)
     return (lambda examples: run(task.raw_inputs(examples))), task

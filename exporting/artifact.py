@@ -29,6 +29,7 @@ OPSET, LOWEST_OPSET, HIGHEST_OPSET = 18, 17, 18  # tf2onnx writes none above 18
 
 Format = Literal["savedmodel", "onnx", "litert"]
 Precision = Literal["float32", "float16"]
+Part = Literal["generator", "discriminator"]
 
 
 class Cost(BaseModel):
@@ -73,6 +74,7 @@ class ArtifactRecord(BaseModel):
     version: Literal[3] = VERSION
     format: Format
     precision: Precision = "float32"
+    part: Part | None = None  # of a model of several networks; None for what its task makes
     task: str
     signature: Signature
     labels: tuple[str, ...]

@@ -83,6 +83,7 @@ def main() -> None:
         run = open_run(job["run"])
         record, name = run.record, run.folder.name
         model, task = rebuild_model(run, precision="float32")
+        task = task.part(job["part"]) if job["part"] else task
     staged = Path(job["staged"])
     savedmodel = staged / "1" if job["format"] == "savedmodel" else Path(job["scratch"]) / "saved"
     for_onnx = job["format"] == "onnx"

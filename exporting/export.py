@@ -27,6 +27,7 @@ from threefold.exporting.artifact import (
     RECORD,
     Artifact,
     Format,
+    Part,
     Precision,
     open_artifact,
     write_record,
@@ -37,7 +38,7 @@ from threefold.reporting.card import write_card
 from threefold.tasks.evaluation import evaluate, fit_evaluator_on_training_split, join_batches
 from threefold.tasks.signature import Signature
 from threefold.tasks.task import Arrays
-from threefold.training.building import bind_task, rebuild_model
+from threefold.training.building import bind_part, rebuild_model
 from threefold.training.checkpoints import arrays_digest
 from threefold.training.data import load_run_dataset, require_same_data
 from threefold.training.evaluate import make_predictions
@@ -64,6 +65,7 @@ class Request:
         force: bool. Whether to replace a folder that is there.
         opset: int. The version of ONNX's operators; `None` for the default.
         atol: float. The largest difference; `None` for that of each output.
+        part: str. `generator` or `discriminator` of a model that has both; the first by default.
         precision: str. `float32` or, between the first layer with weights and the last, `float16`.
         quantize: str. `int8`, or `None`.
         max_metric_drop: float. How much of the task's score 8-bit integers may cost.
@@ -75,6 +77,7 @@ class Request:
     force: bool = False
     opset: int | None = None
     atol: float | None = None
+    part: Part | None = None
     precision: Precision = "float32"
     quantize: str | None = None
     max_metric_drop: float = 0.01
@@ -97,9 +100,10 @@ def export_run(run: Run, request: Request) -> Artifact:
             then the report lies alongside the place of the artifact, and nothing else.
     """
     _check_request(request)
+    bind_part(run.record, request.part)
     place = _choose_place(run, request)
     with staging(place) as (staged, scratch):
-        split, example = _answer_on_training_backend(run, scratch)
+        split, example = _answer_on_training_backend(run, request.part, scratch)
         job = {
             "run": str(run.folder.resolve()),
             "format": request.format,
@@ -108,6 +112,7 @@ def export_run(run: Run, request: Request) -> Artifact:
             "scratch": str(scratch.resolve()),
             "opset": request.opset or OPSET,
             "precision": request.precision,
+            "part": request.part,
             "atol": request.atol,
             "split": split,
         }
@@ -119,7 +124,7 @@ def export_run(run: Run, request: Request) -> Artifact:
             cost = json.loads((scratch / "cost.json").read_text(encoding="utf-8"))
             if not request.force_quantize:
                 _require_cheaper(cost)
-        task = bind_task(run.record)
+        task = bind_part(run.record, request.part)
         program = write_sidecars(staged, task, request.format, example)
         run_child("parity", scratch)
         report = json.loads((scratch / "parity.json").read_text(encoding="utf-8"))
@@ -158,6 +163,8 @@ def _check_request(request: Request) -> None:
         raise UserError(f"--precision {request.precision} and --quantize exclude each other")
     if request.quantize and request.format != "onnx":
         raise UserError("--quantize is for --format onnx")
+    if request.quantize and request.part == "discriminator":
+        raise UserError("--quantize is evaluated by metrics, which scores of images have none of")
     if request.quantize and request.atol is not None:
         raise UserError("--atol is for floats: 8-bit integers are judged by --max-metric-drop")
 
@@ -165,6 +172,7 @@ def _check_request(request: Request) -> None:
 def _choose_place(run: Run, request: Request) -> Path:
     kind = request.quantize or request.precision
     suffix = "" if kind == "float32" else f"-{kind}"
+    suffix += "-discriminator" if request.part == "discriminator" else ""
     default = ARTIFACTS / f"{run.folder.resolve().name}-{request.format}{suffix}"
     place = Path(request.output).expanduser() if request.output else default
     if place.exists() and not request.force:
@@ -176,7 +184,7 @@ def _choose_place(run: Run, request: Request) -> Path:
     return place
 
 
-def _answer_on_training_backend(run: Run, scratch: Path) -> tuple[str, Arrays]:
+def _answer_on_training_backend(run: Run, part: Part | None, scratch: Path) -> tuple[str, Arrays]:
     """Write what the trained model answers for real rows; return their split, and one of them."""
     dataset = load_run_dataset(run.record, run.record.facts.raw())
     require_same_data(run, dataset, ": nothing to prove the export with; put it back")
@@ -184,6 +192,7 @@ def _answer_on_training_backend(run: Run, scratch: Path) -> tuple[str, Arrays]:
     source, batch_size = dataset.splits[split], run.record.settings.batch_size
     # Artifacts compute in float32, whatever the precision of the training.
     model, task = rebuild_model(run, precision="float32")
+    task = task.part(part) if part else task
     answer = make_predictions(model, task, batch_size)
     fit_evaluator_on_training_split(task, dataset.splits)
     found = evaluate(answer, task, source, split, batch_size)
@@ -260,7 +269,7 @@ def _refuse(refusals: list[str], report: dict[str, Any], place: Path) -> NoRetur
 
 def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any], program: str) -> None:
     """Write the card, and the record over all files."""
-    task = bind_task(run.record)
+    task = bind_part(run.record, request.part)
     ranges = report.pop("ranges")
     inputs = tuple(
         field.model_copy(update={"range": tuple(ranges[field.name])})
@@ -269,7 +278,9 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any], pr
         for field in task.input_fields()
     )
     signature = Signature(inputs=inputs, outputs=task.output_fields())
-    report["baselines"] = run.read_metrics().get(report["split"], {}).get("baselines", {})
+    report["baselines"] = {}
+    if request.part != "discriminator":  # which simple methods have nothing to do with
+        report["baselines"] = run.read_metrics().get(report["split"], {}).get("baselines", {})
     versions = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -277,6 +288,7 @@ def _finish(run: Run, request: Request, staged: Path, report: dict[str, Any], pr
     content = {
         "format": request.format,
         "precision": request.precision,
+        "part": request.part,
         "task": run.record.task,
         "signature": signature,
         "labels": task.facts.class_names,

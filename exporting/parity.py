@@ -21,7 +21,7 @@ from threefold.tasks.evaluation import Evaluation, fit_evaluator_on_training_spl
 from threefold.tasks.metrics.bootstrap import bootstrap_intervals
 from threefold.tasks.signature import Output, Signature
 from threefold.tasks.task import Arrays, Task
-from threefold.training.building import bind_task
+from threefold.training.building import bind_part
 from threefold.training.data import load_run_dataset
 from threefold.training.run import open_run
 
@@ -40,7 +40,7 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     scratch, staged = Path(job["scratch"]), Path(job["staged"])
     record = open_run(job["run"]).record
-    task = bind_task(record)
+    task = bind_part(record, job["part"])
     splits = load_run_dataset(record, record.facts.raw()).splits
     source = splits[job["split"]]
     fit_evaluator_on_training_split(task, splits)
@@ -84,7 +84,7 @@ def main() -> None:
     }
     if predictions is not None:
         report["by_class"] = metrics["artifact"].get("by_class", {})
-        report["intervals"] = _find_intervals(task, predictions, truth)
+        report["intervals"] = _find_intervals(task, predictions, truth, metrics["artifact"])
         report["ranges"] = _find_ranges(task, splits.get("train", source))
     replace_file(scratch / "parity.json", json.dumps(report).encode())
     if predictions is None:
@@ -266,11 +266,12 @@ def _only(reference: Arrays, kind: str) -> Arrays:
 
 
 def _find_intervals(
-    task: Task, predictions: Arrays, truth: Arrays
+    task: Task, predictions: Arrays, truth: Arrays, metrics: dict[str, Any]
 ) -> dict[str, tuple[float, float]]:
-    """Return how sure the metrics are; those of images that were made are of no single rows."""
-    if task.generates == "images":
-        return {}
+    """Return how sure the metrics are, by the task's own intervals where it has such."""
+    if task.generates == "images":  # whose metrics are of no single rows
+        found = metrics.get("intervals", {}).items()
+        return {name: (bounds["low"], bounds["high"]) for name, bounds in found}
 
     def compute(rows: np.ndarray) -> dict[str, float]:
         sampled = ({name: array[rows] for name, array in a.items()} for a in (predictions, truth))

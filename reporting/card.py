@@ -20,6 +20,7 @@ FLOAT16 = (
     " From its first layer with weights to the last it computes in float16; what comes before and "
     "after is float32, and a first layer reads what lies beyond ±256 as ±256."
 )
+SCORES = "Scores images by how real they look, beside generated ones."
 RUNTIMES = {
     "onnx": ("model.onnx", "onnxruntime"),
     "savedmodel": ("1/saved_model.pb", "TensorFlow"),
@@ -38,14 +39,16 @@ def write_card(folder: Path, content: Mapping[str, Any], program: str) -> None:
     run, parity = content["run"], content["parity"]
     data, (file, runtime) = run.dataset, RUNTIMES[content["format"]]
     sizes = ", ".join(f"{count:,} {name}" for name, count in data.sizes.items())
+    whose = f"The {content['part']} of a" if content.get("part") else "A"
     parts = [
         f"# {run.blueprint} on {data.reference}",
-        f"A `{run.blueprint}` network for {run.task.replace('_', ' ')}, trained with Keras on "
-        f"{run.backend} and exported for {runtime} (`{file}`)."
+        f"{whose} `{run.blueprint}` network for {run.task.replace('_', ' ')}, trained with Keras "
+        f"on {run.backend} and exported for {runtime} (`{file}`)."
         + (" Its weights and activations are 8-bit integers." if parity["quantized"] else "")
         + (FLOAT16 if content["precision"] == "float16" else ""),
         "## Use",
-        _describe_use(run) + " `python example.py` asks it so:",
+        (SCORES if content.get("part") == "discriminator" else _describe_use(run))
+        + " `python example.py` asks it so:",
         f"```python\n{program.strip()}\n```",
         _table(("input", "type", "shape", "meaning"), map(_row, content["signature"].inputs)),
         _table(("output", "type", "shape", "meaning"), map(_row, content["signature"].outputs)),

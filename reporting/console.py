@@ -151,7 +151,7 @@ def _order(metrics: Mapping[str, float]) -> list[str]:
 
 
 def metrics_table(by_split: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return one column a split, one row a metric."""
+    """Return one column a split, one row a metric, with its interval where it has one."""
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for split in by_split:
@@ -160,7 +160,8 @@ def metrics_table(by_split: Mapping[str, Mapping[str, Any]]) -> Table:
     for name in names:
         values = [metrics.get(name) for metrics in by_split.values()]
         if not any(isinstance(value, Mapping) for value in values):
-            table.add_row(Text(name), *map(_cell, values))
+            bounds = [m.get("intervals", {}).get(name) for m in by_split.values()]
+            table.add_row(Text(name), *map(_cell, values, bounds))
     return table
 
 
@@ -219,17 +220,20 @@ def closing_panel(
     )
 
 
-def _cell(value: Any) -> Text:
+def _cell(value: Any, bounds: Mapping[str, float] | None = None) -> Text:
     """Return a cell that rich shows as it is, brackets and all."""
     if value is None:
         return Text("")
+    if bounds:
+        low, high = (format_number(bounds[end]) for end in ("low", "high"))
+        return Text(f"{format_number(value)} ({low} to {high})")
     return Text(format_number(value) if isinstance(value, int | float) else visible(str(value)))
 
 
-def predict_command(task: str, folder: Path | str) -> str:
-    """Return what one types to ask a model of a task."""
+def predict_command(task: str, folder: Path | str, part: str | None = None) -> str:
+    """Return what one types to ask a model of a task, or a part of it that was exported alone."""
     from threefold.tasks.task import find_task  # and NumPy with it, which errors do without
 
-    if find_task(task).generates == "images":
+    if find_task(task).generates == "images" and part != "discriminator":
         return f"threefold generate {folder} --count 64 --output grid.png"
     return f"threefold predict {folder} INPUT..."

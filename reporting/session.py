@@ -137,7 +137,7 @@ def close_evaluation(
     results.print(metrics_table(metrics))
     for name, values in metrics.items():
         for key, parts in values.items():
-            if isinstance(parts, dict):
+            if isinstance(parts, dict) and key != "intervals":  # which stand beside the metrics
                 results.print(breakdown_table(name, key, parts))
     for remark in remarks.get(found[-1].split, ()):
         results.print(Text(remark, style="yellow"))
@@ -220,7 +220,7 @@ def show_export(artifact, as_json: bool) -> None:
         results.print(describe_cost(parity.cost.model_dump(), parity.rows))
     next_ = [
         f"threefold evaluate {folder}",
-        predict_command(record.task, folder),
+        predict_command(record.task, folder, record.part),
         f"python {folder / 'example.py'}",
     ]
     results.print(closing_panel(str(folder), parity.metrics, next_))

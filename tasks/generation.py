@@ -190,6 +190,12 @@ def require_maker(task: Task, config: GenerationConfig) -> None:
             raise UserError(f"--{flag} is not for a run of {task.name}")
 
 
+def require_inputs(task: Task) -> None:
+    """Refuse a task that takes no inputs of a person's."""
+    if task.generates == "images":
+        raise UserError(f"a run of {task.name} takes no inputs: ask it with threefold generate")
+
+
 def _make_images(answer: PredictFn, task: Task, config: GenerationConfig) -> list[dict[str, Any]]:
     examples = _choose_examples(task, config)
     records = []

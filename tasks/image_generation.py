@@ -1,5 +1,6 @@
 """What could be such an image? Asked of noise."""
 
+import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,11 +13,12 @@ from threefold.datasets.dataset import SPLITS, ConcatSource, Dataset, Source, fi
 from threefold.datasets.images.numbered_images import number_examples
 from threefold.datasets.splitting import sample_rows
 from threefold.tasks.figure import Figure
+from threefold.tasks.image_scoring import ImageScoring
 from threefold.tasks.inputs.image_inputs import ImageInputs
 from threefold.tasks.metrics.image_quality import ImageEvaluator
 from threefold.tasks.metrics.images.adversarial_history import find_trouble
 from threefold.tasks.signature import Field, Output
-from threefold.tasks.task import Arrays
+from threefold.tasks.task import Arrays, Task
 
 # Random numbers for each image and turn of a training: of the changes that the discriminator
 # sees, of those of the image generated in its place, and where a penalty lies between the two.
@@ -146,7 +148,8 @@ class ImageGeneration(ImageInputs):
     def fit_evaluator(self, train: Source) -> None:
         """Train the network whose features evaluate images."""
         examples = train[_choose_rows(train, MOST_STUDIED)]
-        self.judging = ImageEvaluator(self.targets(examples), examples["label"])
+        symbols = _count_symbols(self.facts.class_names, self.facts.image_shape[-1])
+        self.judging = ImageEvaluator(self.targets(examples), examples["label"], symbols)
 
     def choose_evaluated(self, splits: Mapping[str, Source], name: str) -> Source:
         """Return the real images that generated ones are compared with: those of a split, or, of a
@@ -187,13 +190,13 @@ class ImageGeneration(ImageInputs):
     ) -> dict[str, Any]:
         """Return how alike generated and real images are: see `ImageEvaluator.compare`; and, of a
         conditional model, how often the classifier sees the class that was asked for. Of too few
-        images nothing but their number.
+        images nothing but their number and the seed.
         """
         if len(truth["label"]) < FEWEST_JUDGED:
             return {"images": len(truth["label"]), "seed": SEED}
         rows = sample_rows(truth["label"], MOST_STUDIED, SEED)
         made, real, labels = predictions["image"][rows], truth["image"][rows], truth["label"][rows]
-        found = self.judging.compare(made, real)
+        found = self.judging.compare(made, real, intervals=True)
         if self.judging.has_classes and self.options["conditional"]:
             found["class_accuracy"] = float(np.mean(self.judging.classify(made) == labels))
         if self.judging.has_classes:
@@ -258,6 +261,9 @@ class ImageGeneration(ImageInputs):
     def postprocess_graph(self, outputs) -> dict[str, Any]:
         return {"image": (outputs + 1.0) * 127.5}
 
+    def part(self, name: str) -> Task:
+        return ImageScoring(self.facts, options=self.options) if name == "discriminator" else self
+
     def serving(self, model) -> tuple[Callable, list]:
         return super().serving(model.get_layer("generator"))
 
@@ -266,6 +272,16 @@ def _choose_rows(source: Source, most: int) -> np.ndarray:
     """Return the rows of a source to look at: of data in the order of their classes, of all."""
     labels = find_column(source, "label")
     return sample_rows(len(source) if labels is None else labels, most, SEED)
+
+
+def _count_symbols(names: tuple[str, ...], channels: int) -> int | None:
+    """Return of how many symbols each channel shows one, where classes are named by all such
+    words, in order: `000` to `999`, of 10. None of other classes.
+    """
+    symbols = dict.fromkeys("".join(names))
+    words = map("".join, itertools.product(symbols, repeat=channels))
+    stacked = channels > 1 and len(names) == len(symbols) ** channels and names == tuple(words)
+    return len(symbols) if stacked else None
 
 
 TASK = ImageGeneration

@@ -178,6 +178,17 @@ class Task(ABC):
             *tables,
         ]
 
+    def part(self, name: str) -> "Task":
+        """Return what a part of the model answers, to be exported alone.
+
+        Raises:
+            UserError: where models of this task have no such parts.
+        """
+        raise UserError(
+            f"--part {name} is for models of two networks, those of image_generation; one of "
+            f"{self.name} is exported whole"
+        )
+
     def near_ties(self, predictions: Mapping[str, np.ndarray], limit: float) -> np.ndarray:
         """Return of each answer whether a difference of `limit` could change what it says."""
         return np.zeros(len(next(iter(predictions.values()))), bool)

@@ -192,6 +192,12 @@ def bind_task(record) -> Task:
     return task
 
 
+def bind_part(record, part: str | None) -> Task:
+    """Return the task of a run, or of the part of its model that is exported alone."""
+    task = bind_task(record)
+    return task.part(part) if part else task
+
+
 def load_matching_weights(model, run) -> tuple[int, int]:
     """Start a model from another run's best weights, wherever name and shape agree.
 

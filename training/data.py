@@ -185,11 +185,8 @@ def read_run_inputs(
         iterator of Inputs.
 
     Raises:
-        UserError: for a path that does not exist or an unknown option, and for a model that takes
-            no inputs of a person's.
+        UserError: for a path that does not exist or an unknown option.
     """
-    if find_task(record.task).generates == "images":
-        raise UserError(f"a run of {record.task} takes no inputs: ask it with threefold generate")
     known = options_of(find_input_reader(facts))
     reading = {name: value for name, value in record.dataset.options.items() if name in known}
     reading = check_options(known, reading | data_options, flag="-d", owner="predict")

@@ -13,6 +13,7 @@ from threefold.tasks.generation import (
     GenerationConfig,
     batch_size,
     generate,
+    require_inputs,
     require_maker,
     search,
     warn_of_long_prompt,
@@ -103,8 +104,9 @@ def predict_run(
     if explain:
         _require_activation_maps(run)
     changes = choose_changes(run.record) if tta else ()
-    facts = run.record.facts
-    facts = facts.raw() if bind_task(run.record).keeps_sizes else facts
+    task = bind_task(run.record)
+    require_inputs(task)
+    facts = run.record.facts.raw() if task.keeps_sizes else run.record.facts
     inputs = read_run_inputs(run.record, facts, given, data_options, stdin)
     model, task = rebuild_model(run)
     batch_size = run.record.settings.batch_size

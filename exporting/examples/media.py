@@ -23,9 +23,12 @@ def begin_with_image(task: Task, example: Examples) -> Parts:
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
     gray = pixels.shape[-1] == 1
     mode, axes = ("L", "None, ..., None") if gray else ("RGB", "None")
+    label = ""
+    if "label" in {field.name for field in task.input_fields()}:  # its place in labels.txt
+        label = f', "label": np.array([{int(example["label"][0])}], np.int64)'
     code = f"""# Of any size: the model resizes it.
 image = Image.open(here / "{IMAGE}").convert("{mode}")
-answers = predict({{"image": np.asarray(image)[{axes}]}})
+answers = predict({{"image": np.asarray(image)[{axes}]{label}}})
 {print_answer(task)}"""
     return Parts(code, ("from PIL import Image",), ("Pillow",), {IMAGE: file.getvalue()})
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 SAMPLES, FEWEST_SAMPLES = 1000, 100
+COUNTED_SAMPLES = 200  # of what is computed from how often a row counts
 MOST_SECONDS = 5.0
 BOUNDS = (2.5, 97.5)  # percentiles
 
@@ -34,9 +35,25 @@ def bootstrap_intervals(
             sampled.append([found.get(name, np.nan) for name in names])
     if len(sampled) < FEWEST_SAMPLES:
         return {}
-    bounds = np.percentile(np.array(sampled), BOUNDS, axis=0)
-    return {
-        name: (float(low), float(high))
-        for name, low, high in zip(names, *bounds, strict=True)
-        if np.isfinite([low, high]).all() and low < high
-    }
+    found = {name: interval(of) for name, of in zip(names, np.array(sampled).T, strict=True)}
+    return {name: bounds for name, bounds in found.items() if bounds}
+
+
+def interval(sampled: np.ndarray) -> tuple[float, float] | None:
+    """Return the 95 % interval of a metric from its values for samples; None where it has none."""
+    low, high = np.percentile(sampled, BOUNDS)
+    return (float(low), float(high)) if np.isfinite([low, high]).all() and low < high else None
+
+
+def sample_counts(rows: int, seed: int) -> np.ndarray:
+    """Return how often each row is in each of `COUNTED_SAMPLES` samples with replacement.
+
+    Args:
+        rows: int. How many there are.
+        seed: int. Of the random numbers.
+
+    Returns:
+        int array of shape (samples, rows). Each sample has as many rows as there are.
+    """
+    random = np.random.default_rng(seed)
+    return random.multinomial(rows, np.full(rows, 1 / rows), COUNTED_SAMPLES)

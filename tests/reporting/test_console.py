@@ -136,3 +136,11 @@ def test_nothing_that_is_printed_steers_the_terminal(capsys, text):
     for out in capsys.readouterr():
         assert text not in out and out.count("a\\") >= 6
         assert all(char.isprintable() or char == "\n" for char in out)
+
+
+def test_an_interval_stands_beside_its_metric():
+    found = {"precision": 0.75, "images": 90, "intervals": {"precision": {"low": 0.5, "high": 1}}}
+    table = console.metrics_table({"test": found, "all": {"precision": 0.5, "images": 99}})
+    assert [cell.plain for cell in table.columns[0]._cells] == ["precision", "images"]
+    assert [cell.plain for cell in table.columns[1]._cells] == ["0.7500 (0.5000 to 1)", "90"]
+    assert [cell.plain for cell in table.columns[2]._cells] == ["0.5000", "99"]
