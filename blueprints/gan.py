@@ -5,7 +5,8 @@ defaults are the steady ones; `--recipe` sets a paper's choices together.
 
 Sources: Goodfellow et al. 2014 for the game and the `dense` networks; Radford et al. 2016 for
 `dcgan`; Zhang et al. 2019 for `sagan`; Mirza and Osindero 2014 and Miyato and Koyama 2018 for
-classes; the papers of losses and penalties stand where those are built.
+classes; Yu et al. 2019 for images with holes; the papers of losses and penalties stand where those
+are built.
 """
 
 from typing import Annotated, Literal
@@ -15,6 +16,7 @@ from keras import layers
 from pydantic import Field
 
 from threefold.blueprints.parts.adversarial.config import AdversarialConfig
+from threefold.blueprints.parts.adversarial.inpainting import make_discriminator, make_generator
 from threefold.blueprints.parts.adversarial.layers import (
     ClassEmbedding,
     SelfAttention,
@@ -24,9 +26,10 @@ from threefold.blueprints.parts.adversarial.layers import (
 from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM
 from threefold.blueprints.parts.options import Count, Rate
 
-DATASETS = {"image_generation": "digits"}
+DATASETS = {"image_generation": "digits", "image_inpainting": "digits"}
 TRAINING = {"epochs": 300, "batch_size": 64, "optimizer": "adam", "learning_rate": 1e-3,
             "schedule": "constant", "warmup": 0.0, "ema": 0.99}  # fmt: skip
+TASK_TRAINING = {"image_inpainting": {"epochs": 100, "min_steps": 2000}}
 
 # What papers chose, each as options and settings. Unlike theirs, weights are averaged in all and
 # batches are of 64: these are for small data.
@@ -170,7 +173,58 @@ def build(
     return model
 
 
-TASKS = {"image_generation": build}
+def build_inpainting(
+    image_shape: tuple[int, int, int],
+    filters: Count = 32,
+    dilations: tuple[Count, ...] = (1, 2),
+    reconstruction: Weight = 10.0,
+    discriminator_lr_ratio: Ratio = 1.0,
+    beta_1: Rate = 0.5,
+    beta_2: Rate = 0.99,
+) -> keras.Model:
+    """Build what completes images, with gated convolutions, and what looks at their patches.
+
+    Args:
+        image_shape: tuple of int. Height, width, channels. Any height and width: inside, images are
+            padded to a multiple of what the stages halve.
+        filters: int. Filters at the full size of an image, doubled wherever it is halved.
+        dilations: tuple of int. How far apart the convolutions in the middle look, one each.
+        reconstruction: float. Weight of the mean difference inside the hole, beside the
+            discriminator's word.
+        discriminator_lr_ratio: float. The discriminator's learning rate, in units of the
+            generator's.
+        beta_1: float. Adam's share of the old mean gradient.
+        beta_2: float. Adam's share of the old mean of squared gradients.
+
+    Returns:
+        keras.Model. From `image` (batch, height, width, channels), 0 to 255, and `mask` (batch,
+        height, width, 1), 1 in its hole, to the scores (batch, patches) of the completed image. Its
+        layers are `generator`, to completed images, 0 to 255, and `discriminator`, from such, -1
+        to 1, and their masks to `score`; its `adversarial_config` says how to train it.
+    """
+    generator = make_generator(image_shape, filters, dilations)
+    discriminator = make_discriminator(image_shape, filters)
+    given = {name: keras.Input(t.shape[1:], name=name) for name, t in generator.input.items()}
+    rescale = layers.Rescaling(1 / 127.5, offset=-1.0, dtype="float32", name="rescale_completed")
+    seen = {"image": rescale(generator(given)), "mask": given["mask"]}
+    model = keras.Model(given, discriminator(seen)["score"], name="gan")
+    model.adversarial_config = AdversarialConfig(
+        loss="hinge",
+        gradient_penalty="none",
+        penalty_weight=0.0,
+        weight_limit=None,
+        feature_matching=0.0,
+        critic_steps=1,
+        augment=(),
+        discriminator_lr_ratio=discriminator_lr_ratio,
+        beta_1=beta_1,
+        beta_2=beta_2,
+        reconstruction=reconstruction,
+    )
+    return model
+
+
+TASKS = {"image_generation": build, "image_inpainting": build_inpainting}
 
 
 def _require_use(penalty_weight, gradient_penalty: str, num_classes: int | None) -> None:

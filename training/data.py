@@ -188,9 +188,11 @@ def read_run_inputs(
         UserError: for a path that does not exist or an unknown option, and for a model that takes
             no inputs of a person's.
     """
-    if find_task(record.task).generates == "images":
+    task = find_task(record.task)
+    if task.generates == "images":
         raise UserError(f"a run of {record.task} takes no inputs: ask it with threefold generate")
-    known = options_of(find_input_reader(facts))
+    known = options_of(find_input_reader(facts, task.input_reader))
     reading = {name: value for name, value in record.dataset.options.items() if name in known}
     reading = check_options(known, reading | data_options, flag="-d", owner="predict")
-    return read_inputs(given, facts, stdin, record.settings.batch_size, **reading)
+    size = record.settings.batch_size
+    return read_inputs(given, facts, stdin, size, task.input_reader, **reading)

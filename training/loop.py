@@ -6,7 +6,12 @@ from threefold.core.files import remove_parts
 from threefold.datasets.dataset import Dataset
 from threefold.tasks.task import Task
 from threefold.training import state
-from threefold.training.adversarial.trainer import check_adversarial, compile_adversarial
+from threefold.training.adversarial.inpainting import InpaintingTrainer
+from threefold.training.adversarial.trainer import (
+    Adversarial,
+    check_adversarial,
+    compile_adversarial,
+)
 from threefold.training.batches import Batches
 from threefold.training.callbacks import (
     Callbacks,
@@ -134,7 +139,15 @@ def _compile_supervised(
     return model
 
 
-LOOPS = {"supervised": _compile_supervised, "adversarial": compile_adversarial}  # what a task names
+def _compile_adversarial(
+    model: keras.Model, task: Task, settings: TrainingSettings, total_steps: int
+) -> keras.Model:
+    completes = model.adversarial_config.reconstruction is not None
+    trainer_class = InpaintingTrainer if completes else Adversarial
+    return compile_adversarial(model, task, settings, total_steps, trainer_class)
+
+
+LOOPS = {"supervised": _compile_supervised, "adversarial": _compile_adversarial}  # a task names one
 
 
 def _restore(model: keras.Model, run: Run) -> tuple[Progress, dict]:

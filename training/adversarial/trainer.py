@@ -57,16 +57,20 @@ def find_remedies(options: Mapping[str, Any]) -> list[str]:
         options: mapping. The blueprint's, in full.
     """
     remedies = []
-    if options["gradient_penalty"] == "none":
+    if options.get("gradient_penalty") == "none":
         kind = "wgan_gp" if options["loss"] == "wasserstein" else "r1"
         remedies.append(f"-o gradient_penalty={kind}")
-    if not options["spectral_norm"] and options["architecture"] != "sagan":
+    if options.get("spectral_norm") is False and options["architecture"] != "sagan":
         remedies.append("-o spectral_norm=true")
     return remedies
 
 
 def compile_adversarial(
-    model: keras.Model, task: Task, settings: TrainingSettings, total_steps: int
+    model: keras.Model,
+    task: Task,
+    settings: TrainingSettings,
+    total_steps: int,
+    trainer_class: type["Adversarial"] | None = None,
 ) -> "Adversarial":
     """Set two networks against each other.
 
@@ -76,12 +80,13 @@ def compile_adversarial(
         task: Task. Knows the label smoothing.
         settings: TrainingSettings. Resolved.
         total_steps: int. Steps of the whole fit.
+        trainer_class: type of Adversarial. Who trains; `Adversarial` itself by default.
 
     Returns:
         Adversarial. Compiled; it trains the weights of `model`.
     """
     adversarial_config = model.adversarial_config
-    trainer = Adversarial(model, task.label_smoothing)
+    trainer = (trainer_class or Adversarial)(model, task.label_smoothing)
     betas = {"beta_1": adversarial_config.beta_1, "beta_2": adversarial_config.beta_2}
     own = betas if settings.optimizer in ("adam", "adamw") else {}
     faster = settings.model_copy(
@@ -120,9 +125,9 @@ class Batch(NamedTuple):
     """A batch as both networks see it; `noise` and `random_numbers` have a row a step."""
 
     images: Any  # (batch, height, width, channels), -1 to 1
-    noise: Any  # (batch, steps, dimensions)
-    random_numbers: Any  # (batch, steps, RANDOM_NUMBERS), 0 to 1
-    labels: dict[str, Any]  # `label` (batch,), or nothing
+    noise: Any  # (batch, steps, dimensions), if images are made of it
+    random_numbers: Any  # (batch, steps, RANDOM_NUMBERS), 0 to 1, if it takes them
+    labels: dict[str, Any]  # what both are given: `label` (batch,), `mask`, or nothing
 
 
 class Adversarial(keras.Model):
@@ -187,7 +192,7 @@ class Adversarial(keras.Model):
         fake, _ = self._generate(
             generator.weights, generator.non_trainable, batch, 0, training=False
         )
-        logs = {"loss": losses.energy_distance(fake, batch.images)}
+        logs = {"loss": self._measure_distance(fake, batch)}
         if not jax:
             return self._note(logs, ops.shape(data[1])[0])
         results, metrics = self._note_statelessly(logs, data[1].shape[0], metrics)
@@ -216,9 +221,13 @@ class Adversarial(keras.Model):
         logs |= {
             "generator_loss": loss,
             "generator_norm": losses.norm(gradients),
-            "loss": losses.energy_distance(fake, batch.images),
+            "loss": self._measure_distance(fake, batch),
         }
         return (self._update(0, generator, gradients, non_trainable), discriminator), logs
+
+    def _measure_distance(self, fake, batch: Batch):
+        """Return how far what was generated is from the batch: the loss that is reported."""
+        return losses.energy_distance(fake, batch.images)
 
     def _generate(self, weights: list, non_trainable: list, batch: Batch, step: int, training=True):
         inputs = {"noise": batch.noise[:, step], **batch.labels}
@@ -333,6 +342,6 @@ class Adversarial(keras.Model):
 
 def _unpack(data) -> Batch:
     inputs, images, *_ = data
-    labels = {"label": inputs["label"]} if "label" in inputs else {}
+    labels = {name: inputs[name] for name in ("label", "mask") if name in inputs}
     images = ops.cast(images, "float32") / RANGE - 1.0
-    return Batch(images, inputs["noise"], inputs.get("random_numbers"), labels)
+    return Batch(images, inputs.get("noise"), inputs.get("random_numbers"), labels)

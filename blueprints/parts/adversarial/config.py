@@ -21,6 +21,8 @@ class AdversarialConfig:
             generator's.
         beta_1: float. Adam's share of the old mean gradient.
         beta_2: float. Adam's share of the old mean of squares.
+        reconstruction: float. Weight of the distance of completed images from the real ones in the
+            generator's loss; `None` where images are made of noise.
     """
 
     loss: str
@@ -33,3 +35,4 @@ class AdversarialConfig:
     discriminator_lr_ratio: float
     beta_1: float
     beta_2: float
+    reconstruction: float | None = None
