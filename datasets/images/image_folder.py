@@ -73,8 +73,8 @@ def load(
     Args:
         path: str. The folder. It holds one sub-folder per class, or `train` and perhaps
             `validation` and `test` that do; or a `targets.csv` whose first column names images
-            and whose others hold numbers to predict, or labels. To learn to make or complete images, any
-            that has some.
+            and whose others hold numbers to predict, or labels. To learn to make or to complete
+            images, any that has some.
         task: str. `image_classification`, `image_regression`, `image_multilabel_classification`,
             `image_generation` or `image_inpainting`; all but these two are guessed if None.
         facts: Facts. Those of a run: its image shape, and its classes or targets, then rule.

@@ -10,7 +10,7 @@ from threefold.reporting.figures.style import STYLE, VERMILION, plain
 from threefold.tasks.evaluation import Evaluation
 from threefold.tasks.task import Arrays, Task
 
-SHOWN = 16  # images
+SHOWN = 12  # images
 MOST_PIXELS = 512  # of a side, about: more are not seen
 
 
