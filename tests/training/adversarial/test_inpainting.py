@@ -104,7 +104,7 @@ def test_what_is_learned_is_to_complete():
         (["-o", "latent_dim=3"], "has no option 'latent_dim'"),
         (["--label-smoothing", "0.1"], "--label-smoothing is of no use to image_inpainting"),
         (["--augment", "mixup"], "--augment mixup is of no use to image_inpainting"),
-        (["--dataset", "wine"], "takes data of image_classification"),
+        (["--dataset", "wine"], "13 numeric columns, 3 classes; image_inpainting takes images"),
     ],
 )
 def test_what_belongs_to_images_of_noise_is_refused(run_cli, words, message):
