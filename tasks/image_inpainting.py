@@ -193,7 +193,8 @@ class ImageInpainting(ImageInputs):
         height, width, channels = self.facts.image_shape
 
         def enter(raw):
-            hole = tf.cast(tf.not_equal(raw["mask"], 0), tf.uint8)[..., None]
+            # As floats: LiteRT compares no other numbers.
+            hole = tf.cast(tf.cast(raw["mask"], tf.float32) > 0, tf.float32)[..., None]
             touched = graph.fit_images(hole, height, width, 1) > TOUCHED
             image = graph.fit_images(raw["image"], height, width, channels)
             return {"image": image, "mask": tf.cast(touched, tf.float32)}

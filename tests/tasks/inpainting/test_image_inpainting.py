@@ -37,14 +37,14 @@ def test_a_training_has_other_holes_in_each_epoch(task):
 def test_the_simple_methods_are_better_than_nothing(digits, task):
     """Judged as a model is, by the same holes."""
     baselines = task.baselines(digits.splits["train"])
-    found = {name: judge(digits.splits["test"]) for name, judge in baselines.items()}
+    found = {name: score(digits.splits["test"]) for name, score in baselines.items()}
     assert set(found) == {"mean of the hole's border", "diffusion from the hole's border"}
 
-    def leave(examples):
+    def fill_white(examples):
         empty = task.model_inputs(examples)
         return {"completed": empty["image"] * (1 - empty["mask"]) + 255 * empty["mask"]}
 
-    white = evaluate(leave, task, digits.splits["test"], "test", 64).metrics
+    white = evaluate(fill_white, task, digits.splits["test"], "test", 64).metrics
     for metrics in found.values():
         assert set(metrics) == {"psnr", "ssim", "l1"}
         assert metrics["psnr"] > white["psnr"] and metrics["l1"] < white["l1"]
