@@ -57,7 +57,8 @@ def make_generator(
         x = _gate(x, filters << stage, f"decode_{stage}")
     if below or beside:
         x = layers.Cropping2D(((0, below), (0, beside)), name="crop")(x)
-    x = layers.Conv2D(channels, 3, padding="same", dtype="float32", name="pixels")(x)
+    # Of one pixel: torch has no gradient of a larger kernel of one filter, for a batch of one image.
+    x = layers.Conv2D(channels, 1, dtype="float32", name="pixels")(x)
     x = layers.Activation("tanh", dtype="float32", name="made")(x)
     made = layers.Rescaling(RANGE, offset=RANGE, dtype="float32", name="levels")(x)
     inside = layers.Multiply(dtype="float32", name="inside")([made, mask])
@@ -87,7 +88,7 @@ def make_discriminator(image_shape: tuple[int, int, int], filters: int) -> keras
             name=f"discriminator_conv_{stage}",
         )(x)  # fmt: skip
         x = layers.LeakyReLU(SLOPE, name=f"discriminator_activation_{stage}")(x)
-    x = SpectralNormConv2D(1, 3, padding="same", dtype="float32", name="discriminator_head")(x)
+    x = SpectralNormConv2D(1, 1, dtype="float32", name="discriminator_head")(x)
     score = layers.Flatten(dtype="float32", name="discriminator_score")(x)
     return keras.Model({"image": image, "mask": mask}, {"score": score}, name="discriminator")
 
