@@ -57,7 +57,7 @@ def make_generator(
         x = _gate(x, filters << stage, f"decode_{stage}")
     if below or beside:
         x = layers.Cropping2D(((0, below), (0, beside)), name="crop")(x)
-    # Of one pixel: torch has no gradient of a larger kernel of one filter, for a batch of one image.
+    # One pixel wide: torch has no gradient of a larger kernel of one filter for a batch of one.
     x = layers.Conv2D(channels, 1, dtype="float32", name="pixels")(x)
     x = layers.Activation("tanh", dtype="float32", name="made")(x)
     made = layers.Rescaling(RANGE, offset=RANGE, dtype="float32", name="levels")(x)
