@@ -5,7 +5,8 @@ defaults are the steady ones; `--recipe` sets a paper's choices together.
 
 Sources: Goodfellow et al. 2014 for the game and the `dense` networks; Radford et al. 2016 for
 `dcgan`; Zhang et al. 2019 for `sagan`; Karras et al. 2018 for `progan`; Mirza and Osindero 2014 and
-Miyato and Koyama 2018 for classes; the papers of losses and penalties stand where those are built.
+Miyato and Koyama 2018 for classes; Yu et al. 2019 for images with holes; the papers of losses and
+penalties stand where those are built.
 """
 
 from typing import Annotated, Literal
@@ -15,21 +16,26 @@ from keras import layers
 from pydantic import Field
 
 from threefold.blueprints.parts.adversarial.config import AdversarialConfig
+from threefold.blueprints.parts.adversarial.inpainting import make_discriminator, make_generator
 from threefold.blueprints.parts.adversarial.layers import (
     ClassEmbedding,
     EqualizedDense,
-    MinibatchDeviation,
-    SelfAttention,
-    SpectralNormConv2D,
     SpectralNormDense,
 )
+from threefold.blueprints.parts.adversarial.networks import (
+    SLOPE,
+    make_convolutional,
+    make_dense,
+    see_convolutional,
+    see_dense,
+)
 from threefold.blueprints.parts.adversarial.progressive import Growing
-from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM
 from threefold.blueprints.parts.options import Count, Rate
 
-DATASETS = {"image_generation": "digits"}
+DATASETS = {"image_generation": "digits", "image_inpainting": "digits"}
 TRAINING = {"epochs": 300, "batch_size": 64, "optimizer": "adam", "learning_rate": 1e-3,
             "schedule": "constant", "warmup": 0.0, "ema": 0.99}  # fmt: skip
+TASK_TRAINING = {"image_inpainting": {"epochs": 100, "min_steps": 2000}}
 
 # What papers chose, each as options and settings. Unlike theirs, weights are averaged in all and
 # batches are of 64: these are for small data.
@@ -78,7 +84,7 @@ WEIGHT_LIMIT = 0.01  # Arjovsky et al. 2017, for a critic that nothing else boun
 LARGEST_START = 15  # pixels that a generator may begin with
 FEWEST_STAGES = 2
 MOST_DOUBLED = 16  # times as many filters as at the full size
-SLOPE = 0.2  # of leaky units below 0
+
 GROWTH = 0.5  # share of a training in which networks grow
 DRIFT = 1e-3  # Karras et al. 2018: what keeps a critic's scores near 0
 
@@ -180,14 +186,14 @@ def build(
         fake_image = growing.generate(x, growing.top)
         features = growing.see(image["image"], growing.top)
     elif architecture == "dense":
-        fake_image = _make_dense(x, image_shape, 8 * filters)
-        features = _see_dense(image["image"], 8 * filters, dense, minibatch_deviation)
+        fake_image = make_dense(x, image_shape, 8 * filters)
+        features = see_dense(image["image"], 8 * filters, dense, minibatch_deviation)
     else:
         widths = _find_widths(image_shape, filters, architecture)
-        fake_image = _make_convolutional(x, image_shape, widths, attend)
+        fake_image = make_convolutional(x, image_shape, widths, attend)
         # Averages over a batch would tie the images together that a penalty takes one by one.
         normalized = gradient_penalty == "none" and not use_spectral_norm
-        features = _see_convolutional(
+        features = see_convolutional(
             image["image"], widths, use_spectral_norm, normalized, attend, minibatch_deviation
         )
     generator = keras.Model(noise | labels, fake_image, name="generator")
@@ -217,7 +223,53 @@ def build(
     return model
 
 
-TASKS = {"image_generation": build}
+def build_inpainting(
+    image_shape: tuple[int, int, int],
+    filters: Count = 32,
+    dilations: tuple[Count, ...] = (1, 2),
+    reconstruction: Weight = 10.0,
+    discriminator_lr_ratio: Ratio = 1.0,
+    beta_1: Rate = 0.5,
+    beta_2: Rate = 0.99,
+) -> keras.Model:
+    """Build what completes images, with gated convolutions, and what looks at their patches.
+
+    Args:
+        image_shape: tuple of int. Height, width, channels. Any height and width: inside, images are
+            padded to a multiple of what the stages halve.
+        filters: int. Filters at the full size of an image, doubled wherever it is halved.
+        dilations: tuple of int. How far apart the convolutions in the middle look, one each.
+        reconstruction: float. Weight of the mean difference inside the hole, beside the
+            discriminator's word.
+        discriminator_lr_ratio: float. The discriminator's learning rate, in units of the
+            generator's.
+        beta_1: float. Adam's share of the old mean gradient.
+        beta_2: float. Adam's share of the old mean of squared gradients.
+
+    Returns:
+        keras.Model. From `image` (batch, height, width, channels), 0 to 255, and `mask` (batch,
+        height, width, 1), 1 in its hole, to the scores (batch, patches) of the completed image. Its
+        layers are `generator`, to completed images, 0 to 255, and `discriminator`, from such, -1
+        to 1, and their masks to `score`; its `adversarial_config` says how to train it.
+    """
+    generator = make_generator(image_shape, filters, dilations)
+    discriminator = make_discriminator(image_shape, filters)
+    given = {name: keras.Input(t.shape[1:], name=name) for name, t in generator.input.items()}
+    rescale = layers.Rescaling(1 / 127.5, offset=-1.0, dtype="float32", name="rescale_completed")
+    seen = {"image": rescale(generator(given)), "mask": given["mask"]}
+    model = keras.Model(given, discriminator(seen)["score"], name="gan")
+    model.adversarial_config = AdversarialConfig(
+        loss="hinge",
+        gradient_penalty="none",
+        discriminator_lr_ratio=discriminator_lr_ratio,
+        beta_1=beta_1,
+        beta_2=beta_2,
+        reconstruction=reconstruction,
+    )
+    return model
+
+
+TASKS = {"image_generation": build, "image_inpainting": build_inpainting}
 
 
 def _require_use(penalty_weight, gradient_penalty: str, num_classes: int | None) -> None:
@@ -262,75 +314,6 @@ def _make_head(dense: type, label, num_classes: int):
         )
 
     return score
-
-
-def _make_dense(x, image_shape: tuple[int, int, int], units: int):
-    for step in (1, 2):
-        x = layers.Dense(units, kernel_initializer="he_normal", name=f"generator_dense_{step}")(x)
-        x = layers.LeakyReLU(SLOPE, name=f"generator_activation_{step}")(x)
-    height, width, channels = image_shape
-    x = layers.Dense(height * width * channels, name="generator_pixels")(x)
-    x = layers.Reshape(image_shape, name="generator_reshape")(x)
-    return layers.Activation("tanh", dtype="float32", name="generator_image")(x)
-
-
-def _see_dense(image, units: int, dense: type, minibatch_deviation: bool):
-    x = layers.Flatten(name="discriminator_flatten")(image)
-    for step in (1, 2):
-        x = dense(units, name=f"discriminator_dense_{step}")(x)
-        x = layers.LeakyReLU(SLOPE, name=f"discriminator_activation_{step}")(x)
-        if minibatch_deviation and step == 1:
-            x = MinibatchDeviation(name="discriminator_deviation")(x)
-    return x  # (batch, units)
-
-
-def _make_convolutional(x, image_shape: tuple[int, int, int], widths: list[int], attend: bool):
-    """Build the generator, from the smallest image, of `widths[-1]` channels, to the whole."""
-    height, width, channels = image_shape
-    start = (height >> len(widths), width >> len(widths), widths[-1])
-    dense = SpectralNormDense if attend else layers.Dense
-    x = dense(start[0] * start[1] * start[2], name="generator_start")(x)
-    x = layers.Reshape(start, name="generator_reshape")(x)
-    x = _normalize(x, "generator", 0)
-    for stage, filters in enumerate(reversed([channels, *widths[:-1]]), 1):
-        last = stage == len(widths)
-        if attend:  # no kernel of a transposed convolution is bounded: larger, then convolved
-            x = layers.UpSampling2D(name=f"generator_larger_{stage}")(x)
-            x = SpectralNormConv2D(filters, 3, padding="same", name=f"generator_conv_{stage}")(x)
-        else:
-            x = layers.Conv2DTranspose(
-                filters, 4, strides=2, padding="same", use_bias=last, name=f"generator_conv_{stage}"
-            )(x)  # (batch, 2 × height, 2 × width, filters)
-        if not last:
-            x = _normalize(x, "generator", stage)
-        if attend and stage == len(widths) - 1:
-            x = SelfAttention(name="generator_attention")(x)
-    return layers.Activation("tanh", dtype="float32", name="generator_image")(x)
-
-
-def _see_convolutional(
-    image, widths: list[int], use_spectral_norm: bool, normalized: bool, attend: bool,
-    minibatch_deviation: bool,
-):  # fmt: skip
-    x = image
-    for stage, filters in enumerate(widths, 1):
-        layer = SpectralNormConv2D if use_spectral_norm else layers.Conv2D
-        if minibatch_deviation and stage == len(widths):
-            x = MinibatchDeviation(name="discriminator_deviation")(x)
-        x = layer(filters, 4, strides=2, padding="same", name=f"discriminator_conv_{stage}")(x)
-        if normalized and stage > 1:
-            x = layers.BatchNormalization(
-                momentum=BATCH_NORM_MOMENTUM, name=f"discriminator_norm_{stage}"
-            )(x)
-        x = layers.LeakyReLU(SLOPE, name=f"discriminator_activation_{stage}")(x)
-        if attend and stage == 1:
-            x = SelfAttention(name="discriminator_attention")(x)
-    return layers.Flatten(name="discriminator_features")(x)
-
-
-def _normalize(x, network: str, stage: int):
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{network}_norm_{stage}")(x)
-    return layers.Activation("relu", name=f"{network}_activation_{stage}")(x)
 
 
 def _find_widths(image_shape: tuple[int, int, int], filters: int, architecture: str) -> list[int]:

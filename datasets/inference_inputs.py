@@ -9,13 +9,21 @@ from threefold.datasets.raw_inputs import Given, Inputs
 from threefold.datasets.reader import reader_of_inputs
 
 
-def find_input_reader(facts: Facts) -> Callable[..., Iterator[Inputs]]:
-    """Return the function that reads raw inputs of a kind; its options are how it reads them."""
-    return importlib.import_module(f"threefold.datasets.{reader_of_inputs(facts.kind)}").read
+def find_input_reader(facts: Facts, reader: str | None = None) -> Callable[..., Iterator[Inputs]]:
+    """Return the function that reads raw inputs of a kind, or that of a module which a task names;
+    its options are how it reads them.
+    """
+    module = reader or reader_of_inputs(facts.kind)
+    return importlib.import_module(f"threefold.datasets.{module}").read
 
 
 def read_inputs(
-    given: Sequence[str], facts: Facts, stdin: IO[bytes], batch_size: int, **options: Any
+    given: Sequence[str],
+    facts: Facts,
+    stdin: IO[bytes],
+    batch_size: int,
+    reader: str | None = None,
+    **options: Any,
 ) -> Iterator[Inputs]:
     """Read what a user wants predicted, some at a time.
 
@@ -25,6 +33,7 @@ def read_inputs(
         facts: Facts. Shapes and columns of the run.
         stdin: binary stream. Standard input.
         batch_size: int. Images, recordings or texts in one part.
+        reader: str. As for `find_input_reader`.
         options: of the function that `find_input_reader` returns.
 
     Returns:
@@ -34,4 +43,4 @@ def read_inputs(
     Raises:
         UserError: at once, for a path that does not exist.
     """
-    return find_input_reader(facts)(Given(given, stdin), facts, batch_size, **options)
+    return find_input_reader(facts, reader)(Given(given, stdin), facts, batch_size, **options)

@@ -103,7 +103,7 @@ def _falling(history: Sequence[Mapping[str, float]]) -> str | None:
 def _lost(evaluation: Evaluation) -> list[str]:
     """Return which simple methods did better than the model, by the metric to hold on to."""
     name = evaluation.task.primary_metric
-    if evaluation.task.training_loop == "adversarial":  # real images are no method
+    if evaluation.task.generates == "images":  # real images are no method
         return []
     own = evaluation.metrics.get(name)
     return [

@@ -33,7 +33,7 @@ def write_masks(output: Path, found: Predictions) -> Path:
     folder.mkdir(exist_ok=True)
     colours = colour_masks(np.arange(256)).ravel().tolist()
     names = name_files(found)
-    for name, record, mask in zip(names, found.records, found.masks, strict=True):
+    for name, record, mask in zip(names, found.records, found.images, strict=True):
         image = read_image(Path(record["input"]), 3)
         mask = resize_mask(mask, *image.shape[:2])
         classes = Image.fromarray(mask, "P")
@@ -41,6 +41,24 @@ def write_masks(output: Path, found: Predictions) -> Path:
         overlay = np.clip(np.rint(lay_mask(image, mask)), 0, 255).astype(np.uint8)
         for ending, written in (("", classes), ("-overlay", Image.fromarray(overlay))):
             _save(written, folder / f"{name}{ending}.png")
+    return folder
+
+
+def write_completed(output: Path, found: Predictions) -> Path:
+    """Write completed images, in their own sizes.
+
+    Args:
+        output: Path. Where the records went: the images go into a folder beside it.
+        found: Predictions. With an image for each record.
+
+    Returns:
+        Path. The folder `NAME-completed`, of each image `IMAGE.png`.
+    """
+    folder = output.with_name(f"{output.stem}-completed")
+    folder.mkdir(exist_ok=True)
+    for name, image in zip(name_files(found), found.images, strict=True):
+        _save(Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image),
+              folder / f"{name}.png")  # fmt: skip
     return folder
 
 

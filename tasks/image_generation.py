@@ -15,8 +15,8 @@ from threefold.datasets.splitting import sample_rows
 from threefold.tasks.figure import Figure
 from threefold.tasks.image_scoring import ImageScoring
 from threefold.tasks.inputs.image_inputs import ImageInputs
-from threefold.tasks.metrics.image_quality import ImageEvaluator
 from threefold.tasks.metrics.images.adversarial_history import find_trouble
+from threefold.tasks.metrics.images.image_quality import ImageEvaluator
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 

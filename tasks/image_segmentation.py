@@ -155,7 +155,7 @@ class ImageSegmentation(ImageInputs):
                   for mask in predictions["class_index"]]  # fmt: skip
         return [{"shares": dict(zip(names, map(float, row), strict=True))} for row in counts]
 
-    def found_masks(self, predictions: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def found_images(self, predictions: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         return [mask.astype(np.uint8) for mask in predictions["class_index"]]
 
     def baselines(self, train: Source) -> dict[str, Callable[[Source], dict[str, float]]]:

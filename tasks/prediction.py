@@ -27,7 +27,7 @@ class Predictions:
         remarks: list of str. What is to be said of the others.
         first_batch: tuple of task, examples and answers. The first batch, for tasks whose answers
             are looked at best in a figure; else `None`.
-        masks: list of array. Of each record the mask, of tasks that find such.
+        images: list of array. Of each record the mask or image, of tasks that find such.
         activation_maps: list of array. Of each record the class activation map (h, w), from 0 to
             1, where it was asked for.
         levels: tuple of two floats. With such maps, what was read as 0 and 255 in images of more
@@ -38,7 +38,7 @@ class Predictions:
     errors: list[UserError] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     first_batch: tuple[Task, Arrays, Arrays] | None = None
-    masks: list[np.ndarray] = field(default_factory=list)
+    images: list[np.ndarray] = field(default_factory=list)
     activation_maps: list[np.ndarray] = field(default_factory=list)
     levels: tuple[float, float] | None = None
 
@@ -72,7 +72,7 @@ def predict(
                 found.first_batch = (task, batch, predictions)
             predicted_rows.append(predictions)
             records += task.describe(predictions, batch)
-            found.masks += task.found_masks(predictions)
+            found.images += task.found_images(predictions)
             if explain is not None:
                 found.activation_maps += list(explain(batch, predictions))
         if len(records) != len(names):

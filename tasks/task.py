@@ -53,6 +53,9 @@ class Task(ABC):
     builder_task: ClassVar[str | None] = None
     # Whether answers for changed views of an image have a mean: of those that name no places.
     averages_views: ClassVar[bool] = False
+    # The module of `datasets` that reads what is given to `predict`, where the data's kind does not
+    # say it all.
+    input_reader: ClassVar[str | None] = None
     # The function of `reporting/image_output.py` that writes what was found into images, if any.
     image_output: ClassVar[str | None] = None
     # Whether class activation maps explain its answers: those of images, one number or class each.
@@ -277,8 +280,10 @@ class Task(ABC):
     ) -> list[dict[str, Any]]:
         """Turn answers for examples into one plain record each, for tables, CSV and JSON."""
 
-    def found_masks(self, predictions: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """Return the mask of each answer, uint8 (height, width), of a task that finds such."""
+    def found_images(self, predictions: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Return of each answer the mask, uint8 (height, width), or the image, uint8 (height,
+        width, channels), of a task that finds such.
+        """
         return []
 
     def explained_outputs(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:

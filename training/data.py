@@ -187,7 +187,9 @@ def read_run_inputs(
     Raises:
         UserError: for a path that does not exist or an unknown option.
     """
-    known = options_of(find_input_reader(facts))
+    task = find_task(record.task)
+    known = options_of(find_input_reader(facts, task.input_reader))
     reading = {name: value for name, value in record.dataset.options.items() if name in known}
     reading = check_options(known, reading | data_options, flag="-d", owner="predict")
-    return read_inputs(given, facts, stdin, record.settings.batch_size, **reading)
+    size = record.settings.batch_size
+    return read_inputs(given, facts, stdin, size, task.input_reader, **reading)

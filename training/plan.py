@@ -141,6 +141,11 @@ class Plan:
         _require_usable(settings, task_class)
         known = options_of(builder)
         given = find_recipe(self.blueprint, settings.recipe)["options"]
+        if foreign := given.keys() - known.keys():
+            raise UserError(
+                f"--recipe {settings.recipe} is not for {task}, whose model has no "
+                f"-o {sorted(foreign)[0]}"
+            )
         given = given | {name: value for name, value in inherited.items() if name in known}
         given |= command.options
         checked = check_options(known, given, flag="-o", owner=f"blueprint '{command.blueprint}'")

@@ -43,12 +43,14 @@ READER = Reader(
         "image_classification",
         "image_regression",
         "image_generation",
+        "image_inpainting",
         "image_multilabel_classification",
     ),
     folders=("*",),
     only="a folder of images",
 )
 TASKS = READER.tasks
+ANY_IMAGES = ("image_generation", "image_inpainting")  # tasks that ask for no classes
 LABELS = "image_multilabel_classification"
 SHOWN = 5  # files that a note names
 SKIP_BAD = "fix or remove it, or leave such files out with -d skip_bad=true"
@@ -71,10 +73,10 @@ def load(
     Args:
         path: str. The folder. It holds one sub-folder per class, or `train` and perhaps
             `validation` and `test` that do; or a `targets.csv` whose first column names images
-            and whose others hold numbers to predict, or labels. To learn to make images, any that
-            has some.
-        task: str. `image_classification`, `image_regression`, `image_multilabel_classification` or
-            `image_generation`; all but the last are guessed if None.
+            and whose others hold numbers to predict, or labels. To learn to make or to complete
+            images, any that has some.
+        task: str. `image_classification`, `image_regression`, `image_multilabel_classification`,
+            `image_generation` or `image_inpainting`; all but these two are guessed if None.
         facts: Facts. Those of a run: its image shape, and its classes or targets, then rule.
         image_size: int, or height and width. The size to bring images to; guessed if None.
         channels: int. 1 reads the images as grayscale, 3 as colour; guessed if None.
@@ -188,7 +190,7 @@ def _list_images(
 ) -> Listing:
     if task == "image_classification":
         return list_classes(root, facts)
-    if task == "image_generation":
+    if task in ANY_IMAGES:
         return list_any_images(root, facts)
     table = table or read_target_table(root)
     if task == LABELS:

@@ -9,20 +9,20 @@ import numpy as np
 from threefold.exporting.examples.parts import LABELS, Parts, literal, print_answer
 from threefold.tasks.task import Task
 
-IMAGE, SOUND = "example.png", "example.wav"
+IMAGE, MASK, SOUND = "example.png", "example_mask.png", "example.wav"
 LOUDEST = 32767  # of 16 bits
 Examples = Mapping[str, np.ndarray]
 
 
 def begin_with_image(task: Task, example: Examples) -> Parts:
     """Return how an image file is answered."""
-    from PIL import Image
-
     pixels = np.clip(np.rint(example["image"][0]), 0, 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
+    files = {IMAGE: _as_png(pixels)}
     gray = pixels.shape[-1] == 1
     mode, axes = ("L", "None, ..., None") if gray else ("RGB", "None")
+    if task.input_reader:  # a mask comes along
+        files[MASK] = _as_png(255 * task.raw_inputs(example)["mask"][0, ..., None])
+        return _complete_image(mode, axes, files)
     label = ""
     if "label" in {field.name for field in task.input_fields()}:  # its place in labels.txt
         label = f', "label": np.array([{int(example["label"][0])}], np.int64)'
@@ -30,7 +30,31 @@ def begin_with_image(task: Task, example: Examples) -> Parts:
 image = Image.open(here / "{IMAGE}").convert("{mode}")
 answers = predict({{"image": np.asarray(image)[{axes}]{label}}})
 {print_answer(task)}"""
-    return Parts(code, ("from PIL import Image",), ("Pillow",), {IMAGE: file.getvalue()})
+    return Parts(code, ("from PIL import Image",), ("Pillow",), files)
+
+
+def _as_png(pixels: np.ndarray) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def _complete_image(mode: str, axes: str, files: dict[str, bytes]) -> Parts:
+    """Return how an image file is completed, where another one is white."""
+    code = f"""# Both of any size: the model resizes them.
+image = Image.open(here / "{IMAGE}").convert("{mode}")
+mask = Image.open(here / "{MASK}").convert("L")
+hole = (np.asarray(mask) > 127).astype(np.uint8)
+answers = predict({{"image": np.asarray(image)[{axes}], "mask": hole[None]}})
+
+pixels = answers["completed"][0].round().clip(0, 255).astype(np.uint8)
+path = Path(tempfile.gettempdir(), "completed.png")
+Image.fromarray(pixels.squeeze()).save(path)
+print(f"completed: {{path}}")
+"""
+    return Parts(code, ("import tempfile", "from PIL import Image"), ("Pillow",), files)
 
 
 def make_image(task: Task, example: Examples) -> Parts:

@@ -42,7 +42,7 @@ def worst_masks(evaluation: Evaluation) -> Figure | None:
         for image, row in zip(images, positions, strict=True)
     ]
     title = f"Worst masks, {plain(evaluation.split)}"
-    return _plot_rows(
+    return plot_rows(
         title,
         ("image", "true", "found"),
         [(image, lay_mask(image, mask), lay_mask(image, taken)) for image, mask, taken, _ in rows],
@@ -87,7 +87,7 @@ def found_masks(task: Task, examples: Arrays, predictions: Arrays) -> Figure:
     shown = [(image, lay_mask(image, mask)) for image, mask in small]
     held = np.concatenate([np.unique(mask) for mask in found])
     legend = _legend(task.facts.class_names, held)
-    return _plot_rows("Found masks", ("image", "found"), shown, [""] * len(shown), legend)
+    return plot_rows("Found masks", ("image", "found"), shown, [""] * len(shown), legend)
 
 
 def colour_masks(masks: np.ndarray) -> np.ndarray:
@@ -131,14 +131,22 @@ def _legend(names: Sequence[str], masks: np.ndarray) -> list[Patch]:
     ]
 
 
-def _plot_rows(
+def plot_rows(
     title: str,
     headings: Sequence[str],
     rows: Sequence[Sequence[np.ndarray]],
     captions: Sequence[str],
     legend: list[Patch],
 ) -> Figure:
-    """Plot images with what belongs to each beside it, several such rows in a line."""
+    """Plot images with what belongs to each beside it, several such rows in a line.
+
+    Args:
+        title: str. Of the figure.
+        headings: sequence of str. Of what stands beside one another.
+        rows: sequence of sequence of array. Images of each, (height, width, 1 or 3), 0 to 255.
+        captions: sequence of str. A word of each row, or nothing.
+        legend: list of Patch. What colours mean.
+    """
     height, width = rows[0][0].shape[:2]
     tall, across = SIDE * min(height / width, 2.0), min(ACROSS // len(headings), len(rows))
     lines = -(-len(rows) // across)

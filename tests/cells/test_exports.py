@@ -93,7 +93,8 @@ def assert_whole(artifact: Artifact, task: Task, of_run: RunRecord) -> None:
     """Check the files, and that the examples hold what goes in and what comes out."""
     folder, record = artifact.folder, artifact.record
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    asked = names & {"example.png", "example.wav", "example.csv"}  # what example.py asks of
+    files = {"example.png", "example_mask.png", "example.wav", "example.csv"}
+    asked = names & files  # what example.py asks of
     images = {name for name in names - asked if name.endswith(".png")}
     facts = task.facts.sidecars()
     sidecars = {"artifact.json", "examples.npz", "example.py", "README.md", *facts, *asked}

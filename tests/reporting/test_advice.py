@@ -14,7 +14,7 @@ SIMPLE = "or the simple method, which costs less"
 def evaluation(accuracy=0.9, **baselines):
     task = SimpleNamespace(
         primary_metric="accuracy", training_loop="supervised", settings=("augment",),
-        find_trouble=lambda history: {},
+        generates=None, find_trouble=lambda history: {},
     )  # fmt: skip
     found = {name: {"accuracy": value} for name, value in baselines.items()}
     return SimpleNamespace(task=task, metrics={"accuracy": accuracy, "baselines": found})
@@ -88,7 +88,7 @@ def test_to_who_learned_by_heart_what_is_against_it(given, changes, course):
 
 def test_real_images_are_no_simple_method():
     made = evaluation(0.1, real=0.8)
-    made.task.training_loop = "adversarial"
+    made.task.training_loop, made.task.generates = "adversarial", "images"
     assert compare(AGAIN, record(), history(1, 1), made) == []
 
 

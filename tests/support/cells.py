@@ -16,13 +16,15 @@ import numpy as np
 from threefold.training.backend import BACKENDS
 from threefold.training.building import blueprint_names, find_blueprint
 
-# Smaller than the default where that saves time; a family that is not named is built as it is.
+# Smaller than the default where that saves time, of a family or of a cell; one that is not named is
+# built as it is.
 SMALL = {
     "bert": {"num_layers": "1", "model_dim": "48", "feed_forward_dim": "24", "max_positions": "40"},
     "cnn": {"filters": "4", "dense_units": "8"},
     "ctc": {"filters": "4,4", "units": "5", "mel_bands": "8"},
     "detector": {"filters": "4,6", "levels": "2", "pyramid_filters": "6", "head_convolutions": "1"},
     "gan": {"filters": "4", "latent_dim": "6"},
+    "gan-image_inpainting": {"filters": "4"},
     "gpt": {"num_layers": "1", "model_dim": "24"},
     "resnet": {"width": "4"},
     "rnn": {"units": "6"},
@@ -62,7 +64,7 @@ class Cell:
     @property
     def options(self) -> dict[str, str]:
         """The blueprint's options."""
-        return SMALL.get(self.blueprint, {})
+        return SMALL.get(str(self), SMALL.get(self.blueprint, {}))
 
     def data(self, folder: Path) -> tuple[str, dict[str, str]]:
         """Return the reference of small data, and its options; write them if need be."""
@@ -295,6 +297,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "image_classification": ("images", _write_images, {}),
     # Generated images are judged by 48 real ones at least.
     "image_generation": ("many_images", partial(_write_images, count=85), {}),
+    "image_inpainting": ("images", _write_images, {}),
     "image_multilabel_classification": ("labeled", _write_labeled_images, {}),
     "image_regression": ("measured", _write_measured_images, {}),
     "image_segmentation": ("masked", _write_masked_images, {}),

@@ -90,8 +90,9 @@ class FittedCell:
             batches = Batches(SubsetSource(source, rows), self.task, BATCH_SIZE)
             # An epoch of one step: the loss that Keras reports is that of the step alone.
             history = model.fit(batches, shuffle=False, verbose=0).history
-            # Of two networks against each other, the discriminator's falls at first.
-            losses.append(float(history.get("discriminator_loss", history["loss"])[0]))
+            # Of two networks that nothing holds to an image, the discriminator's falls at first.
+            name = "discriminator_loss" if self.task.generates == "images" else "loss"
+            losses.append(float(history[name][0]))
         return losses
 
     def command(self, name: str) -> fitting.Command:

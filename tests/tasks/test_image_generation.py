@@ -14,7 +14,7 @@ from threefold.tasks import image_generation
 from threefold.tasks.evaluation import evaluate_splits
 from threefold.tasks.generation import interpolate
 from threefold.tasks.image_generation import ImageGeneration
-from threefold.tasks.metrics.image_quality import ImageEvaluator
+from threefold.tasks.metrics.images.image_quality import ImageEvaluator
 from threefold.training.data import load_dataset
 
 OPTIONS = {"latent_dim": 5, "conditional": True, "critic_steps": 1}

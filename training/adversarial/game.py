@@ -26,9 +26,9 @@ class Batch(NamedTuple):
     """A batch as both networks see it; `noise` and `random_numbers` have a row a step."""
 
     images: Any  # (batch, height, width, channels), -1 to 1
-    noise: Any  # (batch, steps, dimensions)
-    random_numbers: Any  # (batch, steps, RANDOM_NUMBERS), 0 to 1
-    labels: dict[str, Any]  # `label` (batch,), or nothing
+    noise: Any  # (batch, steps, dimensions), if images are made of it
+    random_numbers: Any  # (batch, steps, RANDOM_NUMBERS), 0 to 1, if it takes them
+    labels: dict[str, Any]  # what both are given: `label` (batch,), `mask`, or nothing
 
 
 class Game:
@@ -81,10 +81,20 @@ class Game:
         report = {
             "generator_loss": loss,
             "generator_norm": losses.norm(gradients),
-            "loss": losses.energy_distance(fake, scale.images),
-            "diversity": losses.diversity(fake, scale.images),
+            **self.describe(fake, scale.images, batch),
         }
         return gradients, after, report
+
+    def describe(self, fake, images, batch: Batch):
+        """Return what is reported of generated images beside real ones."""
+        return {
+            "loss": self.measure_distance(fake, images, batch),
+            "diversity": losses.diversity(fake, images),
+        }
+
+    def measure_distance(self, fake, images, batch: Batch):
+        """Return how far generated images are from real ones: the loss that is reported."""
+        return losses.energy_distance(fake, images)
 
     def make_images(
         self, scale: Scale, weights: list, non_trainable: list, batch: Batch, turn: int,

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from threefold.blueprints.parts.adversarial.config import AdversarialConfig
 from threefold.blueprints.parts.adversarial.progressive import FADE
 from threefold.core.errors import UserError
 from threefold.tasks.task import Task
-from threefold.training.adversarial import losses
 from threefold.training.adversarial.game import AdversarialNetwork, Batch, Game
 from threefold.training.adversarial.gradients import without_gradients
 from threefold.training.adversarial.levels import (
@@ -67,16 +67,20 @@ def find_remedies(options: Mapping[str, Any]) -> list[str]:
         options: mapping. The blueprint's, in full.
     """
     remedies = []
-    if options["gradient_penalty"] == "none":
+    if options.get("gradient_penalty") == "none":
         kind = "wgan_gp" if options["loss"] == "wasserstein" else "r1"
         remedies.append(f"-o gradient_penalty={kind}")
-    if not options["spectral_norm"] and options["architecture"] != "sagan":
+    if options.get("spectral_norm") is False and options["architecture"] != "sagan":
         remedies.append("-o spectral_norm=true")
     return remedies
 
 
 def compile_adversarial(
-    model: keras.Model, task: Task, settings: TrainingSettings, total_steps: int
+    model: keras.Model,
+    task: Task,
+    settings: TrainingSettings,
+    total_steps: int,
+    make_game: Callable[[AdversarialConfig, float], Game] = Game,
 ) -> "Adversarial":
     """Set two networks against each other.
 
@@ -86,12 +90,14 @@ def compile_adversarial(
         task: Task. Knows the label smoothing.
         settings: TrainingSettings. Resolved.
         total_steps: int. Steps of the whole fit.
+        make_game: function of an AdversarialConfig and the label smoothing. Returns the rules.
 
     Returns:
         Adversarial. Compiled; it trains the weights of `model`.
     """
     adversarial_config = model.adversarial_config
-    trainer = Adversarial(model, task.label_smoothing, total_steps)
+    game = make_game(model.adversarial_config, task.label_smoothing)
+    trainer = Adversarial(model, game, total_steps)
     betas = {"beta_1": adversarial_config.beta_1, "beta_2": adversarial_config.beta_2}
     own = betas if settings.optimizer in ("adam", "adamw") else {}
     faster = settings.model_copy(
@@ -127,14 +133,14 @@ class Adversarial(keras.Model):
     Args:
         model: keras.Model. With the layers `generator` and `discriminator`, and an
             `adversarial_config`: see `blueprints.parts.adversarial.config`.
-        label_smoothing: float. How far below 1 the label of a real image is.
+        game: Game. The rules.
         total_steps: int. Steps of the whole training, by which networks grow that do.
     """
 
-    def __init__(self, model: keras.Model, label_smoothing: float = 0.0, total_steps: int = 1):
+    def __init__(self, model: keras.Model, game: Game, total_steps: int):
         super().__init__(name="adversarial")
         self.adversarial_config, self.total_steps = model.adversarial_config, total_steps
-        self.game = Game(self.adversarial_config, label_smoothing)
+        self.game = game
         names, growing = ("generator", "discriminator"), self.adversarial_config.levels
         if growing:
             networks = list(zip(*growing, strict=True))
@@ -186,7 +192,7 @@ class Adversarial(keras.Model):
         scale = self._scale(-1, 1.0, batch)
         weights_now, others = generator.weights, generator.non_trainable
         fake, _ = self.game.make_images(scale, weights_now, others, batch, 0, training=False)
-        logs = {"loss": losses.energy_distance(fake, batch.images)}
+        logs = {"loss": self.game.measure_distance(fake, batch.images, batch)}
         if not jax:
             return self._note(logs, ops.shape(data[1])[0])
         results, metrics = self._note_statelessly(logs, data[1].shape[0], metrics)
@@ -321,6 +327,6 @@ class Adversarial(keras.Model):
 
 def _unpack(data) -> Batch:
     inputs, images, *_ = data
-    labels = {"label": inputs["label"]} if "label" in inputs else {}
+    labels = {name: inputs[name] for name in ("label", "mask") if name in inputs}
     images = ops.cast(images, "float32") / RANGE - 1.0
-    return Batch(images, inputs["noise"], inputs.get("random_numbers"), labels)
+    return Batch(images, inputs.get("noise"), inputs.get("random_numbers"), labels)

@@ -32,21 +32,24 @@ class AdversarialConfig:
             generator's.
         beta_1: float. Adam's share of the old mean gradient.
         beta_2: float. Adam's share of the old mean of squares.
+        reconstruction: float. Weight of the distance of completed images from the real ones in the
+            generator's loss; `None` where images are made of noise.
     """
 
     loss: str
     gradient_penalty: str
-    penalty_weight: float
-    weight_limit: float | None
-    drift: float
-    feature_matching: float
-    mode_seeking: float
-    consistency: float
-    virtual_adversarial: float
-    levels: tuple[Level, ...]
-    growth: float
-    critic_steps: int
-    augment: tuple[str, ...]
     discriminator_lr_ratio: float
     beta_1: float
     beta_2: float
+    penalty_weight: float = 0.0
+    weight_limit: float | None = None
+    drift: float = 0.0
+    feature_matching: float = 0.0
+    mode_seeking: float = 0.0
+    consistency: float = 0.0
+    virtual_adversarial: float = 0.0
+    levels: tuple[Level, ...] = ()
+    growth: float = 1.0
+    critic_steps: int = 1
+    augment: tuple[str, ...] = ()
+    reconstruction: float | None = None

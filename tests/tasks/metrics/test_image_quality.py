@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from threefold.tasks.metrics import image_quality
 from threefold.tasks.metrics.bootstrap import sample_counts
-from threefold.tasks.metrics.image_quality import (
+from threefold.tasks.metrics.images.image_quality import (
     compare_features,
     frechet_distance,
     kernel_distance,
