@@ -1,6 +1,6 @@
 """What the folder pipeline delivers alone, against what the default `cnn` consumes.
 
-    python benchmarks/image_pipeline.py --backend jax
+    python benchmarks/reading/image_pipeline.py --backend jax
 
 The pipeline decodes JPEGs in colour, resizes them to 64 × 64 pixels and augments them, as `fit`
 does, with nobody waiting for its batches; the network trains on arrays of that shape that lie in
@@ -37,7 +37,7 @@ def main() -> None:
             f"| {delivered / consumed:.1f} |"
         )
     print(
-        f"\npython benchmarks/image_pipeline.py --backend {backend} --images {args.images} "
+        f"\npython benchmarks/reading/image_pipeline.py --backend {backend} --images {args.images} "
         f"--epochs {args.epochs}"
     )
 
