@@ -1,6 +1,8 @@
 """Time how tables are read, beside `pandas.read_csv`.
 
-    python benchmarks/reading/tables.py    a million rows of 20 columns, and 10,000 columns of 20 rows
+    python benchmarks/reading/tables.py
+
+A million rows of 20 columns, and 10,000 columns of 20 rows.
 
 Prints the seconds of pandas, of reading the cells and of loading the whole data set (cells,
 guesses, facts of the training split, fingerprint), their ratios, and the memory that loading takes
