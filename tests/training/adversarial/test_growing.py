@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from displays import quiet
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from resuming import assert_same_run, cut_at
 
 from threefold.training.backend import choose_backend
 
@@ -74,3 +76,24 @@ def test_alike_images_are_seen_in_a_batch():
     np.testing.assert_allclose(found[..., -1], sample.std(axis=0).mean(), rtol=1e-4)
     same = ops.convert_to_numpy(MinibatchDeviation()(np.repeat(sample[:1], 4, axis=0)))
     assert np.abs(same[..., -1]).max() < 1e-3
+
+
+def test_a_run_cut_in_the_middle_of_a_fade_ends_with_the_same_bits(tmp_path, monkeypatch):
+    from threefold.training import fit as fitting
+    from threefold.training.callbacks import Interrupted
+    from threefold.training.settings import TrainingSettings
+
+    def command(name):
+        options = {"architecture": "progan", "filters": "2", "latent_dim": "4", "growth": "0.6"}
+        settings = TrainingSettings.parse({"epochs": "2", "batch_size": "256"})
+        return fitting.Command(
+            "gan", "image_generation", "digits", {}, options, settings, str(tmp_path / name)
+        )
+
+    fitting.start(command("whole"), quiet)
+    with monkeypatch.context() as patch:
+        cut_at(patch, epoch=1, step=0)
+        with pytest.raises(Interrupted):
+            fitting.start(command("cut"), quiet)
+    fitting.resume(str(tmp_path / "cut"), None, quiet)
+    assert_same_run(tmp_path / "whole", str(tmp_path / "cut"))
