@@ -45,13 +45,8 @@ def cli(debug: bool) -> None:
 @click.option("--resume", metavar="RUN", help="go on with a run that was cut")
 @click.option("--init", metavar="RUN", help="start from the weights of another run")
 @click.option("--again", metavar="RUN", help="repeat a run, with the options given here changed")
-@click.option(
-    "--export",
-    "formats",
-    type=click.Choice(FORMATS),
-    multiple=True,
-    help="also export; said before the training if it cannot be",
-)
+@click.option("--export", "formats", type=click.Choice(FORMATS), multiple=True,
+              help="also export; said before the training if it cannot be")  # fmt: skip
 @json_option
 def fit(
     blueprint, task, dataset, data_options, target, options, backend, folder, resume, init, again,
@@ -123,16 +118,18 @@ def _choose_backend(asked: str | None, run: str | None) -> str:
 @click.option("-d", "data_options", type=KeyValue(), multiple=True, help="option of the dataset")
 @click.option("--split", metavar="NAME", help="train, validation, test or all")
 @tta_option
+@click.option("--inception", metavar="FILE",
+              help="weights of Keras's InceptionV3, to measure FID and KID with")  # fmt: skip
 @backend_option
 @json_option
-def evaluate(run, dataset, data_options, split, tta, backend, as_json):
+def evaluate(run, dataset, data_options, split, tta, inception, backend, as_json):
     """Evaluate RUN, a run or an artifact: all metrics, by split, with figures."""
     from threefold.exporting.artifact import is_artifact
 
     if is_artifact(run):
         from threefold.exporting.answering import evaluate_artifact
 
-        artifact = _open_artifact(run, backend, {"--tta": tta})
+        artifact = _open_artifact(run, backend, {"--tta": tta, "--inception": inception})
         found = evaluate_artifact(artifact, dataset, dict(data_options), split)
         record, history = artifact.record.run, []
         folder = artifact.folder.with_name(artifact.folder.name + "-report")
@@ -143,7 +140,8 @@ def evaluate(run, dataset, data_options, split, tta, backend, as_json):
         from threefold.training.run import open_run
 
         opened = open_run(run)
-        found = evaluate_run(opened, dataset, dict(data_options), split, tta=tta)
+        options = dict(data_options)
+        found = evaluate_run(opened, dataset, options, split, tta=tta, inception=inception)
         record, history = opened.record, opened.read_history()
         own = dataset is None and not data_options and not tta
         folder = opened.report if own else opened.folder / "report-other"
@@ -248,7 +246,7 @@ def generate(run, output, raw_cells, backend, as_json, **options):
     show_generated(who, records, output, as_json, raw_cells=raw_cells, columns=columns)
 
 
-def _open_artifact(path: str, backend: str | None, run_options: dict[str, bool] | None = None):
+def _open_artifact(path: str, backend: str | None, run_options: dict | None = None):
     """Open an artifact; refuse options that only a run can follow."""
     from threefold.exporting.artifact import open_artifact
 

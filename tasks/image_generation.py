@@ -16,7 +16,11 @@ from threefold.tasks.figure import Figure
 from threefold.tasks.image_scoring import ImageScoring
 from threefold.tasks.inputs.image_inputs import ImageInputs
 from threefold.tasks.metrics.images.adversarial_history import find_trouble
-from threefold.tasks.metrics.images.image_quality import ImageEvaluator
+from threefold.tasks.metrics.images.image_quality import (
+    ImageEvaluator,
+    frechet_distance,
+    kernel_distance,
+)
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays, Task
 
@@ -28,6 +32,7 @@ RANDOM_STREAM = 2**33  # added to a seed: numbers that have nothing to do with t
 SEED = 0  # of the noise by which a model is evaluated, and of the choice of images
 FEWEST_JUDGED = 48  # images: of fewer, chance decides what is near to what
 MOST_STUDIED = 10_000  # images that the evaluator learns from, and judges by
+INCEPTION_FEATURES = 2048  # as many images at least, for a covariance of full rank
 
 
 class ImageGeneration(ImageInputs):
@@ -53,6 +58,8 @@ class ImageGeneration(ImageInputs):
         ),
     )
     primary_metric = "coverage"
+    # From images, values 0 to 255, to features (images, 2048), where an evaluation was given them.
+    compute_inception_features: Callable[[np.ndarray], np.ndarray] | None = None
 
     @classmethod
     def adapt(cls, dataset: Dataset) -> Dataset:
@@ -181,27 +188,50 @@ class ImageGeneration(ImageInputs):
         def compute_baseline_metrics(source: Source) -> dict[str, float]:
             count = min(len(source), len(train), MOST_STUDIED)
             made, real = (self.targets(s[_choose_rows(s, count)]) for s in (train, source))
-            return self.judging.compare(made, real) if count >= FEWEST_JUDGED else {}
+            if count < FEWEST_JUDGED:
+                return {}
+            return self.judging.compare(made, real) | self._compare_by_inception(made, real)
 
         return {"images of the training split": compute_baseline_metrics}
 
     def compute_metrics(
         self, predictions: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
-        """Return how alike generated and real images are: see `ImageEvaluator.compare`; and, of a
-        conditional model, how often the classifier sees the class that was asked for. Of too few
-        images nothing but their number and the seed.
+        """Return how alike generated and real images are: see `ImageEvaluator.compare`; by features
+        of InceptionV3, too, where there are any; and, of a conditional model, how often the
+        classifier sees the class that was asked for. Of too few images nothing but their number and
+        the seed.
         """
         if len(truth["label"]) < FEWEST_JUDGED:
             return {"images": len(truth["label"]), "seed": SEED}
         rows = sample_rows(truth["label"], MOST_STUDIED, SEED)
         made, real, labels = predictions["image"][rows], truth["image"][rows], truth["label"][rows]
         found = self.judging.compare(made, real, intervals=True)
+        found |= self._compare_by_inception(made, real)
+        if "inception_fid" in found and len(made) < INCEPTION_FEATURES:
+            warnings.warn(
+                f"inception_fid of {len(made):,} images is too large: below {INCEPTION_FEATURES:,} "
+                "the covariance of the features is singular; compare it only with that of as many "
+                "images",
+                stacklevel=2,
+            )
         if self.judging.has_classes and self.options["conditional"]:
             found["class_accuracy"] = float(np.mean(self.judging.classify(made) == labels))
         if self.judging.has_classes:
             found["classifier_accuracy"] = float(np.mean(self.judging.classify(real) == labels))
         return found | {"images": len(made), "seed": SEED}
+
+    def _compare_by_inception(self, made: np.ndarray, real: np.ndarray) -> dict[str, float]:
+        """Return the distances of as many generated and real images in features of InceptionV3."""
+        if self.compute_inception_features is None:
+            return {}
+        features = [
+            self.compute_inception_features(images).astype(np.float64) for images in (made, real)
+        ]
+        return {
+            "inception_fid": frechet_distance(*features),
+            "inception_kid": kernel_distance(*features),
+        }
 
     def find_trouble(self, history: Sequence[Mapping[str, float]]) -> dict[str, str]:
         return find_trouble(history, self.options)

@@ -23,6 +23,7 @@ from threefold.tasks.task import Arrays, Task, find_task, task_names
 from threefold.training.building import bind_task, rebuild_model
 from threefold.training.data import load_splits, read_run_inputs
 from threefold.training.inspection.activation_maps import make_activation_maps
+from threefold.training.inspection.inception import load_inception
 from threefold.training.inspection.views import average_views, choose_changes
 from threefold.training.run import Run
 
@@ -50,6 +51,7 @@ def evaluate_run(
     split: str | None,
     *,
     tta: bool = False,
+    inception: str | None = None,
 ) -> list[Evaluation]:
     """Evaluate a run's best weights.
 
@@ -59,18 +61,22 @@ def evaluate_run(
         data_options: dict of str to str. Options of the data, added to the run's for its own data.
         split: str. As for `load_splits`.
         tta: bool. Whether to answer by the mean over changed views of an image.
+        inception: str. Weights of Keras's InceptionV3, by whose features to compare images too.
 
     Returns:
         list of Evaluation. One for each split.
 
     Raises:
         UserError: where the data do not fit the run, or have no such split; and from
-            `choose_changes`.
+            `choose_changes` and `load_inception`.
     """
     changes = choose_changes(run.record) if tta else ()
+    compute_features = load_inception(run.record, inception) if inception else None
     facts = run.record.facts
     dataset, chosen = load_splits(run.record, facts, reference, data_options, split)
     model, task = rebuild_model(run)
+    if compute_features is not None:
+        task.compute_inception_features = compute_features
     size = run.record.settings.batch_size
     return evaluate_model(model, task, dataset, chosen, size, changes)
 
