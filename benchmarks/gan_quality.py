@@ -23,7 +23,7 @@ KEPT = Kept(Path(__file__).with_suffix(".csv"), ("blueprint", "data", "recipe", 
 BACKEND = "jax"
 # Points are no images: dense networks, and noise of as many numbers as a point has.
 POINTS = ("-o", "architecture=dense", "-o", "latent_dim=2", "--batch-size", "256", "--schedule",
-          "cosine", "--learning-rate", "2e-3")  # fmt: skip
+          "cosine", "--learning-rate", "1e-3")  # fmt: skip
 
 
 class Recipe(NamedTuple):
@@ -34,15 +34,18 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    "plain": Recipe("grid", (*POINTS, "-o", "gradient_penalty=none", "--epochs", "1000")),
-    "r1": Recipe("grid", (*POINTS, "-o", "penalty_weight=0.001", "--epochs", "1000")),
+    "plain": Recipe("grid", (*POINTS, "-o", "gradient_penalty=none", "--epochs", "200")),
+    "r1": Recipe("grid", (*POINTS, "-o", "penalty_weight=0.01", "--epochs", "200")),
     "wgan_gp": Recipe(
-        "grid", (*POINTS, "--recipe", "wgan_gp", "-o", "penalty_weight=0.1", "--epochs", "350")
+        "grid", (*POINTS, "--recipe", "wgan_gp", "-o", "penalty_weight=0.1", "--epochs", "100")
     ),
     "dcgan": Recipe("digits", ("--recipe", "dcgan", "-o", "conditional=true")),
     "wgan-gp": Recipe("digits", ("--recipe", "wgan_gp", "-o", "conditional=true")),
     "sagan": Recipe("digits", ("--recipe", "sagan")),
-    "progan": Recipe("digits", ("--recipe", "progan", "-o", "conditional=true")),
+    "progan": Recipe(
+        "digits",
+        ("--recipe", "progan", "-o", "conditional=true", "-o", "filters=16", "--epochs", "150"),
+    ),
     "default": Recipe("digits", ("-o", "conditional=true")),
 }
 DATA = {"grid": "gaussian_modes", "digits": "digits"}
