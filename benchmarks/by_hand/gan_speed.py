@@ -22,7 +22,7 @@ import numpy as np
 from turns import TakesTurns, ratio_of, time_in_turn, wait
 
 BATCH_SIZE = 64
-STEPS = {8: 100, 32: 20}  # of an epoch, by the side of an image
+STEPS = {8: 50, 32: 20}  # of an epoch, by the side of an image
 EPOCHS = 300  # more than are waited for: those of the family's default
 RECIPES = ("dcgan", "wgan_gp")
 BY_HAND = ("PyTorch by hand", "JAX by hand")
