@@ -1,4 +1,4 @@
-"""Does what a conditional gan makes help a classifier that has few images to learn from?
+"""Train a classifier of few images, with and without those that a conditional gan makes of them.
 
     python benchmarks/gan_augmentation.py               all of it, three seeds, which takes hours
     python benchmarks/gan_augmentation.py --only 10 --seeds 0    some of it
@@ -34,7 +34,7 @@ WAYS = {  # whether with generated images, and the further words of `fit cnn`
     "with generated": (True, ()),
     "with generated, shift": (True, ("--augment", "shift")),
 }
-GAN = ("-o", "conditional=true", "-o", "diff_augment=translation", "--batch-size", "32")
+GAN = ("-o", "conditional=true", "-o", "diff_augment=translation", "--batch-size", "8")
 CNN = ("--batch-size", "32")  # in all ways; the default would be less for fewer images
 
 
@@ -125,7 +125,7 @@ def main() -> None:
     parser = options_of_cells(__doc__, by_backend=False)
     parser.add_argument("--seeds", default=",".join(SEEDS), help="with commas between")
     parser.add_argument("--steps", type=int, default=1000, help="of the classifier")
-    parser.add_argument("--gan-steps", type=int, default=3000)
+    parser.add_argument("--gan-steps", type=int, default=1500)
     parser.add_argument("--made", type=int, default=200, help="generated images of a class")
     given = parser.parse_args()
     groups = [

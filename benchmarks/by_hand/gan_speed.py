@@ -12,6 +12,7 @@ the gradients), and saves at the end of each epoch; the loops by hand do neither
 """
 
 import argparse
+import importlib
 import math
 import statistics
 import sys
@@ -19,13 +20,14 @@ import tempfile
 import time
 
 import numpy as np
+from gan_choices import CHOICES
 from turns import TakesTurns, ratio_of, time_in_turn, wait
 
 BATCH_SIZE = 64
 STEPS = {8: 50, 32: 20}  # of an epoch, by the side of an image
 EPOCHS = 300  # more than are waited for: those of the family's default
 RECIPES = ("dcgan", "wgan_gp")
-BY_HAND = ("PyTorch by hand", "JAX by hand")
+BY_HAND = {"PyTorch by hand": "gan_in_torch", "JAX by hand": "gan_in_jax"}  # modules
 WORKERS = (*BY_HAND, "jax", "tensorflow", "torch")
 
 
@@ -62,11 +64,9 @@ def work(name: str, recipe: str, side: int) -> None:
     images = make_images(side)
     if name not in BY_HAND:
         return train_ours(name, recipe, images)
-    from gan_by_hand import CHOICES, in_jax, in_torch
-
-    make = in_torch if name == BY_HAND[0] else in_jax
+    by_hand = importlib.import_module(BY_HAND[name])
     pixels = images.astype(np.float32) / 127.5 - 1
-    weights, train_epoch = make(pixels, BATCH_SIZE, CHOICES[recipe])
+    weights, train_epoch = by_hand.prepare(pixels, BATCH_SIZE, CHOICES[recipe])
     print(weights, flush=True)
     while True:
         wait()
