@@ -9,15 +9,13 @@ saves at the end of each epoch; the hand-written loop does neither.
 """
 
 import argparse
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 
 import numpy as np
+from turns import TakesTurns, ratio_of, time_in_turn, wait
 
 SCENES, BATCH_SIZE, FILTERS = 240, 16, (16, 32, 64, 128)
 HAND = "hand-written"
@@ -32,68 +30,15 @@ def main() -> None:
     args = parser.parse_args()
     if args.work:
         return train_by_hand() if args.work == HAND else train_ours(args.work, args.rounds)
-    children = {name: start(name, args.rounds) for name in WORKERS}
-    seconds: dict[str, list[float]] = {name: [] for name in WORKERS}
-    for _ in range(args.rounds + 1):
-        for name, child in children.items():
-            child.stdin.write("go\n")
-            child.stdin.flush()
-            seconds[name].append(float(child.stdout.readline()))
-    for child in children.values():
-        child.kill()
+    words = ["--rounds", str(args.rounds)]
+    _, seconds = time_in_turn(__file__, WORKERS, words, args.rounds)
     print("| by | steps a second | times the hand-written loop |")
     print("| --- | --- | --- |")
-    hand = seconds[HAND][1:]
     for name, found in seconds.items():
-        pairs = zip(hand, found[1:], strict=True)
-        ratio = statistics.median(other / own for other, own in pairs)
-        print(f"| {name} | {1 / statistics.median(found[1:]):.2f} | {ratio:.2f} |")
+        ratio = ratio_of(seconds[HAND], found)
+        print(f"| {name} | {1 / statistics.median(found):.2f} | {ratio:.2f} |")
     print(f"\nMedians of {args.rounds} rounds: python benchmarks/by_hand/unet_speed.py --rounds "
           f"{args.rounds}")  # fmt: skip
-
-
-def start(name: str, rounds: int) -> subprocess.Popen:
-    """Start a process that trains an epoch for each line that it gets, and times it."""
-    words = [sys.executable, __file__, "--work", name, "--rounds", str(rounds)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    core = min(os.sched_getaffinity(0))
-    return subprocess.Popen(
-        words, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}), **pipes,
-    )  # fmt: skip
-
-
-def wait() -> None:
-    """Wait for one's turn; end where there is none."""
-    if not sys.stdin.readline():
-        sys.exit()
-
-
-class TakesTurns:
-    """The display of `fit`, which waits for its turn before each epoch."""
-
-    def __init__(self):
-        self.step = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def batch(self, epoch, step, logs):
-        """Count the steps; the first one's turn came before the training began."""
-        self.step = step
-
-    def epoch(self, row, improved):
-        """Say how long a step took; wait."""
-        print((time.perf_counter() - self.started) / self.step, flush=True)
-        self.wait()
-
-    def wait(self):
-        """Wait for a turn; start the clock."""
-        wait()
-        self.started = time.perf_counter()
 
 
 def train_ours(name: str, rounds: int) -> None:
@@ -126,6 +71,7 @@ def train_ours(name: str, rounds: int) -> None:
     task = bind_task(record)
     model, _ = build_model("unet", task, {}, "float32")
     display = TakesTurns()
+    print(flush=True)
     display.wait()
     with tempfile.TemporaryDirectory() as folder:
         train(model, task, dataset, create_run(record, f"{folder}/run"), display)
@@ -145,6 +91,7 @@ def train_by_hand() -> None:
     classes = int(masks.max()) + 1
     model = make_unet(images.shape[1], classes)
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.01)
+    print(flush=True)
     while True:
         wait()
         started, steps = time.perf_counter(), 0

@@ -153,6 +153,13 @@ class Adversarial(keras.Model):
         self.trackers = {name: keras.metrics.Mean(name=name) for name in self.game.reported}
         self.built = True
 
+    def __setattr__(self, name, value):
+        # Keras on jax sets all values anew in each step, and would look for layers among them.
+        if name == "_jax_state":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The running means that a step reports."""
