@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from threefold.tasks.metrics import image_quality
 from threefold.tasks.metrics.bootstrap import sample_counts
+from threefold.tasks.metrics.images import image_quality
 from threefold.tasks.metrics.images.image_quality import (
     compare_features,
     frechet_distance,
