@@ -84,7 +84,7 @@ def make_tables() -> str:
             if not found:
                 continue
             cells = [describe([float(row[name]) for row in found]) for name in names]
-            seconds = describe([float(row["seconds"]) for row in found])
+            seconds = f"{statistics.mean(float(row['seconds']) for row in found):.0f}"
             lines.append([f"`{recipe}`", str(len(found)), *cells, found[0]["images"], seconds])
         header = ["recipe", "seeds", *names, "images", "seconds"]
         tables.append(f"`{data}`:\n\n{render_rows(header, lines)}")
