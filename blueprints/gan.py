@@ -168,7 +168,7 @@ def build(
     use_spectral_norm = spectral_norm or architecture == "sagan"
     clipped = loss == "wasserstein" and gradient_penalty == "none" and not use_spectral_norm
     noise = {"noise": keras.Input((latent_dim,), name="noise")}
-    image = {"image": keras.Input(image_shape, name="image")}
+    image = keras.Input(image_shape, name="image")
     labels = {"label": keras.Input((), dtype="int32", name="label")} if conditional else {}
     x = noise["noise"]
     if conditional:
@@ -177,31 +177,21 @@ def build(
     dense = SpectralNormDense if use_spectral_norm else layers.Dense
     dense = EqualizedDense if architecture == "progan" else dense
     head = _make_head(dense, labels.get("label"), num_classes)
-    levels, attend = (), architecture == "sagan"
+    levels = ()
     if architecture == "progan":
         widths = _find_widths(image_shape, filters, architecture)
         widths.append(filters * min(2 ** len(widths), MOST_DOUBLED))
         growing = Growing(image_shape, widths, SLOPE)
         levels = growing.make_levels(noise | labels, x, labels, head)
-        fake_image = growing.generate(x, growing.top)
-        features = growing.see(image["image"], growing.top)
-    elif architecture == "dense":
-        fake_image = make_dense(x, image_shape, 8 * filters)
-        features = see_dense(image["image"], 8 * filters, dense, minibatch_deviation)
+        made = growing.generate(x, growing.top)
+        features = growing.see(image, growing.top)
     else:
-        widths = _find_widths(image_shape, filters, architecture)
-        fake_image = make_convolutional(x, image_shape, widths, attend)
         # Averages over a batch would tie the images together that a penalty takes one by one.
         normalized = gradient_penalty == "none" and not use_spectral_norm
-        features = see_convolutional(
-            image["image"], widths, use_spectral_norm, normalized, attend, minibatch_deviation
+        made, features = _make_networks(
+            architecture, x, image, filters, dense, normalized, minibatch_deviation
         )
-    generator = keras.Model(noise | labels, fake_image, name="generator")
-    discriminator = keras.Model(
-        image | labels, {"score": head(features), "features": features}, name="discriminator"
-    )
-    outputs = discriminator({"image": generator(noise | labels), **labels})["score"]  # (batch, 1)
-    model = keras.Model(noise | labels, outputs, name="gan")
+    model = _join(noise | labels, made, {"image": image, **labels}, head(features), features)
     model.adversarial_config = AdversarialConfig(
         loss=loss,
         gradient_penalty=gradient_penalty,
@@ -278,6 +268,37 @@ def _require_use(penalty_weight, gradient_penalty: str, num_classes: int | None)
         raise ValueError("penalty_weight is for gradient_penalty=wgan_gp and r1")
     if num_classes is not None and num_classes < 2:
         raise ValueError("conditional=true is for images in classes; all of these are of one")
+
+
+def _make_networks(
+    architecture: str, x, image, filters: int, dense: type, normalized: bool,
+    minibatch_deviation: bool,
+):  # fmt: skip
+    """Return what a generator of one size makes, and what a discriminator sees in images."""
+    image_shape, bounded = image.shape[1:], dense is SpectralNormDense
+    if architecture == "dense":
+        units = 8 * filters
+        seen = see_dense(image, units, dense, minibatch_deviation)
+        return make_dense(x, image_shape, units), seen
+    widths, attend = _find_widths(image_shape, filters, architecture), architecture == "sagan"
+    seen = see_convolutional(image, widths, bounded, normalized, attend, minibatch_deviation)
+    return make_convolutional(x, image_shape, widths, attend), seen
+
+
+def _join(given: dict, made, seen: dict, score, features) -> keras.Model:
+    """Return both networks, one after the other.
+
+    Args:
+        given: dict of str to keras.KerasTensor. The generator's inputs.
+        made: keras.KerasTensor. Its images.
+        seen: dict of str to keras.KerasTensor. The discriminator's inputs.
+        score: keras.KerasTensor. Shape (batch, 1).
+        features: keras.KerasTensor. Shape (batch, numbers).
+    """
+    generator = keras.Model(given, made, name="generator")
+    discriminator = keras.Model(seen, {"score": score, "features": features}, name="discriminator")
+    answer = discriminator(seen | {"image": generator(given)})
+    return keras.Model(given, answer["score"], name="gan")
 
 
 def _require_growing(

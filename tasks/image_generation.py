@@ -14,7 +14,7 @@ from threefold.datasets.images.numbered_images import number_examples
 from threefold.datasets.splitting import sample_rows
 from threefold.tasks.figure import Figure
 from threefold.tasks.image_scoring import ImageScoring
-from threefold.tasks.inputs.image_inputs import ImageInputs
+from threefold.tasks.inputs.adversarial_images import AdversarialImages
 from threefold.tasks.metrics.images.adversarial_history import find_trouble
 from threefold.tasks.metrics.images.image_quality import (
     ImageEvaluator,
@@ -35,7 +35,7 @@ MOST_STUDIED = 10_000  # images that the evaluator learns from, and judges by
 INCEPTION_FEATURES = 2048  # as many images at least, for a covariance of full rank
 
 
-class ImageGeneration(ImageInputs):
+class ImageGeneration(AdversarialImages):
     """Noise in, and a class if the model is conditional; an image out, values 0 to 255.
 
     A blueprint that serves this task has the options `latent_dim`, `conditional` and
@@ -43,10 +43,7 @@ class ImageGeneration(ImageInputs):
     """
 
     name = "image_generation"
-    losses = ("adversarial",)
     settings = ("label_smoothing", "augment")  # mixed images are none to learn from
-    training_loop = "adversarial"
-    dataset_task = "image_classification"
     generates = "images"
     figures = (
         Figure(
@@ -101,22 +98,8 @@ class ImageGeneration(ImageInputs):
             found["label"] = examples["label"].astype(np.int32)
         return found
 
-    def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
-        return super().model_inputs(examples)["image"]
-
-    def sample_weights(self, targets: np.ndarray) -> None:
-        return None
-
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {"image": self.targets(examples), "label": examples["label"]}
-
-    def compile_arguments(self) -> dict[str, Any]:
-        return {}  # the two networks of the model are trained against each other
-
-    def predict_fn(self, model) -> Callable[[Arrays], np.ndarray]:
-        """Return the generator."""
-        generator = model.get_layer("generator")
-        return lambda inputs: np.asarray(generator.predict_on_batch(inputs))
 
     def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return `image` (batch, height, width, channels), values 0 to 255."""
@@ -293,9 +276,6 @@ class ImageGeneration(ImageInputs):
 
     def part(self, name: str) -> Task:
         return ImageScoring(self.facts, options=self.options) if name == "discriminator" else self
-
-    def serving(self, model) -> tuple[Callable, list]:
-        return super().serving(model.get_layer("generator"))
 
 
 def _choose_rows(source: Source, most: int) -> np.ndarray:

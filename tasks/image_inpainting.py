@@ -13,7 +13,7 @@ from threefold.datasets.images.numbered_images import number_examples
 from threefold.datasets.images.resizing import resize
 from threefold.tasks import graph
 from threefold.tasks.figure import Figure
-from threefold.tasks.inputs.image_inputs import ImageInputs
+from threefold.tasks.inputs.adversarial_images import AdversarialImages
 from threefold.tasks.metrics.images.inpainting_scores import SIMPLE_FILLS, score_holes
 from threefold.tasks.signature import Field, Output
 from threefold.tasks.task import Arrays
@@ -21,7 +21,7 @@ from threefold.tasks.task import Arrays
 SEED = 0  # of the holes by which a model is evaluated
 
 
-class ImageInpainting(ImageInputs):
+class ImageInpainting(AdversarialImages):
     """An image and where its hole is in; the completed image out, values 0 to 255.
 
     What is in the hole is not looked at, and what is outside of it stays as it is. Holes are made
@@ -29,10 +29,7 @@ class ImageInpainting(ImageInputs):
     """
 
     name = "image_inpainting"
-    losses = ("adversarial",)
     settings = ("augment",)  # mixed images are none to learn from
-    training_loop = "adversarial"
-    dataset_task = "image_classification"
     input_reader = "images.masks.masked_inputs"
     image_output = "write_completed"
     keeps_sizes = True
@@ -79,22 +76,8 @@ class ImageInpainting(ImageInputs):
         masks = [fit_hole(mask, height, width) for mask in examples["mask"]]
         return np.stack(masks) if masks else np.empty((0, height, width), np.uint8)
 
-    def targets(self, examples: Mapping[str, np.ndarray]) -> np.ndarray:
-        return super().model_inputs(examples)["image"]
-
-    def sample_weights(self, targets: np.ndarray) -> None:
-        return None
-
     def truth(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         return {"image": self.targets(examples), "mask": self._find_holes(examples)}
-
-    def compile_arguments(self) -> dict[str, Any]:
-        return {}  # the two networks of the model are trained against each other
-
-    def predict_fn(self, model) -> Callable[[Arrays], np.ndarray]:
-        """Return the generator."""
-        generator = model.get_layer("generator")
-        return lambda inputs: np.asarray(generator.predict_on_batch(inputs))
 
     def postprocess(self, outputs: np.ndarray) -> Arrays:
         """Return `completed` (batch, height, width, channels), values 0 to 255."""
@@ -203,9 +186,6 @@ class ImageInpainting(ImageInputs):
 
     def postprocess_graph(self, outputs) -> dict[str, Any]:
         return {"completed": outputs}
-
-    def serving(self, model) -> tuple[Callable, list]:
-        return super().serving(model.get_layer("generator"))
 
 
 TASK = ImageInpainting

@@ -10,9 +10,9 @@ from typing import Any, NoReturn, Protocol
 import keras
 
 from threefold.core.errors import Failure
+from threefold.tasks.metrics.images.adversarial_history import find_remedies
 from threefold.tasks.task import find_task
 from threefold.training import state
-from threefold.training.adversarial.trainer import find_remedies
 from threefold.training.backend import seed_process
 from threefold.training.batches import Batches
 from threefold.training.checkpoints import CheckpointError, save_checkpoint

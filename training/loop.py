@@ -6,8 +6,6 @@ from threefold.core.files import remove_parts
 from threefold.datasets.dataset import Dataset
 from threefold.tasks.task import Task
 from threefold.training import state
-from threefold.training.adversarial.game import Game
-from threefold.training.adversarial.inpainting import InpaintingGame
 from threefold.training.adversarial.trainer import check_adversarial, compile_adversarial
 from threefold.training.batches import Batches
 from threefold.training.callbacks import (
@@ -141,15 +139,7 @@ def _compile_supervised(
     return model
 
 
-def _compile_adversarial(
-    model: keras.Model, task: Task, settings: TrainingSettings, total_steps: int
-) -> keras.Model:
-    completes = model.adversarial_config.reconstruction is not None
-    make_game = InpaintingGame if completes else Game
-    return compile_adversarial(model, task, settings, total_steps, make_game)
-
-
-LOOPS = {"supervised": _compile_supervised, "adversarial": _compile_adversarial}  # a task names one
+LOOPS = {"supervised": _compile_supervised, "adversarial": compile_adversarial}  # what a task names
 
 
 def _restore(model: keras.Model, run: Run) -> tuple[Progress, dict]:

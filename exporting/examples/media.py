@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from threefold.core.image_grids import encode
 from threefold.exporting.examples.parts import LABELS, Parts, literal, print_answer
 from threefold.tasks.task import Task
 
@@ -17,11 +18,11 @@ Examples = Mapping[str, np.ndarray]
 def begin_with_image(task: Task, example: Examples) -> Parts:
     """Return how an image file is answered."""
     pixels = np.clip(np.rint(example["image"][0]), 0, 255).astype(np.uint8)
-    files = {IMAGE: _as_png(pixels)}
+    files = {IMAGE: encode(pixels)}
     gray = pixels.shape[-1] == 1
     mode, axes = ("L", "None, ..., None") if gray else ("RGB", "None")
     if task.input_reader:  # a mask comes along
-        files[MASK] = _as_png(255 * task.raw_inputs(example)["mask"][0, ..., None])
+        files[MASK] = encode(255 * task.raw_inputs(example)["mask"][0, ..., None])
         return _complete_image(mode, axes, files)
     label = ""
     if "label" in {field.name for field in task.input_fields()}:  # its place in labels.txt
@@ -31,14 +32,6 @@ image = Image.open(here / "{IMAGE}").convert("{mode}")
 answers = predict({{"image": np.asarray(image)[{axes}]{label}}})
 {print_answer(task)}"""
     return Parts(code, ("from PIL import Image",), ("Pillow",), files)
-
-
-def _as_png(pixels: np.ndarray) -> bytes:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 def _complete_image(mode: str, axes: str, files: dict[str, bytes]) -> Parts:

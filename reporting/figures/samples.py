@@ -8,10 +8,10 @@ from threefold.core.image_grids import tile
 from threefold.datasets.splitting import sample_rows
 from threefold.reporting.figures.style import BLUE, STYLE, VERMILION, head, new_figure, plain
 from threefold.tasks.evaluation import Evaluation
+from threefold.tasks.metrics.images.image_quality import FEWEST_PIXELS
 
 SHOWN = 64
 COLUMNS = 8
-POINT = 4  # pixels: fewer are a point of a plane
 
 
 @matplotlib.rc_context(STYLE)
@@ -22,7 +22,7 @@ def samples(evaluation: Evaluation) -> Figure:
         Figure. Two grids; for points, both sets in one plane.
     """
     made, real = evaluation.predictions["image"], evaluation.truth["image"]
-    if made[0].size < POINT:
+    if made[0].size < FEWEST_PIXELS:
         figure = new_figure(5.6, 5.4)
         head(figure, f"Generated points, {plain(evaluation.split)}, over real ones")
         axes = figure.add_subplot(aspect="equal")

@@ -11,6 +11,7 @@ from threefold.training.adversarial.diff_augment import augment
 from threefold.training.adversarial.gradients import differentiate
 from threefold.training.adversarial.levels import Scale
 
+RANGE = 127.5  # pixels, 0 to 255, are -1 to 1 for the networks
 SHIFTED = ("translation",)  # what may change no score, for `consistency`
 
 
@@ -87,14 +88,12 @@ class Game:
 
     def describe(self, fake, images, batch: Batch):
         """Return what is reported of generated images beside real ones."""
-        return {
-            "loss": self.measure_distance(fake, images, batch),
-            "diversity": losses.diversity(fake, images),
-        }
+        distance, diversity = losses.compare(fake, images)
+        return {"loss": distance, "diversity": diversity}
 
     def measure_distance(self, fake, images, batch: Batch):
         """Return how far generated images are from real ones: the loss that is reported."""
-        return losses.energy_distance(fake, images)
+        return losses.compare(fake, images)[0]
 
     def make_images(
         self, scale: Scale, weights: list, non_trainable: list, batch: Batch, turn: int,
@@ -105,11 +104,11 @@ class Game:
 
     def _make(self, scale, weights, non_trainable, batch: Batch, noise, training: bool = True):
         inputs = {"noise": noise, **batch.labels, **scale.fade}
-        return scale.level.generator(weights, non_trainable, inputs, training)
+        return scale.generator(weights, non_trainable, inputs, training)
 
     def _see(self, scale, weights, non_trainable, images, batch: Batch, training: bool = True):
         inputs = {"image": images, **batch.labels, **scale.fade}
-        return scale.level.discriminator(weights, non_trainable, inputs, training)
+        return scale.discriminator(weights, non_trainable, inputs, training)
 
     def _discriminate(self, scale, weights, non_trainable, batch: Batch, fake, turn: int):
         """Return the discriminator's loss; its values that are not trained, and a report."""

@@ -3,9 +3,7 @@
 from keras import ops
 
 from threefold.training.adversarial import losses
-from threefold.training.adversarial.game import AdversarialNetwork, Batch, Game
-
-RANGE = 127.5  # pixels, 0 to 255, are -1 to 1 for the discriminator
+from threefold.training.adversarial.game import RANGE, AdversarialNetwork, Batch, Game
 
 
 class InpaintingGame(Game):
@@ -30,7 +28,7 @@ class InpaintingGame(Game):
     ):  # fmt: skip
         """Return completed images, -1 to 1, and the generator's values that are not trained."""
         inputs = {"image": (batch.images + 1.0) * RANGE, **batch.labels}
-        completed, after = scale.level.generator(weights, non_trainable, inputs, training)
+        completed, after = scale.generator(weights, non_trainable, inputs, training)
         return completed / RANGE - 1.0, after
 
     def measure_distance(self, fake, images, batch: Batch):

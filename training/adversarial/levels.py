@@ -43,17 +43,11 @@ class Part:
         return found, values
 
 
-class Level(NamedTuple):
-    """The networks of one size."""
+class Scale(NamedTuple):
+    """A batch at the size of a level, and the networks of that size."""
 
     generator: Part
     discriminator: Part
-
-
-class Scale(NamedTuple):
-    """A batch at the size of a level."""
-
-    level: Level
     images: Any  # (batch, height, width, channels), real ones
     fade: dict[str, Any]  # `fade` (batch, 1) of networks that grow, or nothing
 

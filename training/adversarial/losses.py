@@ -151,34 +151,24 @@ def likeness(one, other, noise, other_noise):
     return 1 / (apart + 1e-5)
 
 
-def diversity(made, real):
-    """Return how far apart generated images are in the mean, in units of real ones.
+def compare(made, real) -> tuple:
+    """Return how far apart two sets of images are as distributions, and how different the first.
 
-    About 1 for images as different as real ones are; 0 where all are the same.
+    The energy distance (Székely and Rizzo 2013) is at least 0, and falls to what chance leaves for
+    so few images when both are drawn from the same distribution, whatever the game's losses do: a
+    measure to stop by. The diversity is the mean distance of generated images from each other, in
+    units of that of real ones: about 1 where they are as different, 0 where all are the same.
 
     Args:
         made: tensor of shape (batch, height, width, channels).
         real: tensor of the same shape.
-    """
-    made, real = (ops.reshape(x, (ops.shape(x)[0], -1)) for x in (made, real))
-    return _mean_distance(made, made) / (_mean_distance(real, real) + 1e-6)
-
-
-def energy_distance(one, other):
-    """Return how far apart two sets of images are as distributions (Székely and Rizzo 2013).
-
-    It is at least 0, and falls to what chance leaves for so few images when both are drawn from
-    the same distribution, whatever the game's losses do: a measure to stop by.
-
-    Args:
-        one: tensor of shape (batch, height, width, channels).
-        other: tensor of the same shape.
 
     Returns:
-        scalar tensor.
+        (scalar tensor, scalar tensor). Distance and diversity.
     """
-    one, other = (ops.reshape(ops.cast(p, "float32"), (ops.shape(p)[0], -1)) for p in (one, other))
-    return 2 * _mean_distance(one, other) - _mean_distance(one, one) - _mean_distance(other, other)
+    made, real = (ops.reshape(ops.cast(p, "float32"), (ops.shape(p)[0], -1)) for p in (made, real))
+    own, others = _mean_distance(made, made), _mean_distance(real, real)
+    return 2 * _mean_distance(made, real) - own - others, own / (others + 1e-6)
 
 
 def norm(tensors: list):

@@ -5,21 +5,20 @@ it as one. What differs between backends is how a gradient is taken (`gradients.
 values come back: jax hands them on, the others write them into the variables.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from threefold.blueprints.parts.adversarial.config import AdversarialConfig
 from threefold.blueprints.parts.adversarial.progressive import FADE
 from threefold.core.errors import UserError
 from threefold.tasks.task import Task
-from threefold.training.adversarial.game import AdversarialNetwork, Batch, Game
+from threefold.training.adversarial.game import RANGE, AdversarialNetwork, Batch, Game
 from threefold.training.adversarial.gradients import without_gradients
+from threefold.training.adversarial.inpainting import InpaintingGame
 from threefold.training.adversarial.levels import (
-    Level,
     Part,
     Scale,
     bring_to,
@@ -31,7 +30,6 @@ from threefold.training.optimizers.optimizers import make_optimizer
 from threefold.training.settings import TrainingSettings
 from threefold.training.state import averaged
 
-RANGE = 127.5  # pixels, 0 to 255, are -1 to 1 for the networks
 LABELLED = ("standard", "least_squares")  # losses in which a real image has a label to smooth
 
 
@@ -60,27 +58,8 @@ def check_adversarial(model: keras.Model, task: Task, settings: TrainingSettings
         )
 
 
-def find_remedies(options: Mapping[str, Any]) -> list[str]:
-    """Return what may keep a game from exploding that its options do not have yet.
-
-    Args:
-        options: mapping. The blueprint's, in full.
-    """
-    remedies = []
-    if options.get("gradient_penalty") == "none":
-        kind = "wgan_gp" if options["loss"] == "wasserstein" else "r1"
-        remedies.append(f"-o gradient_penalty={kind}")
-    if options.get("spectral_norm") is False and options["architecture"] != "sagan":
-        remedies.append("-o spectral_norm=true")
-    return remedies
-
-
 def compile_adversarial(
-    model: keras.Model,
-    task: Task,
-    settings: TrainingSettings,
-    total_steps: int,
-    make_game: Callable[[AdversarialConfig, float], Game] = Game,
+    model: keras.Model, task: Task, settings: TrainingSettings, total_steps: int
 ) -> "Adversarial":
     """Set two networks against each other.
 
@@ -90,13 +69,13 @@ def compile_adversarial(
         task: Task. Knows the label smoothing.
         settings: TrainingSettings. Resolved.
         total_steps: int. Steps of the whole fit.
-        make_game: function of an AdversarialConfig and the label smoothing. Returns the rules.
 
     Returns:
         Adversarial. Compiled; it trains the weights of `model`.
     """
     adversarial_config = model.adversarial_config
-    game = make_game(model.adversarial_config, task.label_smoothing)
+    game_class = Game if adversarial_config.reconstruction is None else InpaintingGame
+    game = game_class(adversarial_config, task.label_smoothing)
     trainer = Adversarial(model, game, total_steps)
     betas = {"beta_1": adversarial_config.beta_1, "beta_2": adversarial_config.beta_2}
     own = betas if settings.optimizer in ("adam", "adamw") else {}
@@ -149,7 +128,7 @@ class Adversarial(keras.Model):
             wholes = [model.get_layer(name) for name in names]
             growing = [wholes]
         self.generator, self.discriminator = wholes
-        self.levels = [Level(*map(Part, networks, wholes)) for networks in growing]
+        self.levels = [tuple(map(Part, networks, wholes)) for networks in growing]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in self.game.reported}
         self.built = True
 
@@ -219,14 +198,12 @@ class Adversarial(keras.Model):
         level, fade = 0, 1.0
         if len(self.levels) > 1:
             step = self.optimizer.optimizers[0].iterations.value
-            found = find_level(
-                step, self.total_steps, self.adversarial_config.growth, len(self.levels) - 1
-            )
+            found = self._level_at(step)
             level, fade = int(found[0]), float(found[1])
             inputs = inputs | {FADE: np.full((len(inputs["noise"]), 1), fade, np.float32)}
         others = self._read()[0].non_trainable
         with without_gradients():
-            made, _ = self.levels[level].generator(weights, others, inputs, training=False)
+            made, _ = self.levels[level][0](weights, others, inputs, training=False)
         for axis in (1, 2):
             made = ops.repeat(made, 2 ** (len(self.levels) - 1 - level), axis=axis)
         return ops.convert_to_numpy(made)
@@ -280,11 +257,11 @@ class Adversarial(keras.Model):
 
     def _scale(self, level: int, fade, batch: Batch) -> Scale:
         if len(self.levels) == 1:
-            return Scale(self.levels[0], batch.images, {})
+            return Scale(*self.levels[0], batch.images, {})
         halvings = (len(self.levels) - 1 - level) % len(self.levels)
         images = bring_to(batch.images, halvings, fade if level else None)
         rows = ops.ones((ops.shape(batch.images)[0], 1)) * fade
-        return Scale(self.levels[level], images, {FADE: rows})
+        return Scale(*self.levels[level], images, {FADE: rows})
 
     def _update(
         self, place: int, before: AdversarialNetwork, gradients: list, non_trainable: list

@@ -8,13 +8,13 @@ import numpy as np
 
 from threefold.core.files import replace_file
 from threefold.core.image_grids import encode, tile
+from threefold.tasks.metrics.images.image_quality import FEWEST_PIXELS
 from threefold.tasks.task import Task
 from threefold.training.callbacks import Progress
 from threefold.training.run import Run
 
 FRAMES = 24  # of a whole training
 COUNT, COLUMNS = 64, 8  # images in a frame
-FEWEST_PIXELS = 4  # below, an image is a point of a plane
 POINTS, PLANE = 1000, 96  # points in a frame, and its pixels along a side
 SEED = 0
 

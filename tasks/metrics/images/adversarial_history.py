@@ -5,6 +5,7 @@ from typing import Any
 
 WINDOW = 5  # last epochs that are looked at together: one alone is chance
 ALIKE = 0.5  # mean distance of generated images, in units of real ones', below which they are alike
+BOUNDED = ("sagan", "progan")  # architectures with bounds of their own, which refuse or have it
 WON = 0.98  # share of images, of real and of generated ones, that the discriminator knows
 
 
@@ -40,11 +41,28 @@ def find_trouble(
     return found
 
 
+def find_remedies(options: Mapping[str, Any]) -> list[str]:
+    """Return what may keep a game from exploding that its options do not have yet.
+
+    Args:
+        options: mapping. The blueprint's, in full.
+    """
+    remedies = _missing_penalty(options)
+    if options.get("spectral_norm") is False and options["architecture"] not in BOUNDED:
+        remedies.append("-o spectral_norm=true")
+    return remedies
+
+
+def _missing_penalty(options: Mapping[str, Any]) -> list[str]:
+    """Return the penalty that suits a game without one; networks that complete have none at all."""
+    if options.get("gradient_penalty") != "none":
+        return []
+    kind = "wgan_gp" if options["loss"] == "wasserstein" else "r1"
+    return [f"-o gradient_penalty={kind}"]
+
+
 def _against_collapse(options: Mapping[str, Any]) -> list[str]:
-    remedies = []
-    if options["gradient_penalty"] == "none":
-        kind = "wgan_gp" if options["loss"] == "wasserstein" else "r1"
-        remedies.append(f"-o gradient_penalty={kind}")
+    remedies = _missing_penalty(options)
     if not options["minibatch_deviation"] and options["architecture"] != "progan":
         remedies.append("-o minibatch_deviation=true")
     if not options["mode_seeking"]:
@@ -53,9 +71,7 @@ def _against_collapse(options: Mapping[str, Any]) -> list[str]:
 
 
 def _against_winning(options: Mapping[str, Any]) -> list[str]:
-    remedies = []
-    if options["gradient_penalty"] == "none":
-        remedies.append("-o gradient_penalty=r1")
+    remedies = _missing_penalty(options)
     if options["discriminator_lr_ratio"] >= 1:
         remedies.append(f"-o discriminator_lr_ratio={options['discriminator_lr_ratio'] / 4:g}")
     if not options["diff_augment"]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from threefold.tasks.metrics.images.adversarial_history import WINDOW, find_trouble
+from threefold.tasks.metrics.images.adversarial_history import WINDOW, find_remedies, find_trouble
 
 OPTIONS = {
     "architecture": "dcgan", "loss": "standard", "gradient_penalty": "none", "mode_seeking": 0.0,
@@ -54,3 +54,12 @@ def test_a_discriminator_that_has_won_is_told():
         "try -o gradient_penalty=r1, -o discriminator_lr_ratio=0.25 or "
         "-o diff_augment=translation,cutout"
     )
+
+
+def test_a_game_that_explodes_is_not_told_what_its_networks_refuse():
+    found = find_remedies(OPTIONS | {"spectral_norm": False})
+    assert found == ["-o gradient_penalty=r1", "-o spectral_norm=true"]
+    for architecture in ("sagan", "progan"):
+        options = OPTIONS | {"spectral_norm": False, "architecture": architecture}
+        assert find_remedies(options) == ["-o gradient_penalty=r1"]
+    assert find_remedies({"filters": 32}) == []  # networks that complete images
