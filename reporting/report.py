@@ -20,15 +20,17 @@ from typing import Any
 from matplotlib.figure import Figure
 from PIL import Image
 
+from threefold.core.best_epoch import find_best, score_of
 from threefold.core.files import parse_json, replace_file
 from threefold.core.options import as_typed
 from threefold.datasets.dataset import SPLITS
 from threefold.reporting.advice import repeat_in
-from threefold.reporting.figures.learning_curves import find_best, learning_curves
+from threefold.reporting.figures.learning_curves import learning_curves
 from threefold.reporting.figures.plotting import plot
 from threefold.reporting.mistakes import COLUMNS_SHOWN, count_mistakes, tabulate_mistakes
 from threefold.reporting.page import PIXELS_PER_INCH, render_page
 from threefold.tasks.evaluation import Evaluation
+from threefold.tasks.task import find_task
 
 FORMAT = 1  # of report.json
 MISTAKES = ("confusion_matrix", "worst_mistakes")  # figures that there are where there are some
@@ -68,8 +70,10 @@ def write_report(
     sections = _read_kept(folder, key)
     curves = None
     if history:
-        caption = _describe_best(history)
-        curves = _save(folder, CURVES, learning_curves(history), caption,
+        tolerance = find_task(record["task"]).loss_tolerance
+        best = find_best(history, tolerance)
+        caption = _describe_best(history, best, tolerance)
+        curves = _save(folder, CURVES, learning_curves(history, best), caption,
                        f"Learning curves over {len(history)} epochs. {caption}")  # fmt: skip
     for evaluation in evaluations:
         sections[evaluation.split] = _make_section(folder, evaluation)
@@ -176,12 +180,13 @@ def _sum_up(evaluation: Evaluation) -> str:
     return ", ".join(f"{name} {evaluation.metrics[name]:.4g}" for name in chosen)
 
 
-def _describe_best(history: Sequence[Mapping[str, float]]) -> str:
-    row = history[find_best(history)]
+def _describe_best(history: Sequence[Mapping[str, float]], best: int, tolerance: float) -> str:
+    row = history[best]
     criterion = "validation loss" if "val_loss" in row else "training loss"
     return (
         f"The weights of epoch {int(row['epoch'])} of {len(history)} are kept: "
-        f"its {criterion}, {row.get('val_loss', row['loss']):.4g}, is the lowest."
+        f"its {criterion}, {score_of(row):.4g}, is "
+        + (f"within {tolerance:.0%} of the lowest." if tolerance else "the lowest.")
     )
 
 

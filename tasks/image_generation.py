@@ -55,6 +55,9 @@ class ImageGeneration(AdversarialImages):
         ),
     )
     primary_metric = "coverage"
+    # The distance by which epochs are compared soon falls to what chance leaves of it for a batch,
+    # and goes on to rise and fall by some percent while the images still get better.
+    loss_tolerance = 0.1
     # From images, values 0 to 255, to features (images, 2048), where an evaluation was given them.
     compute_inception_features: Callable[[np.ndarray], np.ndarray] | None = None
 

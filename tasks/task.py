@@ -48,6 +48,8 @@ class Task(ABC):
     settings: ClassVar[tuple[Setting, ...]] = ()
     augmentation: ClassVar[tuple[str, ...]] = ()  # what suits it, where nothing is said
     training_loop: ClassVar[TrainingLoop] = "supervised"
+    # How far above the lowest loss an epoch is no worse than that: what chance does to the loss.
+    loss_tolerance: ClassVar[float] = 0.0
     # Another task whose data serve this one, as `adapt` changes them, and whose networks do.
     dataset_task: ClassVar[str | None] = None
     builder_task: ClassVar[str | None] = None

@@ -9,9 +9,10 @@ from typing import Any, NoReturn, Protocol
 
 import keras
 
+from threefold.core.best_epoch import find_best, score_of
 from threefold.core.errors import Failure
 from threefold.tasks.metrics.images.adversarial_history import find_remedies
-from threefold.tasks.task import find_task
+from threefold.tasks.task import Task
 from threefold.training import state
 from threefold.training.backend import seed_process
 from threefold.training.batches import Batches
@@ -87,6 +88,7 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     Args:
         run: Run. Where to save.
+        task: type of Task. Knows which epochs are as good as each other.
         progress: Progress. Where the run stands; kept up to date.
         batches: Batches. Told the epoch before Keras asks for its first batch.
         counting: dict of str to callback. Those whose counters belong to the state.
@@ -97,6 +99,7 @@ class CheckpointCallback(keras.callbacks.Callback):
     def __init__(
         self,
         run: Run,
+        task: type[Task],
         progress: Progress,
         batches: Batches,
         counting: dict[str, keras.callbacks.Callback],
@@ -104,7 +107,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         cut: dict[str, Any],
     ):
         super().__init__()
-        self.run, self.progress, self.batches = run, progress, batches
+        self.run, self.task, self.progress, self.batches = run, task, progress, batches
         self.counting, self.display, self.cut = counting, display, cut
         self.every = run.record.settings.checkpoint_steps
         self.arrays: dict[str, Any] = {}
@@ -150,16 +153,14 @@ class CheckpointCallback(keras.callbacks.Callback):
                 raise Interrupted(self.caught, self.run, self.progress)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Save the state, and the weights where the validation loss fell."""
+        """Save the state, and the weights where the epoch is the best so far."""
         row = {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        score = row.get("val_loss", row["loss"])
-        best = self.progress.best
-        improved = best is None or math.isnan(best) or score < best
         self.progress.epoch, self.progress.step = epoch + 1, 0
         self.progress.history.append(row)
+        improved = find_best(self.progress.history, self.task.loss_tolerance) == epoch
         if improved:
-            self.progress.best, self.progress.best_epoch = score, epoch + 1
+            self.progress.best, self.progress.best_epoch = score_of(row), epoch + 1
         self.progress.stopped_early = bool(self.model.stop_training)
         self._count()
         if improved:
@@ -209,7 +210,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         )  # fmt: skip
         remedies = ["a lower --learning-rate", "--clip-norm 1"]
         record = self.run.record
-        if find_task(record.task).training_loop == "adversarial":
+        if self.task.training_loop == "adversarial":
             remedies[1:1] = find_remedies(record.options)
         raise Diverged(f"{reason}; {left}; try {', '.join(remedies[:-1])} or {remedies[-1]}")
 

@@ -76,7 +76,7 @@ def train(
         batches.first_step = progress.step
         counting = _counting(settings, validation)
         checkpoint_callback = CheckpointCallback(
-            run, progress, batches, counting, display, arrays if cut else {}
+            run, type(task), progress, batches, counting, display, arrays if cut else {}
         )
         if cut:
             # Metrics exist from their first batch on. On torch, Keras hands them what it is given.

@@ -22,12 +22,13 @@ LOG_SPREAD = 50  # a loss that falls by this factor is plotted on a logarithmic 
 
 
 @matplotlib.rc_context(STYLE)
-def learning_curves(history: Sequence[Mapping[str, float]]) -> Figure:
+def learning_curves(history: Sequence[Mapping[str, float]], best: int) -> Figure:
     """Plot every metric by epoch, training against validation, with the best epoch marked.
 
     Args:
         history: sequence of mapping. At least one epoch's row: `epoch` from 1, `loss`, other
             metrics, the same with `val_` where there was a validation, maybe `learning_rate`.
+        best: int. The position of the epoch whose weights were kept.
 
     Returns:
         Figure. One panel a metric, the loss first; the learning rate below, where it is known.
@@ -42,7 +43,6 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> Figure:
     grid = figure.add_gridspec(
         rows + has_rate, columns, height_ratios=[3.4] * rows + [1.2] * has_rate
     )
-    best = find_best(history)
     for position, name in enumerate(panels):
         axes = figure.add_subplot(grid[divmod(position, columns)])
         _plot_curve(axes, history, name, best)
@@ -55,12 +55,6 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> Figure:
         axes.set_ylim(0, 1.1 * max(rates) or 1)
         _count_epochs(axes, history)
     return figure
-
-
-def find_best(history: Sequence[Mapping[str, float]]) -> int:
-    """Return the position of the epoch whose weights were kept: that of the lowest loss."""
-    scores = [row.get("val_loss", row["loss"]) for row in history]
-    return scores.index(min(scores))
 
 
 def _plot_curve(axes: Axes, history: Sequence[Mapping[str, float]], name: str, best: int) -> None:

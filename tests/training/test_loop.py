@@ -9,6 +9,7 @@ import pytest
 
 from threefold.datasets.dataset import Dataset
 from threefold.tasks.evaluation import evaluate
+from threefold.tasks.tabular_classification import TabularClassification
 from threefold.training import fit as fitting
 from threefold.training import loop
 from threefold.training import plan as planning
@@ -18,6 +19,7 @@ from threefold.training.callbacks import Diverged
 from threefold.training.checkpoints import load_checkpoint
 from threefold.training.data import load_run_dataset
 from threefold.training.evaluate import make_predictions
+from threefold.training.inspection.description import describe_run
 from threefold.training.run import open_run
 from threefold.training.settings import TrainingSettings
 
@@ -81,6 +83,14 @@ def test_the_best_epoch_is_kept_and_judged(tmp_path):
     assert fitted.evaluations[0].metrics["loss"] == pytest.approx(scores[best], rel=1e-4)
     assert validation_loss(tmp_path) == pytest.approx(scores[best], rel=1e-4)
     assert [row["epoch"] for row in fitted.run.read_history()] == [1, 2, 3, 4, 5, 6]
+
+
+def test_of_epochs_that_are_as_good_the_last_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(TabularClassification, "loss_tolerance", 1e9)
+    fitted = fit(tmp_path, epochs="3", learning_rate="0.2", schedule="constant")
+    assert read(tmp_path, "best")[1] == {"epoch": 3}
+    assert validation_loss(tmp_path) == pytest.approx(fitted.progress.history[2]["val_loss"], 1e-4)
+    assert describe_run(fitted.run)["best_epoch"] == 3
 
 
 def test_averaged_weights_are_validated_and_kept(tmp_path):

@@ -4,7 +4,7 @@ import ast
 import inspect
 import math
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -14,9 +14,11 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
+from threefold.core.best_epoch import find_best
 from threefold.core.locks import is_held
 from threefold.core.options import as_typed, options_of
 from threefold.datasets import loading
+from threefold.tasks.task import find_task
 from threefold.training.building import ROOM, blueprint_names, build_network, served_tasks
 from threefold.training.plan import Command, make_plan
 from threefold.training.run import Run
@@ -123,8 +125,8 @@ def describe_run(run: Run) -> dict[str, Any]:
         dict. Plain data, ready for JSON.
     """
     record, history, metrics = run.record, run.read_history(), run.read_metrics()
-    scores = [row.get("val_loss", row["loss"]) for row in history]
-    best_epoch = int(history[scores.index(min(scores))]["epoch"]) if scores else None
+    tolerance = find_task(record.task).loss_tolerance
+    best_epoch = find_best(history, tolerance) + 1 if history else None
     page = run.report / "index.html"
     return {
         "run": str(run.folder),
@@ -140,7 +142,7 @@ def describe_run(run: Run) -> dict[str, Any]:
         "device": record.device,
         "versions": record.versions,
         "created": record.created,
-        "status": _status(run, len(history), best_epoch, judged=bool(metrics)),
+        "status": _status(run, history, judged=bool(metrics)),
         "epochs_done": len(history),
         "epochs": record.settings.epochs,
         "best_epoch": best_epoch,
@@ -322,15 +324,15 @@ def _bytes(weight) -> int:
     return math.prod(weight.shape) * np.dtype(weight.dtype).itemsize
 
 
-def _status(run: Run, epochs_done: int, best_epoch: int | None, judged: bool) -> str:
+def _status(run: Run, history: Sequence[Mapping[str, float]], judged: bool) -> str:
     """Return `running`, `finished`, or `cut`: a process that died cannot say so itself."""
     if is_held(run.lock):
         return "running"
     settings = run.record.settings
     patience_spent = (
         settings.patience is not None
-        and best_epoch is not None
-        and epochs_done - best_epoch >= settings.patience
+        and history
+        and len(history) - (find_best(history) + 1) >= settings.patience
     )
-    trained = epochs_done >= settings.epochs or patience_spent
+    trained = len(history) >= settings.epochs or patience_spent
     return "finished" if trained and judged else "cut"

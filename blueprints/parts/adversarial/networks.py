@@ -11,13 +11,18 @@ from threefold.blueprints.parts.adversarial.layers import (
 from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM
 
 SLOPE = 0.2  # of leaky units below 0
+DENSE_LAYERS = (1, 2, 3)
 
 
 def make_dense(x, image_shape: tuple[int, int, int], units: int):
-    """Build the generator of small images and of points, of dense layers."""
-    for step in (1, 2):
+    """Build the generator of small images and of points, of dense layers.
+
+    Rectified units, unlike the discriminator's leaky ones: where noise crosses from one mode into
+    the next they turn sharply, and fewer points are left on the way between the two.
+    """
+    for step in DENSE_LAYERS:
         x = layers.Dense(units, kernel_initializer="he_normal", name=f"generator_dense_{step}")(x)
-        x = layers.LeakyReLU(SLOPE, name=f"generator_activation_{step}")(x)
+        x = layers.Activation("relu", name=f"generator_activation_{step}")(x)
     height, width, channels = image_shape
     x = layers.Dense(height * width * channels, name="generator_pixels")(x)
     x = layers.Reshape(image_shape, name="generator_reshape")(x)
@@ -37,7 +42,7 @@ def see_dense(image, units: int, dense: type, minibatch_deviation: bool):
         keras.KerasTensor. Features (batch, units).
     """
     x = layers.Flatten(name="discriminator_flatten")(image)
-    for step in (1, 2):
+    for step in DENSE_LAYERS:
         x = dense(units, name=f"discriminator_dense_{step}")(x)
         x = layers.LeakyReLU(SLOPE, name=f"discriminator_activation_{step}")(x)
         if minibatch_deviation and step == 1:

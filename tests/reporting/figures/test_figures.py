@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from plots import plot
 
+from threefold.core.best_epoch import find_best
 from threefold.reporting.figures.learning_curves import learning_curves
 from threefold.reporting.figures.numbers import MOST_POINTS
 from threefold.reporting.mistakes import SHOWN, find_mistakes
@@ -217,7 +218,7 @@ def test_residuals_have_a_row_for_each_target(examples, size):
 @pytest.mark.parametrize(("validation", "rate"), [(True, False), (False, True)])
 def test_learning_curves(examples, epochs, validation, rate):
     history = examples.make_history(epochs, validation=validation, rate=rate)
-    figure = learning_curves(history)
+    figure = learning_curves(history, find_best(history))
     titles = [axes.get_title("left").split(" (")[0] for axes in figure.axes]
     assert titles == ["loss", "accuracy"] + ["learning rate"] * rate
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -233,7 +234,7 @@ def test_learning_curves(examples, epochs, validation, rate):
 
 def test_drawing_leaves_no_trace(examples):
     before = dict(matplotlib.rcParams)
-    learning_curves(examples.make_history(2))
+    learning_curves(examples.make_history(2), 1)
     assert dict(matplotlib.rcParams) == before
     code = (
         "import sys; from threefold.reporting import report; "
