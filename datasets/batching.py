@@ -80,25 +80,34 @@ def uniform(seed: int, epoch: int, indices: np.ndarray, count: int) -> np.ndarra
     Returns:
         float array of shape (batch, draws), from 0 to below 1.
     """
-    key = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
-    with np.errstate(over="ignore"):
-        example = _mix(np.asarray(indices).astype(np.uint64) + key)
-        counter = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        bits = _mix(example[:, None] + counter[None, :])
-    return (bits >> np.uint64(11)) * 2.0**-53
+    return (_bits(seed, epoch, indices, count) >> np.uint64(11)) * 2.0**-53
 
 
 def normal(seed: int, epoch: int, indices: np.ndarray, count: int) -> np.ndarray:
     """Return random numbers of a standard normal distribution; arguments are those of `uniform`,
     of which they are another stream.
 
-    Returns:
-        float32 array of shape (batch, draws).
-    """
-    from scipy.special import ndtri
+    Two of each 64 bits (Box and Muller 1958, "A note on the generation of random normal deviates"):
+    noise is a good part of what a step of a small generator costs.
 
-    random_numbers = uniform(seed + NORMAL_STREAM, epoch, indices, count)
-    return ndtri(np.maximum(random_numbers, 2.0**-54)).astype(np.float32)  # of 0, minus infinity
+    Returns:
+        float32 array of shape (batch, draws), from -5.77 to 5.77.
+    """
+    bits = _bits(seed + NORMAL_STREAM, epoch, indices, -(-count // 2))
+    near = (bits >> np.uint64(40)).astype(np.float32)  # 24 bits, as many as a float32 can tell
+    turn = (bits & np.uint64(2**24 - 1)).astype(np.float32) * np.float32(2 * np.pi * 2.0**-24)
+    radius = np.sqrt(np.float32(-2) * np.log((near + 1) * np.float32(2.0**-24)))
+    pairs = radius[..., None] * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    return pairs.reshape(len(bits), -1)[:, :count]
+
+
+def _bits(seed: int, epoch: int, indices: np.ndarray, count: int) -> np.ndarray:
+    """Return 64 random bits for each number, uint64 of shape (batch, draws)."""
+    key = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
+    with np.errstate(over="ignore"):
+        example = _mix(np.asarray(indices).astype(np.uint64) + key)
+        counter = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        return _mix(example[:, None] + counter[None, :])
 
 
 def _mix(bits: np.ndarray) -> np.ndarray:

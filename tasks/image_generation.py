@@ -38,8 +38,8 @@ INCEPTION_FEATURES = 2048  # as many images at least, for a covariance of full r
 class ImageGeneration(AdversarialImages):
     """Noise in, and a class if the model is conditional; an image out, values 0 to 255.
 
-    A blueprint that serves this task has the options `latent_dim`, `conditional` and
-    `critic_steps`.
+    A blueprint that serves this task has the options `latent_dim`, `conditional`, `critic_steps`,
+    `diff_augment`, `consistency` and `gradient_penalty`.
     """
 
     name = "image_generation"
@@ -81,17 +81,19 @@ class ImageGeneration(AdversarialImages):
         return super().arguments() | {"num_classes": len(self.facts.class_names)}
 
     def random_arrays(self, seed: int, epoch: int, indices: np.ndarray) -> Arrays:
-        """Draw `noise` (batch, turns, latent_dim) and `random_arrays` (batch, turns, CHANCES).
+        """Return `noise` (batch, turns, latent_dim) and, of options that take such,
+        `random_numbers` (batch, turns, RANDOM_NUMBERS).
 
         A step has a turn for each step of the discriminator, and one for the generator.
         """
         turns, size = self.options["critic_steps"] + 1, self.options["latent_dim"]
         noise = normal(seed, epoch, indices, turns * size)
-        random_numbers = uniform(seed + RANDOM_STREAM, epoch, indices, turns * RANDOM_NUMBERS)
-        return {
-            "noise": noise.reshape(-1, turns, size),
-            "random_numbers": random_numbers.astype(np.float32).reshape(-1, turns, RANDOM_NUMBERS),
-        }
+        found = {"noise": noise.reshape(-1, turns, size)}
+        changed = self.options["diff_augment"] or self.options["consistency"]
+        if changed or self.options["gradient_penalty"] == "wgan_gp":
+            numbers = uniform(seed + RANDOM_STREAM, epoch, indices, turns * RANDOM_NUMBERS)
+            found["random_numbers"] = numbers.astype(np.float32).reshape(-1, turns, RANDOM_NUMBERS)
+        return found
 
     def model_inputs(self, examples: Mapping[str, np.ndarray]) -> Arrays:
         found = {name: examples[name] for name in ("noise", "random_numbers") if name in examples}

@@ -1,8 +1,9 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import kstest
 
-from threefold.datasets.batching import epoch_order, uniform
+from threefold.datasets.batching import epoch_order, normal, uniform
 
 sizes = st.integers(0, 300)
 seeds = st.integers(0, 2**32)
@@ -45,6 +46,20 @@ def test_random_numbers_belong_to_the_example_and_not_to_its_batch(indices, seed
     some = np.array(data.draw(st.permutations(range(len(indices)))))[: len(indices) // 2 + 1]
     assert np.array_equal(uniform(seed, 3, indices[some], 4), numbers[some])
     assert np.array_equal(uniform(seed, 3, indices, 2), numbers[:, :2])
+
+
+def test_normal_numbers_are_normal_and_unrelated():
+    numbers = normal(7, 0, np.arange(20_000), 5)
+    assert numbers.dtype == np.float32 and np.isfinite(numbers).all()
+    assert np.array_equal(normal(7, 0, np.array([3]), 4), numbers[3:4, :4])
+    for column in numbers.T:  # at the level of 1 in 10,000: of 5 columns, one in 2,000 would fail
+        assert kstest(column, "norm").pvalue > 1e-4
+    others = [normal(7, 1, np.arange(20_000), 1), normal(8, 0, np.arange(20_000), 1)]
+    neighbours = np.roll(numbers[:, :1], 1, axis=0)
+    # The squares, too: two numbers have one radius, and would be related by it were it shared.
+    for found in (np.hstack([numbers, neighbours, *others]), numbers**2):
+        related = np.corrcoef(found.T)
+        assert np.abs(related - np.eye(len(related))).max() < 0.03
 
 
 def test_random_numbers_are_uniform_and_unrelated():

@@ -112,8 +112,8 @@ class Game:
 
     def _discriminate(self, scale, weights, non_trainable, batch: Batch, fake, turn: int):
         """Return the discriminator's loss; its values that are not trained, and a report."""
-        config, random_numbers = self.config, batch.random_numbers[:, turn]
-        samples = random_numbers[:, :SAMPLES], random_numbers[:, SAMPLES : 2 * SAMPLES]
+        config = self.config
+        *samples, mix = split_numbers(batch, turn)
         real = augment(scale.images, samples[0], config.augment)
         fake = augment(fake, samples[1], config.augment)
         found, after = self._see(scale, weights, non_trainable, real, batch)
@@ -130,7 +130,6 @@ class Game:
             ]
 
         if config.gradient_penalty != "none":
-            mix = random_numbers[:, 2 * SAMPLES, None, None, None]
             penalty = losses.gradient_penalty(config.gradient_penalty, score, real, fake, mix)
             loss = loss + config.penalty_weight * penalty
             report["penalty"] = penalty
@@ -154,14 +153,13 @@ class Game:
         """Return the generator's loss; its values that are not trained, and its images."""
         config, turn = self.config, self.config.critic_steps
         fake, after = self.make_images(scale, weights, non_trainable, batch, turn)
-        random_numbers = batch.random_numbers[:, turn]
+        for_fake, for_real, _ = split_numbers(batch, turn)
         still = discriminator.weights, discriminator.non_trainable
-        seen = augment(fake, random_numbers[:, :SAMPLES], config.augment)
+        seen = augment(fake, for_fake, config.augment)
         found, _ = self._see(scale, *still, seen, batch)
         loss = losses.generator_loss(config.loss, found["score"])
         if config.feature_matching:
-            samples = random_numbers[:, SAMPLES : 2 * SAMPLES]
-            real = augment(scale.images, samples, config.augment)
+            real = augment(scale.images, for_real, config.augment)
             wanted, _ = self._see(scale, *still, real, batch)
             distance = losses.feature_distance(wanted["features"], found["features"])
             loss = loss + config.feature_matching * distance
@@ -171,3 +169,14 @@ class Game:
             other, _ = self._make(scale, weights, non_trainable, batch, other_noise)
             loss = loss + config.mode_seeking * losses.likeness(fake, other, noise, other_noise)
         return loss, (after, fake)
+
+
+def split_numbers(batch: Batch, turn: int) -> tuple:
+    """Return a turn's random numbers: of changes to some images, (batch, SAMPLES), of those to
+    others, and of where a penalty lies, (batch, 1, 1, 1). `None` thrice where none are taken.
+    """
+    if batch.random_numbers is None:
+        return None, None, None
+    numbers = batch.random_numbers[:, turn]
+    one, other, mix = numbers[:, :SAMPLES], numbers[:, SAMPLES : 2 * SAMPLES], numbers[:, -1]
+    return one, other, mix[:, None, None, None]

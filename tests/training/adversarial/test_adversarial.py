@@ -255,7 +255,7 @@ def test_averages_are_kept_of_the_generator_alone():
 
 
 def test_noise_hangs_on_seed_epoch_and_example_alone():
-    task, _ = make(critic_steps="2")
+    task, _ = make(critic_steps="2", gradient_penalty="wgan_gp")
     one = task.random_arrays(0, 1, np.array([5, 7]))
     assert one["noise"].shape == (2, 3, 6) and one["random_numbers"].shape == (2, 3, RANDOM_NUMBERS)
     again = task.random_arrays(0, 1, np.array([7]))
@@ -268,6 +268,7 @@ def test_noise_hangs_on_seed_epoch_and_example_alone():
     noise = task.random_arrays(0, 0, np.arange(3000))["noise"]
     assert abs(noise.mean()) < 0.02 and abs(noise.std() - 1) < 0.02
     assert 0 <= one["random_numbers"].min() and one["random_numbers"].max() <= 1
+    assert list(make()[0].random_arrays(0, 0, np.arange(2))) == ["noise"]  # which takes no others
 
 
 @pytest.mark.parametrize(
