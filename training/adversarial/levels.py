@@ -3,6 +3,7 @@
 A pure function of the step: a training that is cut and resumed goes on in the middle of a fade.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import keras
@@ -60,23 +61,32 @@ def gather(networks: list[keras.Model], name: str) -> keras.layers.Layer:
     return whole
 
 
-def find_level(step, total_steps: int, growth: float, top: int):
-    """Return which level a step belongs to, int32, and how far it has faded in, 0 to 1.
+class Growth(NamedTuple):
+    """When each level is due.
 
     Of the part of the training in which the networks grow, each level above the first takes twice
     the same time: in the first half the one below it is trained as it is, in the second it fades.
-
-    Args:
-        step: tensor. Finished steps of the generator.
-        total_steps: int. Steps of the whole training.
-        growth: float. Share of it in which the networks grow.
-        top: int. The last level, counted from 0; at least 1.
     """
-    unit = growth * total_steps / (2 * top)
-    position = ops.cast(step, "float32") / unit
-    level = ops.minimum(ops.floor((position + 1) / 2), float(top))
-    fade = ops.clip(position - (2 * level - 1), 0.0, 1.0)
-    return ops.cast(level, "int32"), ops.where(level > 0, fade, ops.ones_like(fade))
+
+    total_steps: int  # of the whole training
+    share: float  # of it, in which the networks grow
+    top: int  # the last level, counted from 0
+
+    def find_level(self, step: int) -> int:
+        """Return which level is due after so many steps of the generator."""
+        if self.top == 0:
+            return 0
+        return min(math.floor((step / self._unit + 1) / 2), self.top)
+
+    def find_fade(self, step, level: int):
+        """Return how far a level has faded in, 0 to 1, after so many steps: a tensor, as these."""
+        if level == 0:
+            return 1.0
+        return ops.clip(ops.cast(step, "float32") / self._unit - (2 * level - 1), 0.0, 1.0)
+
+    @property
+    def _unit(self) -> float:
+        return self.share * self.total_steps / (2 * self.top)
 
 
 def bring_to(images, halvings: int, fade=None):

@@ -5,7 +5,7 @@ it as one. What differs between backends is how a gradient is taken (`gradients.
 values come back: jax hands them on, the others write them into the variables.
 """
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -18,13 +18,7 @@ from threefold.tasks.task import Task
 from threefold.training.adversarial.game import RANGE, AdversarialNetwork, Batch, Game
 from threefold.training.adversarial.gradients import without_gradients
 from threefold.training.adversarial.inpainting import InpaintingGame
-from threefold.training.adversarial.levels import (
-    Part,
-    Scale,
-    bring_to,
-    find_level,
-    gather,
-)
+from threefold.training.adversarial.levels import Growth, Part, Scale, bring_to, gather
 from threefold.training.adversarial.optimizer_pair import OptimizerPair
 from threefold.training.optimizers.optimizers import make_optimizer
 from threefold.training.settings import TrainingSettings
@@ -118,7 +112,7 @@ class Adversarial(keras.Model):
 
     def __init__(self, model: keras.Model, game: Game, total_steps: int):
         super().__init__(name="adversarial")
-        self.adversarial_config, self.total_steps = model.adversarial_config, total_steps
+        self.adversarial_config = model.adversarial_config
         self.game = game
         names, growing = ("generator", "discriminator"), self.adversarial_config.levels
         if growing:
@@ -129,6 +123,7 @@ class Adversarial(keras.Model):
             growing = [wholes]
         self.generator, self.discriminator = wholes
         self.levels = [tuple(map(Part, networks, wholes)) for networks in growing]
+        self.growth = Growth(total_steps, self.adversarial_config.growth, len(self.levels) - 1)
         self.trackers = {name: keras.metrics.Mean(name=name) for name in self.game.reported}
         self.built = True
 
@@ -144,11 +139,44 @@ class Adversarial(keras.Model):
         """The running means that a step reports."""
         return list(self.trackers.values())
 
-    def train_step(self, *given):
-        """Take one step, on jax from a state and a batch to a new state, else from a batch."""
+    def make_train_function(self, force=False):
+        """Make what takes a step: one function for each level, of which the next step's is taken.
+
+        One function with a branch for each level would do, but XLA makes slow code of what stands
+        in branches: it took 4.5 times as long.
+        """
+        if self.train_function is not None and not force:
+            return
+        steps = [partial(self._take_step, level) for level in range(len(self.levels))]
+        functions = []
+        for step in steps:
+            self.train_step = step
+            super().make_train_function(force=True)
+            functions.append(self.train_function)
+        if len(functions) == 1:
+            return
+
+        def take_due(*given):
+            level = self.growth.find_level(int(self._count_steps(*given)))
+            self.train_step = steps[level]  # which torch, that compiles nothing, looks up now
+            return functions[level](*given)
+
+        self.train_function = take_due
+
+    def _count_steps(self, *given):
+        """Return how many steps the generator took; of what a function that takes one is given."""
+        rule = self.optimizer.optimizers[0]
         if keras.config.backend() != "jax":
-            networks = self._read()
-            networks, logs = self._run_step(networks, _unpack(given[0]))
+            return rule.iterations.value
+        place = [id(variable) for variable in rule.variables].index(id(rule.iterations))
+        return given[0][2][place]
+
+    def _take_step(self, level: int, *given):
+        """Take one step, on jax from a state and a batch to a new state, else from a batch."""
+        fade = self.growth.find_fade(self._count_steps(*given), level)
+        if keras.config.backend() != "jax":
+            batch = _unpack(given[0])
+            networks, logs = self._take_turns(self._read(), self._scale(level, fade, batch), batch)
             return self._note(logs, ops.shape(given[0][1])[0])
         (weights, non_trainable, optimizer_state, metrics), data = given
         split = len(self.generator.trainable_variables)
@@ -158,7 +186,8 @@ class Adversarial(keras.Model):
             AdversarialNetwork(weights[:split], non_trainable[:place], optimizer_state[:seam]),
             AdversarialNetwork(weights[split:], non_trainable[place:], optimizer_state[seam:]),
         )
-        networks, logs = self._run_step(networks, _unpack(data))
+        batch = _unpack(data)
+        networks, logs = self._take_turns(networks, self._scale(level, fade, batch), batch)
         results, metrics = self._note_statelessly(logs, data[1].shape[0], metrics)
         return results, (*(one + other for one, other in zip(*networks, strict=True)), metrics)
 
@@ -195,11 +224,10 @@ class Adversarial(keras.Model):
         """
         averages = {id(variable): average for variable, average in averaged(self)}
         weights = [averages.get(id(v), v).value for v in self.generator.trainable_variables]
-        level, fade = 0, 1.0
+        step = int(self.optimizer.optimizers[0].iterations.value)
+        level = self.growth.find_level(step)
         if len(self.levels) > 1:
-            step = self.optimizer.optimizers[0].iterations.value
-            found = self._level_at(step)
-            level, fade = int(found[0]), float(found[1])
+            fade = float(self.growth.find_fade(step, level))
             inputs = inputs | {FADE: np.full((len(inputs["noise"]), 1), fade, np.float32)}
         others = self._read()[0].non_trainable
         with without_gradients():
@@ -208,52 +236,18 @@ class Adversarial(keras.Model):
             made = ops.repeat(made, 2 ** (len(self.levels) - 1 - level), axis=axis)
         return ops.convert_to_numpy(made)
 
-    def _run_step(self, networks: tuple[AdversarialNetwork, AdversarialNetwork], batch: Batch):
+    def _take_turns(
+        self, networks: tuple[AdversarialNetwork, AdversarialNetwork], scale: Scale, batch: Batch
+    ):
         """Take all turns of a step; return both players and what there is to report."""
         generator, discriminator = networks
-        at = self._find_level(generator)
         for turn in range(self.adversarial_config.critic_steps):
-            gradients, after, logs = self._switch(
-                at,
-                batch,
-                lambda scale, d=discriminator, t=turn: self.game.discriminator_turn(
-                    scale, (generator, d), batch, t
-                ),
+            gradients, after, logs = self.game.discriminator_turn(
+                scale, (generator, discriminator), batch, turn
             )
             discriminator = self._update(1, discriminator, gradients, after)
-        gradients, after, found = self._switch(
-            at,
-            batch,
-            lambda scale: self.game.generator_turn(scale, (generator, discriminator), batch),
-        )
+        gradients, after, found = self.game.generator_turn(scale, (generator, discriminator), batch)
         return (self._update(0, generator, gradients, after), discriminator), logs | found
-
-    def _find_level(self, generator: AdversarialNetwork):
-        """Return the level of this step, and how far it has faded in."""
-        if len(self.levels) == 1:
-            return 0, 1.0
-        rule = self.optimizer.optimizers[0]
-        if keras.config.backend() == "jax":
-            place = [id(variable) for variable in rule.variables].index(id(rule.iterations))
-            step = generator.optimizer_state[place]
-        else:
-            step = rule.iterations.value
-        return self._level_at(step)
-
-    def _level_at(self, step):
-        growth, top = self.adversarial_config.growth, len(self.levels) - 1
-        return find_level(step, self.total_steps, growth, top)
-
-    def _switch(self, at: tuple[Any, Any], batch: Batch, turn: Callable[[Scale], Any]):
-        """Take a turn at the level that it is time for: all are parts of one compiled step."""
-        level, fade = at
-        if len(self.levels) == 1:
-            return turn(self._scale(0, fade, batch))
-        turns = [
-            lambda number=number: turn(self._scale(number, fade, batch))
-            for number in range(len(self.levels))
-        ]
-        return ops.switch(level, turns)
 
     def _scale(self, level: int, fade, batch: Batch) -> Scale:
         if len(self.levels) == 1:

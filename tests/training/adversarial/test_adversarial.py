@@ -230,7 +230,7 @@ def test_only_the_layers_of_the_size_at_hand_are_trained():
     for total_steps, moved, still in ((10**6, "0", "2"), (1, "2", "0")):
         task, model = make(architecture="progan", growth="1")
         setup = compiled(task, model, optimizer="sgd")  # without a memory
-        setup.total_steps = total_steps
+        setup.growth = setup.growth._replace(total_steps=total_steps)
         play(task, setup, 1)  # the very first step is at the smallest size in any case
         variables = {v.path: v for v in setup.trainable_variables}
         before = dict(zip(variables, values(variables.values()), strict=True))

@@ -19,10 +19,12 @@ BACKEND = choose_backend()
 def test_sizes_follow_each_other_and_the_last_is_whole_before_the_end(total, growth, top):
     from keras import ops
 
-    from threefold.training.adversarial.levels import find_level
+    from threefold.training.adversarial.levels import Growth
 
-    steps = ops.convert_to_tensor(np.linspace(0, total, 200).astype(np.float32))
-    level, fade = (ops.convert_to_numpy(x) for x in find_level(steps, total, growth, top))
+    steps, growing = np.unique(np.linspace(0, total, 100).astype(int)), Growth(total, growth, top)
+    level = np.array([growing.find_level(int(step)) for step in steps])
+    fade = [growing.find_fade(step, due) for step, due in zip(steps, level, strict=True)]
+    fade = np.array([float(ops.convert_to_numpy(one)) for one in fade])
     assert level[0] == 0 and fade[0] == 1
     assert level[-1] == top and fade[-1] == pytest.approx(1, abs=1e-3)
     assert (np.diff(level) >= 0).all()
