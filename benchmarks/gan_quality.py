@@ -21,9 +21,10 @@ from kept import FIT_ROOMS, Kept, Row, options_of_cells, read_rows, render_rows,
 
 KEPT = Kept(Path(__file__).with_suffix(".csv"), ("blueprint", "data", "recipe", "seed"), FIT_ROOMS)
 BACKEND = "jax"
-# Points are no images: dense networks, and noise of as many numbers as a point has.
-POINTS = ("-o", "architecture=dense", "-o", "latent_dim=2", "--batch-size", "256", "--schedule",
-          "cosine", "--learning-rate", "1e-3")  # fmt: skip
+# Points are no images: dense networks, noise of as many numbers as a point has, and many steps.
+POINTS = ("-o", "architecture=dense", "-o", "latent_dim=2", "-o", "filters=16", "--schedule",
+          "cosine", "--learning-rate", "1e-3", "--batch-size", "64", "--epochs", "600")  # fmt: skip
+PLAIN = (*POINTS, "-o", "gradient_penalty=none")
 
 
 class Recipe(NamedTuple):
@@ -34,13 +35,31 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    "plain": Recipe("grid", (*POINTS, "-o", "gradient_penalty=none", "--epochs", "200")),
-    "r1": Recipe("grid", (*POINTS, "-o", "penalty_weight=0.01", "--epochs", "200")),
+    "plain": Recipe("grid", PLAIN),
+    "r1": Recipe("grid", (*POINTS, "-o", "penalty_weight=0.01")),
     "wgan_gp": Recipe(
-        "grid", (*POINTS, "--recipe", "wgan_gp", "-o", "penalty_weight=0.1", "--epochs", "100")
+        "grid",
+        (
+            *POINTS,
+            "--recipe",
+            "wgan_gp",
+            "-o",
+            "penalty_weight=0.1",
+            "-o",
+            "critic_steps=3",
+            "--learning-rate",
+            "2e-3",
+        ),
     ),
+    "spectral_norm": Recipe("grid", (*PLAIN, "-o", "spectral_norm=true")),
+    "minibatch_deviation": Recipe("grid", (*PLAIN, "-o", "minibatch_deviation=true")),
+    "mode_seeking": Recipe("grid", (*PLAIN, "-o", "mode_seeking=0.1")),
+    "consistency": Recipe("grid", (*PLAIN, "-o", "consistency=10")),
+    "virtual_adversarial": Recipe("grid", (*PLAIN, "-o", "virtual_adversarial=1")),
     "dcgan": Recipe("digits", ("--recipe", "dcgan", "-o", "conditional=true")),
-    "wgan-gp": Recipe("digits", ("--recipe", "wgan_gp", "-o", "conditional=true")),
+    "wgan-gp": Recipe(
+        "digits", ("--recipe", "wgan_gp", "-o", "conditional=true", "--epochs", "120")
+    ),
     "sagan": Recipe("digits", ("--recipe", "sagan")),
     "progan": Recipe(
         "digits",
