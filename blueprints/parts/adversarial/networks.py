@@ -12,6 +12,9 @@ from threefold.blueprints.parts.layers import BATCH_NORM_MOMENTUM
 
 SLOPE = 0.2  # of leaky units below 0
 DENSE_LAYERS = (1, 2, 3)
+# Of dense layers: of few inputs, as points have, Glorot's kernels are so small that the network
+# begins as a plane, and takes thousands of steps to tell modes apart.
+INITIAL = "he_normal"
 
 
 def make_dense(x, image_shape: tuple[int, int, int], units: int):
@@ -21,7 +24,7 @@ def make_dense(x, image_shape: tuple[int, int, int], units: int):
     the next they turn sharply, and fewer points are left on the way between the two.
     """
     for step in DENSE_LAYERS:
-        x = layers.Dense(units, kernel_initializer="he_normal", name=f"generator_dense_{step}")(x)
+        x = layers.Dense(units, kernel_initializer=INITIAL, name=f"generator_dense_{step}")(x)
         x = layers.Activation("relu", name=f"generator_activation_{step}")(x)
     height, width, channels = image_shape
     x = layers.Dense(height * width * channels, name="generator_pixels")(x)
@@ -43,7 +46,7 @@ def see_dense(image, units: int, dense: type, minibatch_deviation: bool):
     """
     x = layers.Flatten(name="discriminator_flatten")(image)
     for step in DENSE_LAYERS:
-        x = dense(units, name=f"discriminator_dense_{step}")(x)
+        x = dense(units, kernel_initializer=INITIAL, name=f"discriminator_dense_{step}")(x)
         x = layers.LeakyReLU(SLOPE, name=f"discriminator_activation_{step}")(x)
         if minibatch_deviation and step == 1:
             x = MinibatchDeviation(name="discriminator_deviation")(x)

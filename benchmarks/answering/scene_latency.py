@@ -1,6 +1,6 @@
 """Milliseconds that an exported detector or U-Net takes for an image, by onnxruntime.
 
-    python benchmarks/by_hand/scene_latency.py --side 640
+    python benchmarks/answering/scene_latency.py --side 640
 
 The default networks, fitted for an epoch to images of noise, which is all that a latency needs, and
 exported by the command line. Raw uint8 images in, all that the artifact does inside.
@@ -39,7 +39,7 @@ def main() -> None:
             times = [measure(model, args.side, args.rounds, threads) for threads in (1, 2)]
         cells = " | ".join(f"{1000 * seconds:.0f}" for seconds in times)
         print(f"| `{family}` | {args.side} × {args.side} | {parameters:,} | {cells} |")
-    print(f"\nMedians of {args.rounds}: python benchmarks/by_hand/scene_latency.py --side "
+    print(f"\nMedians of {args.rounds}: python benchmarks/answering/scene_latency.py --side "
           f"{args.side} --rounds {args.rounds}")  # fmt: skip
 
 

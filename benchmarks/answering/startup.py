@@ -1,6 +1,6 @@
 """How soon the command line answers where no model is needed, and what it imports for that.
 
-    python benchmarks/startup.py
+    python benchmarks/answering/startup.py
 
 Each command runs in processes of its own, by turns. The last column names what must not be there.
 """
@@ -50,7 +50,7 @@ def main() -> None:
                 f"| `threefold {' '.join(words)}` | {code} | {statistics.median(warm):.2f} "
                 f"| {min(warm):.2f} | {heavy} |"
             )
-    print(f"\nOf {repeats} runs each: python benchmarks/startup.py --repeats {repeats}")
+    print(f"\nOf {repeats} runs each: python benchmarks/answering/startup.py --repeats {repeats}")
 
 
 if __name__ == "__main__":
