@@ -195,6 +195,14 @@ def test_names_are_those_of_the_field(path):
         assert not words & OLD_WORDS and name not in OLD_NAMES, f"line {line}: {name}"
 
 
+def test_no_document_has_both_sides_of_a_merge():
+    marks = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("benchmarks/*.md")]
+    assert len(documents) > 20
+    found = [name_of(path) for path in documents if marks.search(path.read_text(encoding="utf-8"))]
+    assert not found
+
+
 def test_tests_and_benchmarks_are_files_of_the_same_length():
     long = [name_of(p) for p in CHECKS if len(p.read_text("utf-8").splitlines()) > MOST_LINES]
     assert CHECKS and not long
