@@ -63,7 +63,18 @@ RECIPES = {
     "sagan": Recipe("digits", ("--recipe", "sagan")),
     "progan": Recipe(
         "digits",
-        ("--recipe", "progan", "-o", "conditional=true", "-o", "filters=16", "--epochs", "150"),
+        (
+            "--recipe",
+            "progan",
+            "-o",
+            "conditional=true",
+            "-o",
+            "filters=16",
+            "-o",
+            "growth=0.3",
+            "--epochs",
+            "150",
+        ),
     ),
     "default": Recipe("digits", ("-o", "conditional=true")),
 }
