@@ -74,10 +74,9 @@ def measure(wanted: Sequence[tuple[str, ...]]) -> Iterator[Row]:
     """Fit what is asked for."""
     for blueprint, data, name, seed in wanted:
         with tempfile.TemporaryDirectory() as folder:
-            found = run_command(
-                "fit", blueprint, "--dataset", DATA[data], *RECIPES[name].words.split(), "--seed", seed,
-                "--run", f"{folder}/run", backend=BACKEND,
-            )  # fmt: skip
+            words = ["--dataset", DATA[data], *RECIPES[name].words.split(), "--seed", seed]
+            run = "--run", f"{folder}/run"
+            found = run_command("fit", blueprint, *words, *run, backend=BACKEND)
         metrics = found["metrics"]["test"]
         keys = dict(zip(KEPT.keys, (blueprint, data, name, seed), strict=True))
         figures = {
