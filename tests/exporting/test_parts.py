@@ -9,7 +9,9 @@ from PIL import Image
 from threefold.datasets.bundled.digits import read_digits
 
 pytestmark = pytest.mark.once
-SMALL = ("-o", "filters=2", "-d", "validation_fraction=0.6", "--epochs", "1")
+# Attention of so few filters that each place asks with hardly a number, which a file has to bear.
+SMALL = ("-o", "architecture=sagan", "-o", "filters=2", "-d", "validation_fraction=0.6", "--epochs",
+         "1")  # fmt: skip
 
 
 def test_an_artifact_of_a_discriminator_is_asked_about_files_and_makes_none(run_cli, in_tmp):

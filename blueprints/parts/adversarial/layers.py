@@ -100,7 +100,7 @@ class SpectralNormConv2D(_SpectralNorm, layers.Conv2D):
     def call(self, inputs, training=None):
         """Convolve."""
         kernel = self.normalize_kernel(training)
-        x = ops.conv(inputs, kernel, strides=list(self.strides), padding=self.padding)
+        x = _convolve(inputs, kernel, self.padding, list(self.strides))
         return x if self.bias is None else x + self.bias
 
 
@@ -115,7 +115,8 @@ class SelfAttention(layers.Layer):
     def build(self, input_shape):
         """Make the projections."""
         channels = input_shape[-1]
-        self.inner = max(channels // 8, 1)
+        # Of one number, tf2onnx makes a reshape of the transposition below, and a wrong one.
+        self.inner = max(channels // 8, 2)
         widths = {"query": self.inner, "key": self.inner, "value": channels}
         self.kernels = {
             name: self.add_weight(
@@ -185,7 +186,7 @@ class EqualizedConv2D(_EqualizedRate, layers.Conv2D):
 
     def call(self, inputs, training=None):
         """Convolve."""
-        return ops.conv(inputs, self.scale_kernel(), padding=self.padding) + self.bias
+        return _convolve(inputs, self.scale_kernel(), self.padding) + self.bias
 
 
 @keras.saving.register_keras_serializable("threefold")
@@ -222,3 +223,16 @@ class MinibatchDeviation(layers.Layer):
 
 def _unit(vector):
     return vector / ops.sqrt(ops.sum(ops.square(vector)) + BOUND_EPSILON)
+
+
+def _convolve(inputs, kernel, padding: str, strides: list[int] | int = 1):
+    """Convolve; a single filter on torch beside one of zeros, which is left out again.
+
+    Torch on one thread has no gradient of a kernel of one filter where a batch holds one image, as
+    the last of an epoch may: "slow_conv2d: grad_weight must be contiguous".
+    """
+    single = kernel.shape[-1] == 1 and keras.config.backend() == "torch"
+    if single:
+        kernel = ops.concatenate([kernel, ops.zeros_like(kernel)], axis=-1)
+    x = ops.conv(inputs, kernel, strides=strides, padding=padding)
+    return x[..., :1] if single else x

@@ -1,5 +1,6 @@
 """Two networks against each other: the losses, their gradients, and what a cut leaves."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from threefold.training.settings import TrainingSettings
 pytestmark = pytest.mark.each_backend
 
 BACKEND = choose_backend()
+TORCH = BACKEND == "torch"
 STEPS, BATCH_SIZE = 5, 8
 LOSSES = ("standard", "least_squares", "hinge", "wasserstein")
 # A penalty is added to a loss, whichever it is: each loss and each part is tried at least once.
@@ -242,6 +244,27 @@ def test_only_the_layers_of_the_size_at_hand_are_trained():
             assert f"{network}_0_conv/kernel" in changed
             assert f"{network}_image_{still}/kernel" not in changed
         assert ("generator_2_conv_1/kernel" in changed) == (moved == "2")
+
+
+@pytest.mark.parametrize("architecture", ["dense", "dcgan", "sagan", "progan"][: 4 if TORCH else 1])
+def test_the_last_batch_may_hold_one_image(architecture, request):
+    if TORCH:  # whose other algorithm, of one thread, is the one that fails
+        import torch
+
+        request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
+        torch.set_num_threads(1)
+    growth = {"growth": "0.1"} if architecture == "progan" else {}
+    task, model = make(architecture=architecture, **growth)
+    setup = compiled(task, model)
+    before = values(setup.generator.trainable_variables)
+    from threefold.training.batches import Batches
+
+    batches = Batches(make_images(1), task, BATCH_SIZE, seed=0)
+    for _ in range(2):
+        setup.fit(batches, shuffle=False, verbose=0)
+    after = values(setup.generator.trainable_variables)
+    assert all(np.isfinite(array).all() for array in after)
+    assert not np.array_equal(before[-1], after[-1])
 
 
 def test_averages_are_kept_of_the_generator_alone():
