@@ -101,7 +101,8 @@ def make_tables() -> str:
             seconds = f"{statistics.mean(float(row['seconds']) for row in found):.0f}"
             lines.append([f"`{recipe}`", str(len(found)), *cells, found[0]["images"], seconds])
         header = ["recipe", "seeds", *names, "images", "seconds"]
-        tables.append(f"`{data}`:\n\n{render_rows(header, lines)}")
+        if lines:
+            tables.append(f"`{data}`:\n\n{render_rows(header, lines)}")
     return "\n".join(tables)
 
 
