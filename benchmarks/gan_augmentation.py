@@ -7,7 +7,8 @@
 Of the bundled digits, each seed chooses so many of each class to train on, and as many again for
 validation, which the gan never sees; the test split is the bundled one. `cnn` learns of the real
 images alone, and of those with the generated ones (`generate --per-class`) beside them in the same
-folders; each as it is and with `--augment shift`, which is what one would do instead. All take the
+folders; each with no augmentation and with `--augment shift`, which is what one would do instead.
+All take the
 same number of optimizer steps of 32 images.
 """
 
@@ -29,9 +30,9 @@ KEPT = Kept(
 BLUEPRINT, BACKEND = "gan", "jax"
 COUNTS, SEEDS = ("10", "20", "50"), ("0", "1", "2")
 WAYS = {  # whether with generated images, and the further words of `fit cnn`
-    "real": (False, ()),
+    "real": (False, ("--augment", "")),
     "real, shift": (False, ("--augment", "shift")),
-    "with generated": (True, ()),
+    "with generated": (True, ("--augment", "")),
     "with generated, shift": (True, ("--augment", "shift")),
 }
 GAN = ("-o", "conditional=true", "-o", "diff_augment=translation", "--batch-size", "8")
@@ -108,7 +109,9 @@ def make_table() -> str:
 
     def show(rows: Sequence[dict], column: str) -> str:
         values = [float(row[column]) for row in rows]
-        return f"{np.mean(values):.3f} ± {np.std(values):.3f}" if values else "–"
+        if not values:
+            return "–"
+        return f"{np.mean(values):.3f}" + (f" ± {np.std(values):.3f}" if len(values) > 1 else "")
 
     lines = []
     for count in COUNTS:
