@@ -8,8 +8,7 @@ Of the bundled digits, each seed chooses so many of each class to train on, and 
 validation, which the gan never sees; the test split is the bundled one. `cnn` learns of the real
 images alone, and of those with the generated ones (`generate --per-class`) beside them in the same
 folders; each with no augmentation and with `--augment shift`, which is what one would do instead.
-All take the
-same number of optimizer steps of 32 images.
+All take the same number of optimizer steps of 32 images.
 """
 
 import shutil
