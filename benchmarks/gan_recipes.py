@@ -33,11 +33,11 @@ from kept import (
     write_table,
 )
 from PIL import Image
+from small.compared import compare_runs
 
 from threefold.blueprints.gan import RECIPES
 from threefold.exporting.artifact import open_artifact
 from threefold.training.checkpoints import load_checkpoint
-from threefold.training.run import open_run
 
 KEYS = ("blueprint", "recipe", "backend")
 KEPT = Kept(Path(__file__).with_suffix(".csv"), KEYS, (*FIT_ROOMS, "exporting"))
@@ -59,7 +59,7 @@ def measure(wanted: Sequence[tuple[str, ...]]) -> Iterator[Row]:
             fitted = run_command(*words, "--run", whole, backend=backend)
             place = kill(words, cut, backend)
             run_command("fit", "--resume", cut, backend=backend)
-            compared, differ = compare(whole, cut)
+            compared, differ = compare_runs(whole, cut)
             found = run_command("evaluate", whole, "--split", "test", backend=backend)
             if found["metrics"]["test"] != fitted["metrics"]["test"]:
                 raise CellFailed("evaluate finds other metrics than fit")
@@ -68,7 +68,7 @@ def measure(wanted: Sequence[tuple[str, ...]]) -> Iterator[Row]:
                 **dict(zip(KEYS, (blueprint, recipe, backend), strict=True)),
                 "killed": place,
                 "compared": compared,
-                "differ": differ,
+                "differ": len(differ),
                 "generated": generate(whole, folder, backend),
                 **proven,
             }
@@ -95,22 +95,6 @@ def kill(words: Sequence[str], run: str, backend: str) -> str:
     if content["step"] == 0 or content["epoch"] != 1:
         raise CellFailed(f"killed after epoch {content['epoch']}, step {content['step']}")
     return f"epoch {content['epoch'] + 1}, step {content['step']}"
-
-
-def compare(one: str, other: str) -> tuple[int, int]:
-    """Return how many arrays and records two runs have, and how many differ."""
-    runs = [open_run(folder) for folder in (one, other)]
-    whole, cut = (
-        {
-            f"{kind}/{name}": array.tobytes()
-            for kind in ("state", "best")
-            for name, array in load_checkpoint(run.checkpoints, kind)[0].items()
-        }
-        | {"history": repr(run.read_history()), "metrics": repr(run.read_metrics())}
-        for run in runs
-    )
-    names = whole.keys() | cut.keys()
-    return len(names), sum(whole.get(name) != cut.get(name) for name in names)
 
 
 def generate(run: str, folder: str, backend: str) -> int:
@@ -154,10 +138,7 @@ def main() -> None:
         good = given.table or KEPT.fill([[names] for names in wanted], measure, given.again)
     finally:  # stopped or not, it shows what is kept
         write_table(make_table(), BEGIN, END, PAGE)
-    differing = [row for row in read_rows(KEPT.path) if row["differ"] != "0"]
-    for row in differing:
-        print(f"{' '.join(row[key] for key in KEYS)}: {row['differ']} differ", file=sys.stderr)
-    sys.exit(bool(differing) or not good)
+    sys.exit(KEPT.list_differing() or not good)
 
 
 if __name__ == "__main__":

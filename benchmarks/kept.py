@@ -190,6 +190,16 @@ class Kept:
                 raise SystemExit(STOPPED) from None
         return good
 
+    def list_differing(self) -> bool:
+        """Print which rows found bits that differ, of a script that counts such in a column
+        `differ`; return whether any did.
+        """
+        differing = [row for row in read_rows(self.path) if row["differ"] != "0"]
+        for row in differing:
+            names = " ".join(row[key] for key in self.keys)
+            print(f"{names}: {row['differ']} differ", file=sys.stderr)
+        return bool(differing)
+
     def list_stale(self, wanted: Sequence[tuple[str, ...]], *, each: bool) -> bool:
         """Print how many rows are missing or older than the code; return whether there are any.
 

@@ -35,6 +35,7 @@ from kept import (
     render_rows,
     write_table,
 )
+from small.compared import compare_runs
 
 HERE = Path(__file__)
 KEYS = ("blueprint", "task", "backend")
@@ -62,10 +63,7 @@ def main() -> None:
     finally:  # stopped or not, it shows what is kept
         write_table(make_table(), BEGIN, END, HERE.with_name("README.md"))
     KEPT.list_stale(wanted, each=False)
-    differing = [row for row in read_rows(KEPT.path) if row["differ"] != "0"]
-    for row in differing:
-        print(f"{' '.join(row[key] for key in KEYS)}: {row['differ']} differ", file=sys.stderr)
-    sys.exit(bool(differing) or not good)
+    sys.exit(KEPT.list_differing() or not good)
 
 
 def make_table() -> str:
@@ -150,33 +148,14 @@ def fit_and_cut(blueprint: str, task: str, folder: str) -> dict[str, int]:
 
 def resume_and_compare(folder: str) -> dict:
     """Resume the run that was cut; return how much was compared, and what differs."""
-    resuming = import_support()
+    import_support()
     from displays import quiet
 
     from threefold.training import fit as fitting
-    from threefold.training.run import open_run
 
     fitting.resume(f"{folder}/cut", None, quiet)
-    (one, counters), (other, others) = (
-        resuming.final_state(f"{folder}/{name}") for name in ("whole", "cut")
-    )
-    differ = sorted(one.keys() ^ other.keys())
-    differ += [
-        name
-        for name in sorted(one.keys() & other.keys())
-        if (one[name].dtype, one[name].shape) != (other[name].dtype, other[name].shape)
-        or one[name].tobytes() != other[name].tobytes()
-    ]
-    del counters["seconds"], others["seconds"]
-    whole, cut = (open_run(f"{folder}/{name}") for name in ("whole", "cut"))
-    records = {
-        "counters": (counters, others),
-        "history": (whole.read_history(), cut.read_history()),
-        "metrics": (whole.read_metrics(), cut.read_metrics()),
-    }
-    # As JSON, which keeps every bit of a float, and in which NaN equals itself.
-    differ += [name for name, pair in records.items() if len({*map(json.dumps, pair)}) > 1]
-    return {"compared": len(one.keys() | other.keys()) + len(records), "differ": differ}
+    compared, differ = compare_runs(f"{folder}/whole", f"{folder}/cut")
+    return {"compared": compared, "differ": differ}
 
 
 def import_support():
